@@ -238,6 +238,38 @@ class Direction(StrEnum):
     OUT = "out"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredFile:
+    """An attachment as the store lists it; its bytes stand in the raw mail, at that position."""
+
+    position: int
+    filename: str
+    content_type: str
+    size: int
+    inline: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredMessage:
+    """A Message as the store keeps it. `message` has no attachments, HTML or headers of its own: they are in the raw
+    mail (`raw_id`, None where it was too large to take in). `shared`: its files stand in the thread;
+    `readings`: how often it was read, 1 but for a mail that was replayed.
+    """
+
+    id: MailId
+    mailbox: MailboxName
+    number: Number
+    direction: Direction
+    message: Message
+    reading: Reading
+    files: tuple[StoredFile, ...]
+    raw_id: int | None
+    received: datetime
+    thread_ts: Ts | None
+    shared: bool
+    readings: int
+
+
 # --- an answer on its way out ---------------------------------------------------------------------------------------
 
 
