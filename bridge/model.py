@@ -344,7 +344,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A durable promise. `attempts` counts the tries before this one."""
+    """A durable promise. `attempts` counts the failed tries before this one; `fence` the times it was claimed."""
 
     id: int
     key: str
@@ -353,3 +353,4 @@ class Job:
     payload: dict[str, Any]
     attempts: int
     due: datetime
+    fence: int = 0
