@@ -229,7 +229,9 @@ class Answers:
         files = (*form.uploads, *(offered[value] for value in form.originals if value in offered))
         if sum(one.size for one in files) * ENCODED > mailbox.max_bytes:
             limit = f"{mailbox.max_bytes / ENCODED / 1_000_000:.0f} MB"
-            raise Invalid({"files": f"Together the files are larger than a mail may be ({limit}): send fewer, or a link."})
+            raise Invalid(
+                {"files": f"Together the files are larger than a mail may be ({limit}): send fewer, or a link."}
+            )
         return files
 
     # --- while it is held ---------------------------------------------------------------------------------------------

@@ -70,7 +70,9 @@ class Bridge:
         )
         me = await gateway.me()
         boxes = {MailboxName(one.name): one for one in settings.mailboxes}
-        maildirs = {name: Maildir(settings.data / "mail" / name) for name, one in boxes.items() if one.source == "local"}
+        maildirs = {
+            name: Maildir(settings.data / "mail" / name) for name, one in boxes.items() if one.source == "local"
+        }
         mailboxes = {
             name: await self._mailbox(name, one, gateway=gateway, maildir=maildirs.get(name))
             for name, one in boxes.items()

@@ -48,6 +48,7 @@ from bridge.store.database import Store
 
 log = structlog.get_logger()
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mailbox:
     """One address as the desk works with it: where it shows, how it sends, where its sent mail is kept."""

@@ -119,9 +119,7 @@ def _actions(conversation: Conversation) -> Block:
             {
                 "type": "overflow",
                 "action_id": "more",
-                "options": [
-                    {"text": plain(words), "value": f"{verb}:{number}"} for verb, words in MENU
-                ],
+                "options": [{"text": plain(words), "value": f"{verb}:{number}"} for verb, words in MENU],
             },
         ],
     }

@@ -116,9 +116,7 @@ class Listeners:
         number, _, mail_id = _value(body).partition(":")
         await self._read(body, Number(int(number)), mail_id=MailId(int(mail_id)))
 
-    async def _change(
-        self, ack: AsyncAck, body: Body, verb: Callable[..., Awaitable[Conversation]]
-    ) -> None:
+    async def _change(self, ack: AsyncAck, body: Body, verb: Callable[..., Awaitable[Conversation]]) -> None:
         try:
             await verb(Number(int(_value(body))), user=_user(body))
         except BridgeError as error:
@@ -198,9 +196,7 @@ class Listeners:
 
     # --- reading ------------------------------------------------------------------------------------------------------
 
-    async def _read(
-        self, body: Body, number: Number, *, mail_id: MailId | None = None, original: bool = False
-    ) -> None:
+    async def _read(self, body: Body, number: Number, *, mail_id: MailId | None = None, original: bool = False) -> None:
         async def view() -> View:
             conversation, messages = await self._desk.messages(number, user=_user(body))
             stored = reading.chosen(messages, mail_id)

@@ -55,7 +55,9 @@ def row(one: Conversation) -> str:
     """A conversation on one line, in mrkdwn."""
     owner = f"<@{one.owner}>" if one.owner else "nobody's yet"
     subject = escape(blocks.shorten(one.subject, 80)) or "(no subject)"
-    return f"*#{one.number}*  {subject}  ·  {blocks.STATUS_WORDS[one.status]}  ·  {owner}  ·  {blocks.moment(one.updated)}"
+    return (
+        f"*#{one.number}*  {subject}  ·  {blocks.STATUS_WORDS[one.status]}  ·  {owner}  ·  {blocks.moment(one.updated)}"
+    )
 
 
 def sentence(text: str) -> dict[str, Any]:
