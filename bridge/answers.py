@@ -6,41 +6,33 @@
 A mail leaves only by a person's explicit act: what agents say in a thread never comes here.
 """
 
-import asyncio
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import timedelta
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge import rules
 from bridge.agents import Agents
 from bridge.desk import Desk, Mailbox, changed
-from bridge.errors import BridgeError, Permanent, Refused, Temporary, Uncertain
-from bridge.mail import compose, smtp
-from bridge.mail.parse import parse
+from bridge.errors import Refused
+from bridge.mail import compose
 from bridge.model import (
     Address,
-    Attachment,
     ChannelId,
-    Direction,
     Draft,
     DraftFile,
     DraftId,
     DraftKind,
     DraftState,
-    Job,
     MailboxName,
-    MailId,
-    Message,
     Number,
-    Reading,
     Status,
     StoredMessage,
     UserId,
     now,
 )
+from bridge.outbox import keep_sent
 from bridge.slack import richtext
 from bridge.slack.gateway import Gateway
 from bridge.slack.modals import Form, Kept, Submission
@@ -229,15 +221,14 @@ class Answers:
         files = (*form.uploads, *(offered[value] for value in form.originals if value in offered))
         if sum(one.size for one in files) * ENCODED > mailbox.max_bytes:
             limit = f"{mailbox.max_bytes / ENCODED / 1_000_000:.0f} MB"
-            raise Invalid(
-                {"files": f"Together the files are larger than a mail may be ({limit}): send fewer, or a link."}
-            )
+            sentence = f"Together the files are larger than a mail may be ({limit}): send fewer, or a link."
+            raise Invalid({"files": sentence})
         return files
 
     # --- while it is held ---------------------------------------------------------------------------------------------
 
     async def cancel(self, draft_id: DraftId, *, user: UserId) -> Form:
-        """Undo an answer that has not left (held, waiting for the server, failed) and return the modal's content with everything kept."""
+        """Undo an answer that has not left (held, waiting, failed); returns the modal's content, everything kept."""
         draft = await self._draft(draft_id, user=user)
         async with self._store.write() as conn:
             if not await drafts.move(

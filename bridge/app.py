@@ -9,8 +9,6 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from pathlib import Path
-from urllib.parse import urlsplit
 
 import structlog
 from slack_bolt.async_app import AsyncApp
@@ -20,7 +18,7 @@ from bridge.agents import Agents
 from bridge.answers import Answers
 from bridge.config import MailboxSettings, ServerSettings, Settings, check_runnable
 from bridge.desk import Desk, Mailbox
-from bridge.errors import BridgeError, Misconfigured, Temporary
+from bridge.errors import BridgeError
 from bridge.jobs import Engine
 from bridge.mail.local import Intake, LocalSource, Maildir
 from bridge.mail.smtp import Server
@@ -136,17 +134,46 @@ class Bridge:
     async def _watch(
         self, store: Store, *, desk: Desk, mailboxes: dict[MailboxName, Mailbox], maildirs: dict[MailboxName, Maildir]
     ) -> None:
-        watching = await self._closing.enter_async_context(_Watching())
-        max_bytes = self._settings.max_bytes
+        """A task for each mailbox, so that one that fails holds up no other."""
+        max_bytes, intake = self._settings.max_bytes, self._settings.intake
         for name, maildir in maildirs.items():
             source = LocalSource(maildir, max_bytes=max_bytes)
-            watching.add(_watch(store, desk=desk, mailbox=mailboxes[name], source=source))
+            watching = asyncio.create_task(_watch(store, desk=desk, mailbox=mailboxes[name], source=source))
+            self._closing.push_async_callback(_cancel, watching)
         if maildirs:
-            intake = self._settings.intake
             addresses = {mailboxes[name].address.email: maildir for name, maildir in maildirs.items()}
             self.intake = Intake(addresses, smtp=intake.smtp, lmtp=intake.lmtp, max_bytes=max_bytes)
             await self.intake.start()
             self._closing.push_async_callback(self.intake.stop)
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def _watch(store: Store, *, desk: Desk, mailbox: Mailbox, source: LocalSource) -> None:
+    """Take in a mailbox's mail for ever, from where the last commit left off."""
+    while True:
+        try:
+            async with store.read() as conn:
+                cursor = await mails.cursor(conn, mailbox.name)
+            async for batch in source.arrivals(cursor):
+                await desk.receive(mailbox, batch)
+        except BridgeError as error:
+            log.warning("a mailbox cannot be read now and is tried again", mailbox=mailbox.name, reason=str(error))
+        await asyncio.sleep(RETRY)
+
+
+def _server(settings: ServerSettings) -> Server:
+    return Server(
+        host=settings.host,
+        port=settings.port,
+        security=settings.security,
+        username=settings.username,
+        password=settings.password.get_secret_value(),
+        ca_file=settings.ca_file,
+    )
 
 
 async def run(settings: Settings) -> None:
