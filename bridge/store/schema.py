@@ -3,7 +3,22 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, DateTime, Dialect, Index, Integer, MetaData, Table, Text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeDecorator
 
@@ -44,6 +59,148 @@ Id = BigInteger().with_variant(Integer, "sqlite")
 """A row's own number: only INTEGER counts by itself in SQLite."""
 
 Json = JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
+
+# --- mails ----------------------------------------------------------------------------------------------------------
+
+mailboxes = Table(
+    "mailboxes",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("uidvalidity", BigInteger, nullable=False),
+    Column("uidnext", BigInteger, nullable=False),
+)
+
+raw_mails = Table(
+    "raw_mails",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("stored", Utc, nullable=False),
+)
+
+raw_chunks = Table(
+    "raw_chunks",
+    metadata,
+    Column("raw_id", ForeignKey("raw_mails.id", ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("data", LargeBinary, nullable=False),
+)
+
+arrivals = Table(  # the ledger: every place a mail was ever seen at ends in a named state
+    "arrivals",
+    metadata,
+    Column("mailbox", Text, primary_key=True),
+    Column("uidvalidity", BigInteger, primary_key=True),
+    Column("uid", BigInteger, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("reason", Text, nullable=False, default=""),
+    Column("mail_id", ForeignKey("messages.id"), nullable=True, index=True),
+    Column("seen", Utc, nullable=False),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("mailbox", Text, nullable=False),
+    Column("number", ForeignKey("conversations.number"), nullable=False, index=True),
+    Column("direction", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("message_id", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("people", Text, nullable=False),  # names and addresses, for search
+    Column("head", Json, nullable=False),  # addresses, dates, kinds: what is shown and answered, not searched
+    Column("text", Text, nullable=False),
+    Column("reading", Json, nullable=False),
+    Column("raw_id", ForeignKey("raw_mails.id"), nullable=True),
+    Column("received", Utc, nullable=False),
+    Column("thread_ts", Text, nullable=True),
+    Column("shared", Boolean, nullable=False, default=False),  # its files stand in the thread
+    Column("quarantined", Boolean, nullable=False, default=False),  # it could not be read: only its bytes are known
+    Column("readings", Integer, nullable=False, default=1),
+    UniqueConstraint("mailbox", "digest"),
+)
+
+attachments = Table(
+    "attachments",
+    metadata,
+    Column("mail_id", ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("filename", Text, nullable=False),
+    Column("content_type", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("inline", Boolean, nullable=False),
+)
+
+message_refs = Table(  # every Message-ID that was seen or spoken of, and the conversation it belongs to
+    "message_refs",
+    metadata,
+    Column("mailbox", Text, primary_key=True),
+    Column("message_id", Text, primary_key=True),
+    Column("number", ForeignKey("conversations.number"), nullable=False),
+)
+
+# --- conversations ----------------------------------------------------------------------------------------------------
+
+conversations = Table(
+    "conversations",
+    metadata,
+    Column("number", Id, primary_key=True),
+    Column("mailbox", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("status", Text, nullable=False, index=True),
+    Column("owner", Text, nullable=True),
+    Column("card_ts", Text, nullable=True),
+    Column("version", Integer, nullable=False),
+    Column("shown", Integer, nullable=False, default=0),  # the version that the card shows
+    Column("created", Utc, nullable=False),
+    Column("updated", Utc, nullable=False),
+    sqlite_autoincrement=True,  # a number is never given twice
+)
+
+# --- drafts -----------------------------------------------------------------------------------------------------------
+
+drafts = Table(
+    "drafts",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("mailbox", Text, nullable=False),
+    Column("number", ForeignKey("conversations.number"), nullable=False, index=True),
+    Column("answers", ForeignKey("messages.id"), nullable=True),
+    Column("author", Text, nullable=False),
+    Column("author_name", Text, nullable=False),
+    Column("recipients", Json, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("rich_text", Json, nullable=False),
+    Column("quote", Boolean, nullable=False),
+    Column("message_id", Text, nullable=False, index=True),
+    Column("due", Utc, nullable=False),
+    Column("created", Utc, nullable=False),
+    Column("line_ts", Text, nullable=True),
+    Column("revision", Integer, nullable=False),  # grows with every change
+    Column("shown", Integer, nullable=False, default=0),  # the revision that the thread's line shows
+    Column("view_id", Text, nullable=False, default=""),
+    Column("reason", Text, nullable=False, default=""),
+    Column("outcome", Json, nullable=False),
+    Column("raw_id", ForeignKey("raw_mails.id"), nullable=True),  # as composed; every try sends the same bytes
+)
+
+draft_files = Table(
+    "draft_files",
+    metadata,
+    Column("draft_id", ForeignKey("drafts.id", ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("filename", Text, nullable=False),
+    Column("content_type", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("slack_id", Text, nullable=True),
+    Column("mail_id", ForeignKey("messages.id"), nullable=True),
+    Column("mail_position", Integer, nullable=False, default=0),
+    Column("raw_id", ForeignKey("raw_mails.id"), nullable=True),  # its bytes, once fetched from Slack
+)
 
 # --- the durable engine ---------------------------------------------------------------------------------------------
 
