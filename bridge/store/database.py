@@ -11,11 +11,12 @@ SQLAlchemy raised it. What the databases do differently stands in `sqlite.py` an
 """
 
 import asyncio
+import functools
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
-from typing import Any, Protocol
+from typing import Protocol
 
-from sqlalchemy import Table, make_url
+from sqlalchemy import Insert, Table, make_url
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import ArgumentError, DBAPIError
@@ -131,9 +132,14 @@ def ring_at_commit(conn: AsyncConnection) -> None:
     conn.info[RING] = True
 
 
-def insert_new(conn: AsyncConnection, table: Table) -> Any:
-    """An INSERT that does nothing where a unique key stands already: add `.values()` and `.returning()`."""
-    insert = postgresql_insert if conn.dialect.name == "postgresql" else sqlite_insert
+def insert_new(conn: AsyncConnection, table: Table) -> Insert:
+    """An INSERT that does nothing where a unique key stands already; its row goes to `execute` beside it."""
+    return _insert_new(conn.dialect.name, table)
+
+
+@functools.cache
+def _insert_new(dialect: str, table: Table) -> Insert:
+    insert = postgresql_insert if dialect == "postgresql" else sqlite_insert
     return insert(table).on_conflict_do_nothing()
 
 

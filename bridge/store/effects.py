@@ -4,12 +4,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import now
 from bridge.store.database import insert_new
 from bridge.store.schema import effects
+
+# Made once: SQLAlchemy takes longer to make a statement than SQLite to run it. Columns to set come with the parameters.
+_KNOWN = select(effects.c.begun, effects.c.result).where(effects.c.key == bindparam("wanted"))
+_FINISH = update(effects).where(effects.c.key == bindparam("wanted"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,15 +32,15 @@ class Effect:
 async def begin(conn: AsyncConnection, key: str) -> Effect:
     """Write down that the effect is about to be tried, or return what is known of it."""
     at = now()
-    if (await conn.execute(insert_new(conn, effects).values(key=key, begun=at))).rowcount:
+    if (await conn.execute(insert_new(conn, effects), {"key": key, "begun": at})).rowcount:
         return Effect(key=key, begun=at, result=None, fresh=True)
-    row = (await conn.execute(select(effects.c.begun, effects.c.result).where(effects.c.key == key))).one()
+    row = (await conn.execute(_KNOWN, {"wanted": key})).one()
     return Effect(key=key, begun=row.begun, result=row.result, fresh=False)
 
 
 async def finish(conn: AsyncConnection, key: str, result: dict[str, Any]) -> None:
     """Write down what the effect came to."""
-    await conn.execute(update(effects).where(effects.c.key == key).values(result=result, done=now()))
+    await conn.execute(_FINISH, {"wanted": key, "result": result, "done": now()})
 
 
 async def forget(conn: AsyncConnection, key: str) -> None:

@@ -14,13 +14,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, and_, delete, exists, func, or_, select, update
+from sqlalchemy import CTE, ColumnElement, Interval, RowMapping, bindparam, delete, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import Job
 from bridge.model import now as time_now
 from bridge.store.database import insert_new, ring_at_commit
-from bridge.store.schema import jobs
+from bridge.store.schema import Utc, jobs
 
 
 class State(StrEnum):
@@ -35,7 +35,49 @@ class State(StrEnum):
 CLAIM_LOCK = 0x6A6F6273
 """The number of PostgreSQL's advisory lock around a claim ("jobs" in ASCII)."""
 
+# Statements that every job needs are made once: SQLAlchemy takes longer to make one than SQLite to run it. The columns
+# to set come with the parameters.
+
+_JOB = (jobs.c.id, jobs.c.key, jobs.c.kind, jobs.c.lane, jobs.c.payload, jobs.c.attempts, jobs.c.due, jobs.c.fence)
+
 _UNOWNED: dict[str, Any] = {"owner": None, "lease_until": None}
+
+
+def _free() -> CTE:
+    """The jobs to claim. Materialized: inlined, PostgreSQL may run it twice and claim more than the limit."""
+    running, earlier, at = jobs.alias("running"), jobs.alias("earlier"), bindparam("at", type_=Utc)
+    # Two questions, because each then is one look into the index on (lane, state, id).
+    blocked = or_(
+        exists().where(running.c.lane == jobs.c.lane, running.c.state == State.RUNNING),
+        exists().where(
+            earlier.c.lane == jobs.c.lane,
+            earlier.c.state == State.READY,
+            earlier.c.id < jobs.c.id,
+            or_(earlier.c.since <= at, earlier.c.attempts > 0),
+        ),
+    )
+    return (
+        select(jobs.c.id)
+        .where(jobs.c.state == State.READY, jobs.c.due <= at, or_(jobs.c.lane == "", ~blocked))
+        .order_by(jobs.c.due, jobs.c.id)
+        .limit(bindparam("most"))
+        .with_for_update(skip_locked=True)
+        .cte("free")
+        .prefix_with("MATERIALIZED")
+    )
+
+
+_CLAIM = (
+    update(jobs)
+    .where(jobs.c.id.in_(select(_free().c.id)))
+    .values(state=State.RUNNING, fence=jobs.c.fence + 1, owner=bindparam("owner"), lease_until=bindparam("lease_until"))
+    .returning(*_JOB)
+)
+_CLAIM_BY_SERVER_CLOCK = _CLAIM.values(lease_until=func.clock_timestamp() + bindparam("lease", type_=Interval))
+_SETTLE = update(jobs).where(
+    jobs.c.id == bindparam("job_id"), jobs.c.state == State.RUNNING, jobs.c.fence == bindparam("job_fence")
+)
+_NEXT_DUE = select(func.min(jobs.c.due)).where(jobs.c.state == State.READY, jobs.c.due > bindparam("after"))
 
 
 async def add(
@@ -56,7 +98,8 @@ async def add(
         await conn.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(lane, 0))))
     at = due or time_now()
     row = {"key": key, "kind": kind, "lane": lane, "payload": payload or {}, "since": at, "due": at}
-    added = await conn.execute(insert_new(conn, jobs).values(**row, attempts=0, state=State.READY, fence=0))
+    row |= {"attempts": 0, "state": State.READY, "fence": 0}
+    added = await conn.execute(insert_new(conn, jobs), row)
     ring_at_commit(conn)
     return bool(added.rowcount)
 
@@ -69,43 +112,14 @@ async def claim(
 ) -> list[Job]:
     """Take up to `limit` jobs that are due and whose lane is free, the longest due first."""
     at = now or time_now()
-    until: Any = at + lease
     if conn.dialect.name == "postgresql":
         # Two claims at once could each take a job of one lane, as neither sees what the other has not committed.
         await conn.execute(select(func.pg_advisory_xact_lock(CLAIM_LOCK)))
         await recover(conn)
-        until = func.clock_timestamp() + lease
-    # Materialized: inlined, PostgreSQL may run it again and claim more than the limit.
-    free = (
-        select(jobs.c.id)
-        .where(jobs.c.state == State.READY, jobs.c.due <= at, or_(jobs.c.lane == "", ~_blocked(at)))
-        .order_by(jobs.c.due, jobs.c.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-        .cte("free")
-        .prefix_with("MATERIALIZED")
-    )
-    taken = await conn.execute(
-        update(jobs)
-        .where(jobs.c.id.in_(select(free.c.id)))
-        .values(state=State.RUNNING, owner=owner, lease_until=until, fence=jobs.c.fence + 1)
-        .returning(*_JOB)
-    )
+        taken = await conn.execute(_CLAIM_BY_SERVER_CLOCK, {"at": at, "lease": lease, "most": limit, "owner": owner})
+    else:
+        taken = await conn.execute(_CLAIM, {"at": at, "lease_until": at + lease, "most": limit, "owner": owner})
     return sorted((_job(row) for row in taken.mappings()), key=lambda job: (job.due, job.id))
-
-
-def _blocked(at: datetime) -> ColumnElement[bool]:
-    """Two questions, because each then is one look into the index on (lane, state, id)."""
-    running, earlier = jobs.alias("running"), jobs.alias("earlier")
-    return or_(
-        exists().where(running.c.lane == jobs.c.lane, running.c.state == State.RUNNING),
-        exists().where(
-            earlier.c.lane == jobs.c.lane,
-            earlier.c.state == State.READY,
-            earlier.c.id < jobs.c.id,
-            or_(earlier.c.since <= at, earlier.c.attempts > 0),
-        ),
-    )
 
 
 async def finish(conn: AsyncConnection, job: Job) -> bool:
@@ -124,8 +138,8 @@ async def park(conn: AsyncConnection, job: Job, *, error: str) -> bool:
 
 
 async def _settle(conn: AsyncConnection, job: Job, **values: Any) -> bool:
-    ours = and_(jobs.c.id == job.id, jobs.c.state == State.RUNNING, jobs.c.fence == job.fence)
-    return bool((await conn.execute(update(jobs).where(ours).values(**_UNOWNED, **values))).rowcount)
+    which = {"job_id": job.id, "job_fence": job.fence}
+    return bool((await conn.execute(_SETTLE, {**which, **_UNOWNED, **values})).rowcount)
 
 
 async def release(conn: AsyncConnection, *, owner: str) -> int:
@@ -193,8 +207,7 @@ async def forget_finished(conn: AsyncConnection, *, before: datetime, limit: int
 
 async def next_due(conn: AsyncConnection, *, after: datetime) -> datetime | None:
     """When the next waiting job becomes due after that time; those due already wait for their lane, not for a time."""
-    question = select(func.min(jobs.c.due)).where(jobs.c.state == State.READY, jobs.c.due > after)
-    found: datetime | None = (await conn.execute(question)).scalar()
+    found: datetime | None = (await conn.execute(_NEXT_DUE, {"after": after})).scalar()
     return found
 
 
@@ -221,9 +234,6 @@ async def parked(conn: AsyncConnection, *, limit: int = 100) -> Sequence[tuple[J
     """The parked jobs, the oldest first, each with the sentence that says why."""
     rows = await conn.execute(select(jobs).where(jobs.c.state == State.PARKED).order_by(jobs.c.due).limit(limit))
     return [(_job(row), row["error"] or "") for row in rows.mappings()]
-
-
-_JOB = (jobs.c.id, jobs.c.key, jobs.c.kind, jobs.c.lane, jobs.c.payload, jobs.c.attempts, jobs.c.due, jobs.c.fence)
 
 
 def _job(row: RowMapping) -> Job:

@@ -21,6 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from bridge.errors import Misconfigured
+from bridge.store import onetrip
 
 log = structlog.get_logger()
 
@@ -138,9 +139,14 @@ def _switch_to_wal(path: Path) -> None:
 def _engine(path: Path, *, begin: str, size: int, pragmas: tuple[str, ...]) -> AsyncEngine:
     engine = create_async_engine(
         URL.create("sqlite+aiosqlite", database=str(path)),
-        connect_args={"timeout": BUSY_TIMEOUT, "isolation_level": None},  # None: BEGIN is ours to say
+        connect_args={
+            "async_creator_fn": onetrip.connect,
+            "timeout": BUSY_TIMEOUT,
+            "isolation_level": None,  # BEGIN is ours to say
+        },
         pool_size=size,
         max_overflow=0,
+        pool_reset_on_return=None,  # every transaction is ended before its connection goes back
         hide_parameters=True,  # an error's text must not hold mail
     )
 
