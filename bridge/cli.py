@@ -84,8 +84,8 @@ def demo(
 ) -> None:
     """Try everything on this machine.
 
-    No account is needed: starts a local Slack workspace in a web page, an embedded mail server, and the real app between them. Prints
-    "demo ready" and the page's address when it can be used. Ctrl-C stops it.
+    No account is needed: starts a local Slack workspace in a web page, an embedded mail server, and the real app
+    between them. Prints "demo ready" and the page's address when it can be used. Ctrl-C stops it.
     """
     from bridge.demo.run import demo as run_demo
 
@@ -97,8 +97,9 @@ def demo(
 def run(*, config: _Config = None) -> None:
     """Run the service.
 
-    Watches the mailboxes, shows their mail in Slack and sends what agents write. Settings come from the environment, .env and bridge.toml. Logs "bridge ready" once Slack is connected and every
-    mailbox is watched or reported as failing. SIGTERM or Ctrl-C stops it cleanly.
+    Watches the mailboxes, shows their mail in Slack and sends what agents write. Settings come from the environment,
+    .env and bridge.toml. Logs "bridge ready" once Slack is connected and every mailbox is watched or reported as
+    failing. SIGTERM or Ctrl-C stops it cleanly.
     """
     settings = load(config_file=config)
     check_runnable(settings)
