@@ -16,7 +16,9 @@ from bridge import rules
 from bridge.agents import Agents
 from bridge.desk import Desk, Mailbox, changed
 from bridge.errors import Refused
-from bridge.mail import compose
+from bridge.mail.compose import forward_subject, reply_subject
+from bridge.mail.identifiers import new_message_id
+from bridge.mail.recipients import parse_recipients
 from bridge.model import (
     Address,
     ChannelId,
@@ -93,7 +95,7 @@ class Answers:
             answers=mail.id,
             to=to.to,
             cc=to.cc,
-            subject=compose.forward_subject(subject) if forward else compose.reply_subject(subject),
+            subject=forward_subject(subject) if forward else reply_subject(subject),
             quote=None if forward else True,
             originals=_attachments_of(mail) if forward else (),
         )
@@ -112,7 +114,7 @@ class Answers:
             kind=DraftKind.NEW,
             channel=offered[0].channel,
             mailbox=offered[0].name,
-            to=compose.parse_recipients(to) if to else (),
+            to=parse_recipients(to) if to else (),
             rich_text=rich_text,
             mailboxes=tuple((box.name, f"{box.name} <{box.address.email}>") for box in offered),
         )
@@ -170,7 +172,7 @@ class Answers:
                 rich_text=form.rich_text,
                 quote=form.quote,
                 files=files,
-                message_id=compose.new_message_id(
+                message_id=new_message_id(
                     number=number, draft=form.draft, domain=mailbox.address.email.rpartition("@")[2], key=self._key
                 ),
                 due=at + mailbox.hold + ACK_TIME,
@@ -195,7 +197,7 @@ class Answers:
         wrong: dict[str, str] = {}
         for field in ("to", "cc", "bcc"):
             try:
-                parsed[field] = compose.parse_recipients(getattr(form, field))
+                parsed[field] = parse_recipients(getattr(form, field))
             except Refused as refusal:
                 wrong[field] = str(refusal)
         if not wrong and not parsed["to"]:

@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bridge import rules
 from bridge.agents import Agents
 from bridge.errors import Refused
-from bridge.mail.compose import own_message_id
+from bridge.mail.identifiers import own_message_id
 from bridge.mail.local import Maildir
 from bridge.mail.parse import parse
 from bridge.mail.quotes import read
