@@ -13,6 +13,7 @@ from datetime import timedelta
 import structlog
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
+from slack_sdk.web.async_client import AsyncWebClient
 
 from bridge.agents import Agents
 from bridge.answers import Answers
@@ -125,9 +126,10 @@ class Bridge:
                 bot_user_id=me.bot_user_id,
             )
 
-        app = AsyncApp(client=gateway.client, authorize=authorize)
+        client = AsyncWebClient(token=slack.bot_token.get_secret_value(), base_url=slack.api_url, retry_handlers=[])
+        app = AsyncApp(client=client, authorize=authorize)
         Listeners(app, gateway=gateway, desk=desk, answers=answers, senders=senders)
-        connection = Connection(app, app_token=slack.app_token.get_secret_value())
+        connection = Connection(app, token=slack.app_token.get_secret_value())
         await connection.start()
         self._closing.push_async_callback(connection.stop)
 

@@ -4,13 +4,16 @@ import email
 import email.policy
 from collections.abc import Callable
 from email.message import EmailMessage
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
 from bridge.demo.people import Person
 from bridge.demo.stage import CHANNEL, GUEST, JONAS, MINA, SHOP, STRANGER, Stage
+from bridge.demo.world import Silence
 from bridge.model import Attachment
+
+T = TypeVar("T")
 
 DANA = "Dana Reyes <dana@example.com>"
 ENOUGH = 20.0  # seconds a condition may take on a slow machine; nothing ever waits that long for its own sake
@@ -67,7 +70,7 @@ class Desk:
     def line(self, card: dict[str, Any], words: str) -> dict[str, Any] | None:
         return next((one for one in self.thread(card) if words in said(one)), None)
 
-    async def sees[T](self, look: Callable[[], T]) -> T:
+    async def sees(self, look: Callable[[], T]) -> T:
         return await self.person.sees(look, timeout=ENOUGH)
 
     async def sees_card(self, words: str) -> dict[str, Any]:
@@ -386,7 +389,7 @@ async def test_a_new_mail_begins_a_conversation(stage: Stage, mina: Desk) -> Non
 
 
 async def test_a_refusal_by_the_server_is_told_in_the_thread_with_its_words(stage: Stage, mina: Desk) -> None:
-    stage.world.faults.refuse("rcpt", code=550, text="5.1.1 no such user here")
+    stage.world.faults.recipients["dana@example.com"] = "550 5.1.1 no such user here"
     await ask(stage)
     card = await mina.sees_card("Two bags")
     await mina.opens(card)
@@ -399,7 +402,7 @@ async def test_a_refusal_by_the_server_is_told_in_the_thread_with_its_words(stag
 
 async def test_silence_after_data_is_never_resent_and_a_person_decides(stage: Stage, mina: Desk) -> None:
     """freescout#5457: up to 25 copies to a customer."""
-    stage.world.faults.drop_after_data()
+    stage.world.faults.silences = iter([Silence.TAKEN])
     await ask(stage)
     card = await mina.sees_card("Two bags")
     await mina.opens(card)

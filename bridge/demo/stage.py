@@ -28,6 +28,7 @@ class Stage:
     def __init__(self, data: Path, *, hold: float = 10, timing: Timing | None = None) -> None:
         self.data = data
         self.hold = hold
+        self.max_bytes = 40 << 20
         self.slack = SlackDouble(manifest=manifest.load(), timing=timing)
         self.world = World()
         self.bridge: Bridge | None = None
@@ -78,6 +79,8 @@ class Stage:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(
             f"""\
+max_bytes = {self.max_bytes}
+
 [[mailbox]]
 name = "support"
 address = "{SHOP.email}"
