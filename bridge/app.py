@@ -1,0 +1,187 @@
+"""The wiring: the one place where the parts meet. Nothing happens at import.
+
+    store -> engine -> gateway (Slack) -> desk, answers, outbox, show -> listeners (Slack) -> watchers (mailboxes)
+
+`bridge run` and `bridge demo` both start a `Bridge`; they differ only in their settings.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import structlog
+from slack_bolt.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
+
+from bridge.agents import Agents
+from bridge.answers import Answers
+from bridge.config import MailboxSettings, ServerSettings, Settings, check_runnable
+from bridge.desk import Desk, Mailbox
+from bridge.errors import BridgeError
+from bridge.jobs import Engine
+from bridge.mail.local import Intake, LocalSource, Maildir
+from bridge.mail.smtp import Server
+from bridge.model import Address, Job, MailboxName, UserId
+from bridge.outbox import Outbox
+from bridge.show import Show
+from bridge.slack.gateway import Gateway, Identity
+from bridge.slack.listeners import Listeners
+from bridge.slack.socket import Connection
+from bridge.store import mails
+from bridge.store.database import Store
+
+log = structlog.get_logger()
+
+STOPPING = 8.0  # seconds in which what is in hand may finish; SIGTERM promises an end within ten
+RETRY = 5.0  # seconds until a mailbox that failed is watched again
+
+
+class Bridge:
+    """The service. `start` returns once Slack is connected and each mailbox is watched or reported as failing."""
+
+    def __init__(self, settings: Settings, *, look_first: bool = True) -> None:
+        """`look_first`: off only in the test that shows what finding before redoing is good for."""
+        self._settings = settings
+        self._look_first = look_first
+        self._closing = contextlib.AsyncExitStack()
+        self.intake: Intake | None = None
+
+    async def start(self) -> None:
+        """Open everything, in the order in which each part needs the one before."""
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Take no new work, finish or hand back what is in hand, close everything; in the reverse order."""
+        await self._closing.aclose()
+
+    async def _start(self) -> None:
+        settings, slack = self._settings, self._settings.slack
+        store = await Store.open(settings.database_url.get_secret_value())
+        self._closing.push_async_callback(store.close)
+        gateway = await self._closing.enter_async_context(
+            Gateway.open(token=slack.bot_token.get_secret_value(), api_url=slack.api_url)
+        )
+        me = await gateway.me()
+        boxes = {MailboxName(one.name): one for one in settings.mailboxes}
+        maildirs = {
+            name: Maildir(settings.data / "mail" / name) for name, one in boxes.items() if one.source == "local"
+        }
+        mailboxes = {
+            name: await self._mailbox(name, one, gateway=gateway, maildir=maildirs.get(name))
+            for name, one in boxes.items()
+        }
+        senders = {name: box.address for name, box in mailboxes.items()}
+
+        agents = Agents(gateway, team_id=me.team_id, only=[UserId(one) for one in settings.agents.users])
+        desk = Desk(store, agents=agents, mailboxes=mailboxes, keys=settings.secret_keys)
+        answers = Answers(
+            store, desk=desk, agents=agents, gateway=gateway, mailboxes=mailboxes, key=settings.secret_keys[0]
+        )
+        outbox = Outbox(store, gateway=gateway, mailboxes=mailboxes)
+        kinds: dict[str, Callable[[Job], Awaitable[None]]] = {
+            "fetch": outbox.fetch,
+            "send": outbox.send,
+            "file_copy": outbox.file_copy,
+        }
+        engine = Engine(store, kinds=kinds, parked=outbox.give_up, look_first=self._look_first)
+        kinds["show"] = Show(store, engine=engine, gateway=gateway, senders=senders).show
+        await engine.start()
+        self._closing.push_async_callback(engine.stop, STOPPING)
+
+        await self._connect(me, gateway=gateway, desk=desk, answers=answers, senders=senders)
+        await self._watch(store, desk=desk, mailboxes=mailboxes, maildirs=maildirs)
+        log.info("bridge ready", mailboxes=len(mailboxes))
+
+    async def _mailbox(
+        self, name: MailboxName, settings: MailboxSettings, *, gateway: Gateway, maildir: Maildir | None
+    ) -> Mailbox:
+        return Mailbox(
+            name=name,
+            address=Address(name=settings.display_name, email=settings.address),
+            channel=await gateway.resolve_channel(settings.channel),
+            hold=timedelta(seconds=settings.hold_seconds),
+            smtp=_server(settings.smtp),
+            sent=maildir,
+            max_bytes=self._settings.max_bytes,
+        )
+
+    async def _connect(
+        self, me: Identity, *, gateway: Gateway, desk: Desk, answers: Answers, senders: dict[MailboxName, Address]
+    ) -> None:
+        slack = self._settings.slack
+
+        async def authorize() -> AuthorizeResult:
+            # One auth.test at the start, not one for each event: one that met a limit would lose what was said.
+            return AuthorizeResult(
+                enterprise_id=None,
+                team_id=me.team_id,
+                bot_token=slack.bot_token.get_secret_value(),
+                bot_id=me.bot_id,
+                bot_user_id=me.bot_user_id,
+            )
+
+        app = AsyncApp(client=gateway.client, authorize=authorize)
+        Listeners(app, gateway=gateway, desk=desk, answers=answers, senders=senders)
+        connection = Connection(app, app_token=slack.app_token.get_secret_value())
+        await connection.start()
+        self._closing.push_async_callback(connection.stop)
+
+    async def _watch(
+        self, store: Store, *, desk: Desk, mailboxes: dict[MailboxName, Mailbox], maildirs: dict[MailboxName, Maildir]
+    ) -> None:
+        """A task for each mailbox, so that one that fails holds up no other."""
+        max_bytes, intake = self._settings.max_bytes, self._settings.intake
+        for name, maildir in maildirs.items():
+            source = LocalSource(maildir, max_bytes=max_bytes)
+            watching = asyncio.create_task(_watch(store, desk=desk, mailbox=mailboxes[name], source=source))
+            self._closing.push_async_callback(_cancel, watching)
+        if maildirs:
+            addresses = {mailboxes[name].address.email: maildir for name, maildir in maildirs.items()}
+            self.intake = Intake(addresses, smtp=intake.smtp, lmtp=intake.lmtp, max_bytes=max_bytes)
+            await self.intake.start()
+            self._closing.push_async_callback(self.intake.stop)
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def _watch(store: Store, *, desk: Desk, mailbox: Mailbox, source: LocalSource) -> None:
+    """Take in a mailbox's mail for ever, from where the last commit left off."""
+    while True:
+        try:
+            async with store.read() as conn:
+                cursor = await mails.cursor(conn, mailbox.name)
+            async for batch in source.arrivals(cursor):
+                await desk.receive(mailbox, batch)
+        except BridgeError as error:
+            log.warning("a mailbox cannot be read now and is tried again", mailbox=mailbox.name, reason=str(error))
+        await asyncio.sleep(RETRY)
+
+
+def _server(settings: ServerSettings) -> Server:
+    return Server(
+        host=settings.host,
+        port=settings.port,
+        security=settings.security,
+        username=settings.username,
+        password=settings.password.get_secret_value(),
+        ca_file=settings.ca_file,
+    )
+
+
+async def run(settings: Settings) -> None:
+    """Run the service until cancelled."""
+    check_runnable(settings)
+    bridge = Bridge(settings)
+    await bridge.start()
+    try:
+        await asyncio.Event().wait()
+    finally:
+        await bridge.stop()
