@@ -90,7 +90,7 @@ def demo(
     from bridge.demo.run import demo as run_demo
 
     logs.configure("console")
-    _until_stopped(run_demo(port=port, open_browser=browser, data=data))
+    until_stopped(run_demo(port=port, open_browser=browser, data=data))
 
 
 @app.command()
@@ -106,7 +106,7 @@ def run(*, config: _Config = None) -> None:
     logs.configure(settings.log)
     from bridge.app import run as run_app
 
-    _until_stopped(run_app(settings))
+    until_stopped(run_app(settings))
 
 
 @app.command()
@@ -126,10 +126,10 @@ def replay(
     settings = load(config_file=config) if is_id else None
     from bridge.app import replay as run_replay
 
-    typer.echo(_until_stopped(run_replay(settings, what)))
+    typer.echo(until_stopped(run_replay(settings, what)))
 
 
-def _until_stopped(work: Coroutine[Any, Any, _Result]) -> _Result | None:
+def until_stopped(work: Coroutine[Any, Any, _Result]) -> _Result | None:
     """Run to the end, or until Ctrl-C or SIGTERM: then the work is cancelled, cleans up, and None comes back.
 
     A second SIGTERM changes nothing; a second Ctrl-C is a person who will not wait, and ends the process at once.
