@@ -6,41 +6,36 @@
 A mail leaves only by a person's explicit act: what agents say in a thread never comes here.
 """
 
-import asyncio
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge import rules
 from bridge.agents import Agents
 from bridge.desk import Desk, Mailbox, changed
-from bridge.errors import BridgeError, Permanent, Refused, Temporary, Uncertain
-from bridge.mail import compose, smtp
-from bridge.mail.parse import parse
+from bridge.errors import Refused
+from bridge.mail.compose import forward_subject, reply_subject
+from bridge.mail.identifiers import new_message_id
+from bridge.mail.recipients import parse_recipients
 from bridge.model import (
     Address,
-    Attachment,
     ChannelId,
-    Direction,
     Draft,
     DraftFile,
     DraftId,
     DraftKind,
     DraftState,
-    Job,
     MailboxName,
-    MailId,
-    Message,
     Number,
-    Reading,
     Status,
     StoredMessage,
     UserId,
     now,
 )
+from bridge.outbox import keep_sent
 from bridge.slack import richtext
 from bridge.slack.gateway import Gateway
 from bridge.slack.modals import Form, Kept, Submission
@@ -101,7 +96,7 @@ class Answers:
             answers=mail.id,
             to=to.to,
             cc=to.cc,
-            subject=compose.forward_subject(subject) if forward else compose.reply_subject(subject),
+            subject=forward_subject(subject) if forward else reply_subject(subject),
             quote=None if forward else True,
             originals=_attachments_of(mail) if forward else (),
         )
@@ -120,7 +115,7 @@ class Answers:
             kind=DraftKind.NEW,
             channel=offered[0].channel,
             mailbox=offered[0].name,
-            to=compose.parse_recipients(to) if to else (),
+            to=parse_recipients(to) if to else (),
             rich_text=rich_text,
             mailboxes=tuple((box.name, f"{box.name} <{box.address.email}>") for box in offered),
         )
@@ -150,6 +145,7 @@ class Answers:
             await self._desk.conversation(Number(form.number), user=user)
         to, cc, bcc = self._recipients(form)
         files = await self._files(form, mailbox)
+        rich_text = await self._without_mentions(form.rich_text)
         at = now()
         async with self._store.write() as conn:
             if stands := await drafts.get(conn, form.draft):
@@ -175,10 +171,10 @@ class Answers:
                 cc=cc,
                 bcc=bcc,
                 subject=form.subject,
-                rich_text=form.rich_text,
+                rich_text=rich_text,
                 quote=form.quote,
                 files=files,
-                message_id=compose.new_message_id(
+                message_id=new_message_id(
                     number=number, draft=form.draft, domain=mailbox.address.email.rpartition("@")[2], key=self._key
                 ),
                 due=at + mailbox.hold + ACK_TIME,
@@ -203,7 +199,7 @@ class Answers:
         wrong: dict[str, str] = {}
         for field in ("to", "cc", "bcc"):
             try:
-                parsed[field] = compose.parse_recipients(getattr(form, field))
+                parsed[field] = parse_recipients(getattr(form, field))
             except Refused as refusal:
                 wrong[field] = str(refusal)
         if not wrong and not parsed["to"]:
@@ -215,6 +211,15 @@ class Answers:
         if wrong:
             raise Invalid(wrong)
         return [parsed["to"], parsed["cc"], parsed["bcc"]]
+
+    async def _without_mentions(self, rich_text: dict[str, Any]) -> dict[str, Any]:
+        names: dict[str, str] = {}
+        for one in richtext.mentioned(rich_text):
+            if one.startswith("C"):
+                names[one] = f"#{(await self._gateway.channel(ChannelId(one))).name}"
+            else:
+                names[one] = (await self._gateway.user(UserId(one))).name
+        return richtext.spelled_out(rich_text, names=names)
 
     async def _files(self, form: Submission, mailbox: Mailbox) -> tuple[DraftFile, ...]:
         """The files that go along: uploads, and those checked among the kept ones."""
@@ -229,15 +234,14 @@ class Answers:
         files = (*form.uploads, *(offered[value] for value in form.originals if value in offered))
         if sum(one.size for one in files) * ENCODED > mailbox.max_bytes:
             limit = f"{mailbox.max_bytes / ENCODED / 1_000_000:.0f} MB"
-            raise Invalid(
-                {"files": f"Together the files are larger than a mail may be ({limit}): send fewer, or a link."}
-            )
+            sentence = f"Together the files are larger than a mail may be ({limit}): send fewer, or a link."
+            raise Invalid({"files": sentence})
         return files
 
     # --- while it is held ---------------------------------------------------------------------------------------------
 
     async def cancel(self, draft_id: DraftId, *, user: UserId) -> Form:
-        """Undo an answer that has not left (held, waiting for the server, failed) and return the modal's content with everything kept."""
+        """Undo an answer that has not left (held, waiting, failed); returns the modal's content, everything kept."""
         draft = await self._draft(draft_id, user=user)
         async with self._store.write() as conn:
             if not await drafts.move(

@@ -10,21 +10,21 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import structlog
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
+from slack_sdk.web.async_client import AsyncWebClient
 
 from bridge.agents import Agents
 from bridge.answers import Answers
-from bridge.config import MailboxSettings, ServerSettings, Settings, check_runnable
+from bridge.config import ServerSettings, Settings, check_runnable
 from bridge.desk import Desk, Mailbox
-from bridge.errors import BridgeError, Misconfigured, Temporary
+from bridge.errors import BridgeError, Refused
 from bridge.jobs import Engine
 from bridge.mail.local import Intake, LocalSource, Maildir
 from bridge.mail.smtp import Server
-from bridge.model import Address, Job, MailboxName, UserId
+from bridge.model import Address, Job, MailboxName, MailId, UserId
 from bridge.outbox import Outbox
 from bridge.show import Show
 from bridge.slack.gateway import Gateway, Identity
@@ -69,14 +69,8 @@ class Bridge:
             Gateway.open(token=slack.bot_token.get_secret_value(), api_url=slack.api_url)
         )
         me = await gateway.me()
-        boxes = {MailboxName(one.name): one for one in settings.mailboxes}
-        maildirs = {
-            name: Maildir(settings.data / "mail" / name) for name, one in boxes.items() if one.source == "local"
-        }
-        mailboxes = {
-            name: await self._mailbox(name, one, gateway=gateway, maildir=maildirs.get(name))
-            for name, one in boxes.items()
-        }
+        maildirs = _maildirs(settings)
+        mailboxes = await _mailboxes(settings, gateway=gateway, maildirs=maildirs)
         senders = {name: box.address for name, box in mailboxes.items()}
 
         agents = Agents(gateway, team_id=me.team_id, only=[UserId(one) for one in settings.agents.users])
@@ -99,19 +93,6 @@ class Bridge:
         await self._watch(store, desk=desk, mailboxes=mailboxes, maildirs=maildirs)
         log.info("bridge ready", mailboxes=len(mailboxes))
 
-    async def _mailbox(
-        self, name: MailboxName, settings: MailboxSettings, *, gateway: Gateway, maildir: Maildir | None
-    ) -> Mailbox:
-        return Mailbox(
-            name=name,
-            address=Address(name=settings.display_name, email=settings.address),
-            channel=await gateway.resolve_channel(settings.channel),
-            hold=timedelta(seconds=settings.hold_seconds),
-            smtp=_server(settings.smtp),
-            sent=maildir,
-            max_bytes=self._settings.max_bytes,
-        )
-
     async def _connect(
         self, me: Identity, *, gateway: Gateway, desk: Desk, answers: Answers, senders: dict[MailboxName, Address]
     ) -> None:
@@ -127,26 +108,79 @@ class Bridge:
                 bot_user_id=me.bot_user_id,
             )
 
-        app = AsyncApp(client=gateway.client, authorize=authorize)
+        client = AsyncWebClient(token=slack.bot_token.get_secret_value(), base_url=slack.api_url, retry_handlers=[])
+        app = AsyncApp(client=client, authorize=authorize)
         Listeners(app, gateway=gateway, desk=desk, answers=answers, senders=senders)
-        connection = Connection(app, app_token=slack.app_token.get_secret_value())
+        connection = Connection(app, token=slack.app_token.get_secret_value())
         await connection.start()
         self._closing.push_async_callback(connection.stop)
 
     async def _watch(
         self, store: Store, *, desk: Desk, mailboxes: dict[MailboxName, Mailbox], maildirs: dict[MailboxName, Maildir]
     ) -> None:
-        watching = await self._closing.enter_async_context(_Watching())
-        max_bytes = self._settings.max_bytes
+        """A task for each mailbox, so that one that fails holds up no other."""
+        max_bytes, intake = self._settings.max_bytes, self._settings.intake
         for name, maildir in maildirs.items():
             source = LocalSource(maildir, max_bytes=max_bytes)
-            watching.add(_watch(store, desk=desk, mailbox=mailboxes[name], source=source))
+            watching = asyncio.create_task(_watch(store, desk=desk, mailbox=mailboxes[name], source=source))
+            self._closing.push_async_callback(_cancel, watching)
         if maildirs:
-            intake = self._settings.intake
             addresses = {mailboxes[name].address.email: maildir for name, maildir in maildirs.items()}
             self.intake = Intake(addresses, smtp=intake.smtp, lmtp=intake.lmtp, max_bytes=max_bytes)
             await self.intake.start()
             self._closing.push_async_callback(self.intake.stop)
+
+
+def _maildirs(settings: Settings) -> dict[MailboxName, Maildir]:
+    """The folders of the mailboxes that the embedded intake feeds."""
+    local = [one for one in settings.mailboxes if one.source == "local"]
+    return {MailboxName(one.name): Maildir(settings.data / "mail" / one.name) for one in local}
+
+
+async def _mailboxes(
+    settings: Settings, *, gateway: Gateway, maildirs: dict[MailboxName, Maildir]
+) -> dict[MailboxName, Mailbox]:
+    return {
+        MailboxName(one.name): Mailbox(
+            name=MailboxName(one.name),
+            address=Address(name=one.display_name, email=one.address),
+            channel=await gateway.resolve_channel(one.channel),
+            hold=timedelta(seconds=one.hold_seconds),
+            smtp=_server(one.smtp),
+            sent=maildirs.get(MailboxName(one.name)) if one.saves_sent else None,
+            max_bytes=settings.max_bytes,
+        )
+        for one in settings.mailboxes
+    }
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def _watch(store: Store, *, desk: Desk, mailbox: Mailbox, source: LocalSource) -> None:
+    """Take in a mailbox's mail for ever, from where the last commit left off."""
+    while True:
+        try:
+            async with store.read() as conn:
+                cursor = await mails.cursor(conn, mailbox.name)
+            async for batch in source.arrivals(cursor):
+                await desk.receive(mailbox, batch)
+        except BridgeError as error:
+            log.warning("a mailbox cannot be read now and is tried again", mailbox=mailbox.name, reason=str(error))
+        await asyncio.sleep(RETRY)
+
+
+def _server(settings: ServerSettings) -> Server:
+    return Server(
+        host=settings.host,
+        port=settings.port,
+        security=settings.security,
+        username=settings.username,
+        password=settings.password.get_secret_value(),
+        ca_file=settings.ca_file,
+    )
 
 
 async def run(settings: Settings) -> None:
@@ -158,3 +192,30 @@ async def run(settings: Settings) -> None:
         await asyncio.Event().wait()
     finally:
         await bridge.stop()
+
+
+async def replay(settings: Settings, what: str) -> str:
+    """Read a mail again: a file, or a kept mail by its id. Returns a sentence on what became of it.
+
+    Works beside a running service, which shows the outcome. Raises Refused where there is no such mail.
+    """
+    file = Path(what)
+    async with contextlib.AsyncExitStack() as closing:
+        store = await Store.open(settings.database_url.get_secret_value())
+        closing.push_async_callback(store.close)
+        slack = settings.slack
+        gateway = await closing.enter_async_context(
+            Gateway.open(token=slack.bot_token.get_secret_value(), api_url=slack.api_url)
+        )
+        agents = Agents(gateway, team_id="")
+        if what.isdigit() and not file.exists():
+            desk = Desk(store, agents=agents, mailboxes={}, keys=settings.secret_keys)
+            stored = await desk.replay(MailId(int(what)))
+            return f"Mail {what} of conversation #{stored.number} was read again; its card follows."
+        if not await asyncio.to_thread(file.is_file):
+            raise Refused(f"There is no file {what}; give a mail as a file, or the id of a kept one.")
+        check_runnable(settings)
+        mailboxes = await _mailboxes(settings, gateway=gateway, maildirs={})
+        desk = Desk(store, agents=agents, mailboxes=mailboxes, keys=settings.secret_keys)
+        number = await desk.take_again(next(iter(mailboxes.values())), await asyncio.to_thread(file.read_bytes))
+        return f"{file.name} was read; it stands in conversation #{number}."

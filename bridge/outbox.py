@@ -196,7 +196,8 @@ class Outbox:
             subject=draft.subject,
             lines=richtext.lines(draft.rich_text),
             attachments=await self._contents(draft),
-            answers=answered,
+            in_reply_to=answered.message_id if answered else "",
+            references=(answered.references or answered.in_reply_to) if answered else (),
             quoted=answered if draft.quote else None,
             forwarded=forwarded,
         )

@@ -1,4 +1,4 @@
-"""Databases to test on: SQLite always, PostgreSQL where its programs are installed (and always in CI)."""
+"""What every test may stand on: databases (SQLite always, PostgreSQL where it is installed, and always in CI), the stage."""
 
 import os
 import shutil
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bridge.demo.stage import Stage
 from bridge.store.database import Store
 
 
@@ -70,3 +71,12 @@ async def store(database_url: str) -> AsyncIterator[Store]:
     opened = await Store.open(database_url)
     yield opened
     await opened.close()
+
+
+@pytest.fixture
+async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
+    """The real bridge between a Slack workspace and the world's mail, both on loopback. Nothing is held for long."""
+    made = Stage(tmp_path, hold=0.2)
+    await made.start()
+    yield made
+    await made.stop()

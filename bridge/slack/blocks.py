@@ -175,7 +175,7 @@ def _head(stored: StoredMessage) -> str:
     return "  ·  ".join(facts)
 
 
-def _notes(stored: StoredMessage, cut: bool) -> str:  # noqa: FBT001 - a fact, not a switch
+def _notes(stored: StoredMessage, cut: bool) -> str:
     facts = []
     if bounce := stored.message.bounce:
         told = " ".join(one for one in (bounce.status, bounce.reason) if one)

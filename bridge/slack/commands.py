@@ -31,13 +31,23 @@ _USER = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*)?>")
 _MAILTO = re.compile(r"<mailto:([^|>]+)(?:\|[^>]*)?>")
 
 
+_NONE = Number(0)  # where a verb needs no number
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
     """One `/mail` command. `number` is set for the verbs that need one."""
 
     verb: str
-    number: Number = Number(0)
+    number: Number = _NONE
     rest: str = ""
+
+    @property
+    def words(self) -> list[str]:
+        """The words of the rest; `Refused` where there are none."""
+        if not self.rest:
+            raise Refused("Say what to look for: `/mail search WORDS`.")
+        return self.rest.split()
 
     @property
     def user(self) -> UserId:

@@ -1,12 +1,11 @@
 """What Slack says, each thing to one verb of the desk.
 
 The order is always the same: what a click changes is committed before it is acknowledged; what only opens something is
-acknowledged at once, since a trigger lives three seconds, and filled when it is ready. Every refusal is a sentence, told
-to nobody but the person who asked. What people say in channels and threads is internal: it is acknowledged, and nothing
-else ever happens to it.
+acknowledged at once, since a trigger lives three seconds, and filled when it is ready. Every refusal is a sentence,
+told to nobody but the person who asked. What people say in channels and threads is internal: it is acknowledged, and
+nothing else ever happens to it.
 """
 
-import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -16,7 +15,7 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bridge.answers import Answers, Invalid
 from bridge.desk import Desk
-from bridge.errors import BridgeError, Refused
+from bridge.errors import BridgeError
 from bridge.model import (
     Address,
     ChannelId,
@@ -229,29 +228,32 @@ class Listeners:
             await self._write(body, WRITING[command.verb], command.number)
 
     async def _say(self, command: Command, *, user: UserId) -> dict[str, Any]:
+        """What a command's sender is told, and nobody else."""
+        number = command.number
         match command.verb:
             case "inbox":
-                return reading.listing("Open conversations", await self._desk.inbox(user=user))
+                said = reading.listing("Open conversations", await self._desk.inbox(user=user))
             case "search":
-                words = command.rest.split()
-                if not words:
-                    raise Refused("Say what to look for: `/mail search WORDS`.")
-                return reading.listing(f"Found for “{command.rest}”", await self._desk.search(words, user=user))
+                found = await self._desk.search(command.words, user=user)
+                said = reading.listing(f"Found for “{command.rest}”", found)
             case "read":
-                conversation, messages = await self._desk.messages(command.number, user=user)
-                return reading.newest(conversation, messages)
+                _, messages = await self._desk.messages(number, user=user)
+                said = reading.newest(messages)
             case "claim":
-                done = await self._desk.claim(command.number, user=user)
-                return reading.sentence(f"#{done.number} is yours.")
+                await self._desk.claim(number, user=user)
+                said = reading.sentence(f"#{number} is yours.")
             case "assign":
-                done = await self._desk.assign(command.number, user=user, to=command.user)
-                return reading.sentence(f"#{done.number} is <@{done.owner}>'s now.")
+                await self._desk.assign(number, user=user, to=command.user)
+                said = reading.sentence(f"#{number} is <@{command.user}>'s now.")
             case "close":
-                return reading.sentence(f"#{(await self._desk.close(command.number, user=user)).number} is closed.")
+                await self._desk.close(number, user=user)
+                said = reading.sentence(f"#{number} is closed.")
             case "reopen":
-                return reading.sentence(f"#{(await self._desk.reopen(command.number, user=user)).number} is open.")
+                await self._desk.reopen(number, user=user)
+                said = reading.sentence(f"#{number} is open again.")
             case _:
-                return reading.sentence(help_text())
+                said = reading.sentence(help_text())
+        return said
 
     async def send_as_email(self, ack: AsyncAck, body: Body) -> None:
         """The message shortcut: a person's words in a thread become an answer, once they submit the modal."""

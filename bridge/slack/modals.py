@@ -205,7 +205,7 @@ def _rich(initial: dict[str, Any] | None) -> Block:
     return element | {"initial_value": initial} if initial and initial.get("elements") else element
 
 
-def _quote(initial: bool) -> Block:  # noqa: FBT001 - a checkbox's value
+def _quote(initial: bool) -> Block:
     option = {"text": plain("Quote the mail below the answer"), "value": "quote"}
     element: Block = {"type": "checkboxes", "action_id": "value", "options": [option]}
     return element | {"initial_options": [option]} if initial else element

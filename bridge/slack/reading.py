@@ -38,7 +38,7 @@ def original(conversation: Conversation, raw: bytes | None) -> View:
     return modals.full_text(f"#{conversation.number}", head=head, lines=lines)
 
 
-def newest(conversation: Conversation, messages: Sequence[StoredMessage]) -> dict[str, Any]:
+def newest(messages: Sequence[StoredMessage]) -> dict[str, Any]:
     """The newest mail of a conversation, as an answer to a command."""
     surface = blocks.mail(chosen(messages, None))
     return {"response_type": "ephemeral", "text": surface.text, "blocks": surface.blocks}
