@@ -9,6 +9,7 @@ A mail leaves only by a person's explicit act: what agents say in a thread never
 import secrets
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 import structlog
 
@@ -144,6 +145,7 @@ class Answers:
             await self._desk.conversation(Number(form.number), user=user)
         to, cc, bcc = self._recipients(form)
         files = await self._files(form, mailbox)
+        rich_text = await self._without_mentions(form.rich_text)
         at = now()
         async with self._store.write() as conn:
             if stands := await drafts.get(conn, form.draft):
@@ -169,7 +171,7 @@ class Answers:
                 cc=cc,
                 bcc=bcc,
                 subject=form.subject,
-                rich_text=form.rich_text,
+                rich_text=rich_text,
                 quote=form.quote,
                 files=files,
                 message_id=new_message_id(
@@ -209,6 +211,15 @@ class Answers:
         if wrong:
             raise Invalid(wrong)
         return [parsed["to"], parsed["cc"], parsed["bcc"]]
+
+    async def _without_mentions(self, rich_text: dict[str, Any]) -> dict[str, Any]:
+        names: dict[str, str] = {}
+        for one in richtext.mentioned(rich_text):
+            if one.startswith("C"):
+                names[one] = f"#{(await self._gateway.channel(ChannelId(one))).name}"
+            else:
+                names[one] = (await self._gateway.user(UserId(one))).name
+        return richtext.spelled_out(rich_text, names=names)
 
     async def _files(self, form: Submission, mailbox: Mailbox) -> tuple[DraftFile, ...]:
         """The files that go along: uploads, and those checked among the kept ones."""

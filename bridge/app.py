@@ -9,20 +9,23 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from pathlib import Path
 
 import structlog
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
+from slack_sdk.web.async_client import AsyncWebClient
 
 from bridge.agents import Agents
 from bridge.answers import Answers
-from bridge.config import MailboxSettings, ServerSettings, Settings, check_runnable
+from bridge.config import ServerSettings, Settings, check_runnable
 from bridge.desk import Desk, Mailbox
 from bridge.errors import BridgeError
 from bridge.jobs import Engine
 from bridge.mail.local import Intake, LocalSource, Maildir
+from bridge.mail.parse import parse
 from bridge.mail.smtp import Server
-from bridge.model import Address, Job, MailboxName, UserId
+from bridge.model import Address, Job, MailboxName, MailId, Message, UserId
 from bridge.outbox import Outbox
 from bridge.show import Show
 from bridge.slack.gateway import Gateway, Identity
@@ -67,14 +70,8 @@ class Bridge:
             Gateway.open(token=slack.bot_token.get_secret_value(), api_url=slack.api_url)
         )
         me = await gateway.me()
-        boxes = {MailboxName(one.name): one for one in settings.mailboxes}
-        maildirs = {
-            name: Maildir(settings.data / "mail" / name) for name, one in boxes.items() if one.source == "local"
-        }
-        mailboxes = {
-            name: await self._mailbox(name, one, gateway=gateway, maildir=maildirs.get(name))
-            for name, one in boxes.items()
-        }
+        maildirs = _maildirs(settings)
+        mailboxes = await _mailboxes(settings, gateway=gateway, maildirs=maildirs)
         senders = {name: box.address for name, box in mailboxes.items()}
 
         agents = Agents(gateway, team_id=me.team_id, only=[UserId(one) for one in settings.agents.users])
@@ -97,19 +94,6 @@ class Bridge:
         await self._watch(store, desk=desk, mailboxes=mailboxes, maildirs=maildirs)
         log.info("bridge ready", mailboxes=len(mailboxes))
 
-    async def _mailbox(
-        self, name: MailboxName, settings: MailboxSettings, *, gateway: Gateway, maildir: Maildir | None
-    ) -> Mailbox:
-        return Mailbox(
-            name=name,
-            address=Address(name=settings.display_name, email=settings.address),
-            channel=await gateway.resolve_channel(settings.channel),
-            hold=timedelta(seconds=settings.hold_seconds),
-            smtp=_server(settings.smtp),
-            sent=maildir,
-            max_bytes=self._settings.max_bytes,
-        )
-
     async def _connect(
         self, me: Identity, *, gateway: Gateway, desk: Desk, answers: Answers, senders: dict[MailboxName, Address]
     ) -> None:
@@ -125,9 +109,10 @@ class Bridge:
                 bot_user_id=me.bot_user_id,
             )
 
-        app = AsyncApp(client=gateway.client, authorize=authorize)
+        client = AsyncWebClient(token=slack.bot_token.get_secret_value(), base_url=slack.api_url, retry_handlers=[])
+        app = AsyncApp(client=client, authorize=authorize)
         Listeners(app, gateway=gateway, desk=desk, answers=answers, senders=senders)
-        connection = Connection(app, app_token=slack.app_token.get_secret_value())
+        connection = Connection(app, token=slack.app_token.get_secret_value())
         await connection.start()
         self._closing.push_async_callback(connection.stop)
 
@@ -145,6 +130,29 @@ class Bridge:
             self.intake = Intake(addresses, smtp=intake.smtp, lmtp=intake.lmtp, max_bytes=max_bytes)
             await self.intake.start()
             self._closing.push_async_callback(self.intake.stop)
+
+
+def _maildirs(settings: Settings) -> dict[MailboxName, Maildir]:
+    """The folders of the mailboxes that the embedded intake feeds."""
+    local = [one for one in settings.mailboxes if one.source == "local"]
+    return {MailboxName(one.name): Maildir(settings.data / "mail" / one.name) for one in local}
+
+
+async def _mailboxes(
+    settings: Settings, *, gateway: Gateway, maildirs: dict[MailboxName, Maildir]
+) -> dict[MailboxName, Mailbox]:
+    return {
+        MailboxName(one.name): Mailbox(
+            name=MailboxName(one.name),
+            address=Address(name=one.display_name, email=one.address),
+            channel=await gateway.resolve_channel(one.channel),
+            hold=timedelta(seconds=one.hold_seconds),
+            smtp=_server(one.smtp),
+            sent=maildirs.get(MailboxName(one.name)) if one.saves_sent else None,
+            max_bytes=settings.max_bytes,
+        )
+        for one in settings.mailboxes
+    }
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:
@@ -185,3 +193,37 @@ async def run(settings: Settings) -> None:
         await asyncio.Event().wait()
     finally:
         await bridge.stop()
+
+
+async def replay(settings: Settings, what: str) -> str:
+    """Read a mail again: a file, or a kept mail by its id. Returns a sentence on what became of it.
+
+    Works beside a running service, which shows the outcome. A file is only described where no mailbox is configured to
+    take it in. Raises Refused where there is no such mail.
+    """
+    file = Path(what)
+    raw = await asyncio.to_thread(file.read_bytes) if await asyncio.to_thread(file.is_file) else None
+    if raw is not None and not settings.mailboxes:
+        return _described(await asyncio.to_thread(parse, raw))
+    async with contextlib.AsyncExitStack() as closing:
+        store = await Store.open(settings.database_url.get_secret_value())
+        closing.push_async_callback(store.close)
+        token = settings.slack.bot_token.get_secret_value()
+        gateway = await closing.enter_async_context(Gateway.open(token=token, api_url=settings.slack.api_url))
+        mailboxes = await _mailboxes(settings, gateway=gateway, maildirs={}) if raw is not None else {}
+        agents = Agents(gateway, team_id="")  # nobody acts here but the operator
+        desk = Desk(store, agents=agents, mailboxes=mailboxes, keys=settings.secret_keys)
+        if raw is None:
+            stored = await desk.replay(MailId(int(what)))
+            return f"Mail {what} was read again; it stands in conversation #{stored.number}."
+        number = await desk.take_again(next(iter(mailboxes.values())), raw)
+        return f"{_described(parse(raw))}\nIt stands in conversation #{number}."
+
+
+def _described(message: Message) -> str:
+    """How a mail was read, for a terminal."""
+    lines = [f"From:     {message.author}", f"To:       {', '.join(map(str, message.to))}"]
+    lines += [f"Subject:  {message.subject}", f"Kind:     {message.automatic}"]
+    lines += [f"File:     {one.filename} ({one.content_type}, {one.size} bytes)" for one in message.attachments]
+    lines += [f"Note:     {one}" for one in message.notes]
+    return "\n".join([*lines, "", message.text[:4000].rstrip()])

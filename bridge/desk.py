@@ -210,6 +210,23 @@ class Desk:
             await changed(conn, stored.number, **renamed)
         return stored
 
+    async def take_again(self, mailbox: Mailbox, raw: bytes) -> Number:
+        """Take in a mail from a file: one that is in quarantine is read again, one that is known changes nothing."""
+        async with self._store.read() as conn:
+            quarantined = await mails.known(conn, mailbox.name, hashlib.sha256(raw).hexdigest())
+            uid = await mails.next_uid(conn, mailbox.name, uidvalidity=0)
+        if quarantined:
+            return (await self.replay(quarantined)).number
+        arrival = Arrival(uidvalidity=0, uid=uid, size=len(raw), raw=raw)  # no mailbox has a uidvalidity of 0
+        as_read = await asyncio.to_thread(self._read, arrival)
+        async with self._store.write() as conn:
+            await self._take_in(conn, mailbox, arrival, as_read)
+            mail_id = await mails.known(conn, mailbox.name, as_read.digest)
+            stored = await mails.get(conn, mail_id) if mail_id else None
+        if stored is None:
+            raise Refused("The bridge sent this mail itself; it stands in its conversation already.")
+        return stored.number
+
     # --- what agents do with a conversation ---------------------------------------------------------------------------
 
     async def conversation(self, number: Number, *, user: UserId) -> Conversation:

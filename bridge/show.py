@@ -119,7 +119,7 @@ class Show:
             return {}
 
         async def look(since: datetime) -> dict[str, str] | None:  # noqa: ARG001 - a file id says it all
-            return {} if await self._gateway.shared(put[0][0], conversation.channel) else None
+            return {} if await self._gateway.wait_shared(put[0][0], conversation.channel) else None
 
         await self._engine.once(f"files:{stored.id}:{stored.readings}", act=share, find=look)
 

@@ -1,21 +1,15 @@
 """The Slack double, driven by the real slack_sdk and slack_bolt: it refuses, forgets and repeats what Slack does."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
-import aiohttp
 import pytest
-from aiohttp import web
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.errors import SlackApiError
-from slack_sdk.signature import SignatureVerifier
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bridge.demo.faults import Fault
-from bridge.demo.refusals import BadAck, NoAck, NotOffered
-from bridge.demo.slack import SlackDouble, Timing, scopes_of
+from bridge.demo.slack import SlackDouble, Timing
 
 SCOPES = [
     *("chat:write", "commands", "channels:history", "channels:read", "channels:join", "groups:history", "groups:read"),

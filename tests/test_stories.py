@@ -4,13 +4,16 @@ import email
 import email.policy
 from collections.abc import Callable
 from email.message import EmailMessage
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
 from bridge.demo.people import Person
 from bridge.demo.stage import CHANNEL, GUEST, JONAS, MINA, SHOP, STRANGER, Stage
+from bridge.demo.world import Silence
 from bridge.model import Attachment
+
+T = TypeVar("T")
 
 DANA = "Dana Reyes <dana@example.com>"
 ENOUGH = 20.0  # seconds a condition may take on a slow machine; nothing ever waits that long for its own sake
@@ -67,7 +70,7 @@ class Desk:
     def line(self, card: dict[str, Any], words: str) -> dict[str, Any] | None:
         return next((one for one in self.thread(card) if words in said(one)), None)
 
-    async def sees[T](self, look: Callable[[], T]) -> T:
+    async def sees(self, look: Callable[[], T]) -> T:
         return await self.person.sees(look, timeout=ENOUGH)
 
     async def sees_card(self, words: str) -> dict[str, Any]:
@@ -132,7 +135,9 @@ async def ask(stage: Stage, **changes: Any) -> str:
 
 
 async def test_a_mail_becomes_a_card_with_its_text_and_files_in_the_thread(stage: Stage, mina: Desk) -> None:
-    photo = Attachment(filename="Überblick 2026.png", content_type="image/png", content=b"\x89PNG\r\n\x1a\n" + b"x" * 50)
+    photo = Attachment(
+        filename="Überblick 2026.png", content_type="image/png", content=b"\x89PNG\r\n\x1a\n" + b"x" * 50
+    )
     await ask(stage, files=[photo])
     card = await mina.sees_card("Two bags are missing")
     assert "Dana Reyes" in said(card)
@@ -168,7 +173,7 @@ async def test_the_same_mail_handed_over_twice_is_shown_once(stage: Stage, mina:
 
 async def test_no_text_of_a_mail_can_ping_or_spoof_a_link(stage: Stage, mina: Desk) -> None:
     evil = "<!channel> <@U0MINA0001> <http://evil.example|https://bank.example> &lt;!here&gt;"
-    await ask(stage, from_=f'"<!everyone>" <eve@example.net>', subject=evil, text=evil)
+    await ask(stage, from_='"<!everyone>" <eve@example.net>', subject=evil, text=evil)
     card = await mina.sees(lambda: next(iter(mina.cards()), None))
     assert card
     line = await mina.sees(lambda: mina.line(card, "bank.example"))
@@ -180,7 +185,7 @@ async def test_no_text_of_a_mail_can_ping_or_spoof_a_link(stage: Stage, mina: De
 
 
 async def test_quotes_are_folded_and_one_click_away(stage: Stage, mina: Desk) -> None:
-    quoted = "Thank you!\n\nOn Mon, 2 Feb 2026 at 10:00, Shop <support@harborcoffee.example> wrote:\n> The old words\n"
+    quoted = "Thank you!\n\nOn Mon, 2 Feb 2026 at 10:00, Shop <hello@fernhill.example.com> wrote:\n> The old words\n"
     await ask(stage, text=quoted)
     card = await mina.sees_card("Two bags")
     line = await mina.sees(lambda: mina.line(card, "Thank you!"))
@@ -196,7 +201,9 @@ async def test_a_mail_over_the_size_limit_is_a_card_that_says_so(stage: Stage, m
     stage.max_bytes = 20_000
     await stage.start_bridge()
     maildir = stage.data / "mail" / "support" / "new"
-    head = b"From: dana@example.com\r\nTo: support@harborcoffee.example\r\nSubject: A big one\r\nMessage-ID: <big@x>\r\n\r\n"
+    head = (
+        b"From: dana@example.com\r\nTo: hello@fernhill.example.com\r\nSubject: A big one\r\nMessage-ID: <big@x>\r\n\r\n"
+    )
     (maildir / "1.foreign.host").write_bytes(head + b"x" * 30_000)
     card = await mina.sees_card("A big one")
     assert await mina.sees(lambda: mina.line(card, "MAIL_MAX_BYTES"))
@@ -216,12 +223,12 @@ async def test_an_answer_with_formatting_and_a_file_reaches_the_customer(stage: 
 
     shown = said(mina.person.view() or {})
     assert "dana@example.com" in shown
-    assert "support@harborcoffee.example" in shown
+    assert "hello@fernhill.example.com" in shown
     assert "label.pdf" in shown
     assert {"cancel_send", "send_now"} <= set(actions(mina.person.view()))
 
     mail = await received(stage, "dana@example.com")
-    assert mail["From"] == "Harbor Coffee <support@harborcoffee.example>"
+    assert mail["From"] == "Fernhill Coffee <hello@fernhill.example.com>"
     assert mail["In-Reply-To"] == first
     assert first in mail["References"]
     html = mail.get_body(("html",))
@@ -386,7 +393,7 @@ async def test_a_new_mail_begins_a_conversation(stage: Stage, mina: Desk) -> Non
 
 
 async def test_a_refusal_by_the_server_is_told_in_the_thread_with_its_words(stage: Stage, mina: Desk) -> None:
-    stage.world.faults.refuse("rcpt", code=550, text="5.1.1 no such user here")
+    stage.world.faults.recipients["dana@example.com"] = "550 5.1.1 no such user here"
     await ask(stage)
     card = await mina.sees_card("Two bags")
     await mina.opens(card)
@@ -399,7 +406,7 @@ async def test_a_refusal_by_the_server_is_told_in_the_thread_with_its_words(stag
 
 async def test_silence_after_data_is_never_resent_and_a_person_decides(stage: Stage, mina: Desk) -> None:
     """freescout#5457: up to 25 copies to a customer."""
-    stage.world.faults.drop_after_data()
+    stage.world.faults.silences = iter([Silence.TAKEN])
     await ask(stage)
     card = await mina.sees_card("Two bags")
     await mina.opens(card)

@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol
 
 from bridge.demo.refusals import NoAck
 from bridge.demo.site import Timing
-from bridge.demo.workspace import Json
+from bridge.demo.stored import Json
 
 Answer = Any
 """What the app acknowledged with: an object, a string or None."""

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 from bridge.demo.delivery import Delivery
 from bridge.demo.site import Site, family
-from bridge.demo.workspace import Change, Json
+from bridge.demo.stored import Json
+from bridge.demo.workspace import Change
 
 _CHANNEL_TYPES = {"channels": "channel", "groups": "group", "im": "im", "mpim": "mpim"}
 
@@ -109,6 +110,7 @@ class Events:
 
     def _wrapped(self, event: Json) -> Json:
         workspace = self._site.workspace
+        channel = workspace.channels.get(event.get("channel", ""), {})
         granted = {"enterprise_id": None, "team_id": workspace.team_id, "user_id": workspace.bot_user_id}
         return {
             "token": "demo-verification-token",
@@ -121,6 +123,6 @@ class Events:
             "event_id": f"Ev0{secrets.token_hex(5).upper()}",
             "event_time": int(workspace.clock()),
             "authorizations": [{**granted, "is_bot": True, "is_enterprise_install": False}],
-            "is_ext_shared_channel": False,
+            "is_ext_shared_channel": bool(channel.get("is_ext_shared")),
             "event_context": f"4-{secrets.token_hex(16)}",
         }

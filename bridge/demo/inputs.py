@@ -11,8 +11,7 @@ from bridge.demo.blockkit import elements_of
 from bridge.demo.elements import INPUT_FILES, options_of
 from bridge.demo.refusals import NotOffered
 from bridge.demo.richtext import ELEMENTS_MOST
-
-Json = dict[str, Any]
+from bridge.demo.stored import Json
 
 FILE_MOST = 10 * 1024 * 1024  # bytes of one file in a file_input
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+\Z")

@@ -4,7 +4,7 @@ from typing import Any
 
 from bridge.demo.inputs import first_value, holding
 from bridge.demo.site import Site
-from bridge.demo.workspace import Json
+from bridge.demo.stored import Json
 
 _BUTTON = ("text", "value", "style", "url", "confirm", "accessibility_label")
 _CHOICE = ("placeholder", "confirm")

@@ -18,7 +18,7 @@ from bridge.demo.markup import command_text, typed
 from bridge.demo.methods import chat
 from bridge.demo.refusals import BadAck, NoAck, NotOffered, SlackRefusal
 from bridge.demo.site import Arguments, ResponseUrl, Site
-from bridge.demo.workspace import Json
+from bridge.demo.stored import Json
 
 __all__ = ["BadAck", "NoAck", "NotOffered", "Person"]
 

@@ -8,12 +8,10 @@ import itertools
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 from bridge.demo.inputs import first_value, holding
 from bridge.demo.refusals import SlackRefusal
-
-Json = dict[str, Any]
+from bridge.demo.stored import Json
 
 STACK_MOST = 3  # modals on top of one another
 _FLAGS = ("clear_on_close", "notify_on_close", "submit_disabled")

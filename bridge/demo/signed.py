@@ -16,7 +16,7 @@ import aiohttp
 from bridge.demo.delivery import Answer, Envelope
 from bridge.demo.refusals import NoAck
 from bridge.demo.site import Timing
-from bridge.demo.workspace import Json
+from bridge.demo.stored import Json
 
 
 class SignedHttp:

@@ -14,7 +14,8 @@ from typing import Any
 
 from bridge.demo.faults import Faults
 from bridge.demo.refusals import SlackRefusal
-from bridge.demo.workspace import Json, Workspace
+from bridge.demo.stored import Json
+from bridge.demo.workspace import Workspace
 
 PAGE_MOST = 999  # items of one page, for methods that take a limit
 RESPONSE_USES = 5
@@ -61,7 +62,7 @@ class Arguments:
 
     def required(self, *names: str) -> list[str]:
         """These arguments' text, in order. Raises invalid_arguments where one is missing."""
-        missing = [name for name in names if self._values.get(name) in {None, ""}]
+        missing = [name for name in names if self._values.get(name, "") == ""]
         if missing:
             raise invalid_arguments(*(f"missing required field: {name}" for name in missing))
         return [self.text(name) for name in names]

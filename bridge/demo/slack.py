@@ -17,8 +17,9 @@ from bridge.demo.people import Person
 from bridge.demo.signed import SignedHttp
 from bridge.demo.site import Site, Timing, scopes_of
 from bridge.demo.socketmode import Sockets
+from bridge.demo.stored import Json
 from bridge.demo.webapi import BODY_MOST, WebApi
-from bridge.demo.workspace import Json, Workspace
+from bridge.demo.workspace import Workspace
 
 __all__ = ["SlackDouble", "Timing", "scopes_of"]
 

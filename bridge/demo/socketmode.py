@@ -18,7 +18,7 @@ from aiohttp import web
 from bridge.demo.delivery import Answer, Envelope
 from bridge.demo.refusals import NoAck
 from bridge.demo.site import Timing
-from bridge.demo.workspace import Json
+from bridge.demo.stored import Json
 
 SOCKETS_MOST = 10
 
@@ -28,6 +28,7 @@ Reason = Literal["warning", "refresh_requested", "link_disabled", "too_many_webs
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Socket:
     ws: web.WebSocketResponse
+    request: web.Request
     waiting: dict[str, asyncio.Future[Answer]] = field(default_factory=dict)
 
 
@@ -67,7 +68,7 @@ class Sockets:
             await ws.send_json(_disconnect("too_many_websockets"))
             await ws.close()
             return ws
-        socket = _Socket(ws=ws)
+        socket = _Socket(ws=ws, request=request)
         try:
             await ws.send_json(self._hello())
             self._open.append(socket)
@@ -143,16 +144,15 @@ class Sockets:
     def cut(self) -> None:
         """Break every socket without a word."""
         for socket in list(self._open):
-            transport = socket.ws._req.transport if socket.ws._req else None  # noqa: SLF001 - aiohttp has no abort
-            if transport:
-                transport.abort()
+            if socket.request.transport:
+                socket.request.transport.abort()
 
     def stall(self) -> None:
-        """Answer no ping from now on, on no socket, and read nothing: half-open connections."""
+        """Answer no ping and take no acknowledgement from now on: half-open connections."""
         self._stalled = True
 
     def revive(self) -> None:
-        """Answer pings again."""
+        """Answer again."""
         self._stalled = False
 
     def refuse_handshakes(self, times: int) -> None:

@@ -8,12 +8,11 @@ from pathlib import Path
 
 from bridge.app import Bridge
 from bridge.config import Settings, load
+from bridge.demo.mails import SHOP
 from bridge.demo.slack import SlackDouble, Timing
 from bridge.demo.world import World
-from bridge.model import Address
 from bridge.slack import manifest
 
-SHOP = Address(name="Harbor Coffee", email="support@harborcoffee.example")
 CHANNEL = "C0SUPPORT1"
 MINA = "U0MINA0001"
 JONAS = "U0JONAS001"
@@ -28,6 +27,7 @@ class Stage:
     def __init__(self, data: Path, *, hold: float = 10, timing: Timing | None = None) -> None:
         self.data = data
         self.hold = hold
+        self.max_bytes = 40 << 20
         self.slack = SlackDouble(manifest=manifest.load(), timing=timing)
         self.world = World()
         self.bridge: Bridge | None = None
@@ -78,6 +78,8 @@ class Stage:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(
             f"""\
+max_bytes = {self.max_bytes}
+
 [[mailbox]]
 name = "support"
 address = "{SHOP.email}"
@@ -99,9 +101,9 @@ lmtp = "127.0.0.1:0"
 
 def _people_the_workspace(slack: SlackDouble) -> None:
     here = slack.workspace
-    here.add_user("mina", user_id=MINA, real_name="Mina Park", email="mina@harborcoffee.example")
-    here.add_user("jonas", user_id=JONAS, real_name="Jonas Weber", email="jonas@harborcoffee.example")
+    here.add_user("mina", user_id=MINA, real_name="Mina Park", email="mina@fernhill.example.com")
+    here.add_user("jonas", user_id=JONAS, real_name="Jonas Weber", email="jonas@fernhill.example.com")
     here.add_user("lee", user_id=GUEST, real_name="Lee (guest)", email="lee@agency.example", is_restricted=True)
-    here.add_user("olga", user_id=STRANGER, real_name="Olga Ferro", email="olga@harborcoffee.example")
+    here.add_user("olga", user_id=STRANGER, real_name="Olga Ferro", email="olga@fernhill.example.com")
     here.add_channel("support", channel_id=CHANNEL, members=[MINA, JONAS, GUEST, here.bot_user_id])
     here.add_channel("general", channel_id="C0GENERAL1", members=[MINA, JONAS, STRANGER])

@@ -16,51 +16,17 @@ place, so a message that was read stays as it was.
 
 import asyncio
 import itertools
-import mimetypes
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from bridge.demo.screens import Screens
+from bridge.demo.stored import Json, StoredFile
 
 Change = dict[str, Any]
-Json = dict[str, Any]
 
 _SHARE_KEYS = {True: "private", False: "public"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredFile:
-    """A file in the workspace. `shares` has Slack's shape: public or private, channel id, list of places.
-
-    `external_url` is set for a file that another company keeps; `for_app` says that a person handed it to the app in a
-    modal; `uploaded` and `shared` are the steps of an upload.
-    """
-
-    id: str
-    name: str
-    title: str
-    content: bytes = field(repr=False)
-    size: int
-    user: str
-    created: int
-    shares: dict[str, dict[str, list[Json]]] = field(default_factory=dict)
-    external_url: str = ""
-    for_app: bool = False
-    uploaded: bool = True
-    completed: bool = True
-    deleted: bool = False
-
-    @property
-    def mimetype(self) -> str:
-        """The media type, by the name, as Slack guesses it."""
-        return mimetypes.guess_type(self.name)[0] or "application/octet-stream"
-
-    @property
-    def channels(self) -> list[str]:
-        """Ids of the channels in which it can be seen."""
-        return [channel for places in self.shares.values() for channel in places]
 
 
 class Workspace:
@@ -348,30 +314,8 @@ class Workspace:
         self.announce({"type": "file_deleted", "file": file_id})
 
     def describe(self, file: StoredFile) -> Json:
-        """Slack's file object."""
-        place = f"{self.url}/files-pri/{self.team_id}-{file.id}"
-        private = file.external_url or f"{place}/{file.name}"
-        return {
-            "id": file.id,
-            "created": file.created,
-            "timestamp": file.created,
-            "name": file.name,
-            "title": file.title,
-            "mimetype": file.mimetype,
-            "filetype": file.name.rpartition(".")[2].lower() if "." in file.name else "binary",
-            "user": file.user,
-            "user_team": self.team_id,
-            "size": file.size,
-            "mode": "external" if file.external_url else "hosted",
-            "is_external": bool(file.external_url),
-            "external_type": "gdrive" if file.external_url else "",
-            "is_public": "public" in file.shares,
-            "url_private": private,
-            "url_private_download": private if file.external_url else f"{place}/download/{file.name}",
-            "permalink": f"{self.url}/files/{file.user}/{file.id}/{file.name}",
-            "file_access": "visible",
-            "shares": file.shares,
-        }
+        """Slack's file object, with this workspace's addresses."""
+        return file.described(url=self.url, team_id=self.team_id)
 
     # --- what is on people's screens --------------------------------------------------------------------------------
 

@@ -32,10 +32,14 @@ RING = "bridge: ring"
 
 
 class Backend(Protocol):
-    """One kind of database. Two implementations: `sqlite.Sqlite` and `postgresql.Postgresql`."""
+    """One kind of database. Two implementations: `sqlite.Sqlite` and `postgresql.Postgresql`.
+
+    `shared`: several processes may run its jobs. `parallel_writes`: how many transactions of one may write at once.
+    """
 
     reader: AsyncEngine
     writer: AsyncEngine
+    shared: bool
     parallel_writes: int
 
     async def before_upgrade(self, conn: AsyncConnection) -> None:
@@ -58,10 +62,11 @@ class Backend(Protocol):
 
 
 class Store:
-    """One database. Safe to use from many tasks of one event loop."""
+    """One database. Safe to use from many tasks of one event loop. `shared`: several processes may run its jobs."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
+        self.shared = backend.shared
         self._writing = asyncio.Semaphore(backend.parallel_writes)
 
     @classmethod

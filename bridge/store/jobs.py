@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bridge.model import Job
 from bridge.model import now as time_now
 from bridge.store.database import insert_new, ring_at_commit
+from bridge.store.packing import clean
 from bridge.store.schema import Utc, jobs
 
 
@@ -129,12 +130,12 @@ async def finish(conn: AsyncConnection, job: Job) -> bool:
 
 async def retry_later(conn: AsyncConnection, job: Job, *, due: datetime, error: str) -> bool:
     """The job failed and is tried again at `due`; it keeps its place in the lane."""
-    return await _settle(conn, job, state=State.READY, due=due, attempts=job.attempts + 1, error=error)
+    return await _settle(conn, job, state=State.READY, due=due, attempts=job.attempts + 1, error=clean(error))
 
 
 async def park(conn: AsyncConnection, job: Job, *, error: str) -> bool:
     """The job failed for good: it stays for a person to look at, and its lane goes on."""
-    return await _settle(conn, job, state=State.PARKED, attempts=job.attempts + 1, error=error)
+    return await _settle(conn, job, state=State.PARKED, attempts=job.attempts + 1, error=clean(error))
 
 
 async def _settle(conn: AsyncConnection, job: Job, **values: Any) -> bool:

@@ -53,6 +53,7 @@ TROUBLE = {
 class Postgresql:
     """The backend for a server."""
 
+    shared = True
     parallel_writes = CONNECTIONS
 
     def __init__(self, url: URL) -> None:

@@ -26,7 +26,7 @@ from bridge.store import onetrip
 log = structlog.get_logger()
 
 BUSY_TIMEOUT = 10.0
-"""Seconds to wait for another process's write transaction; ours take milliseconds."""
+"""Seconds to wait for another process's write transaction, unless the URL has `?timeout=`; ours take milliseconds."""
 
 READERS = 4
 """Reading connections of a process, a thread each."""
@@ -53,15 +53,18 @@ TROUBLE = {
 class Sqlite:
     """The backend for one file. One write transaction at a time, whoever writes; readers never wait."""
 
+    shared = False
     parallel_writes = 1
 
     def __init__(self, url: URL) -> None:
         if not url.database or url.database == ":memory:":
             raise Misconfigured("BRIDGE_DATABASE_URL names no file; write it as sqlite:///folder/bridge.db.")
         self._path = Path(url.database)
+        timeout = float(str(url.query.get("timeout", BUSY_TIMEOUT)))
+        reading, writing = (*PRAGMAS, "PRAGMA query_only = ON"), PRAGMAS
         _make_file(self._path)
-        self.reader = _engine(self._path, begin="BEGIN", size=READERS, pragmas=(*PRAGMAS, "PRAGMA query_only = ON"))
-        self.writer = _engine(self._path, begin="BEGIN IMMEDIATE", size=1, pragmas=PRAGMAS)
+        self.reader = _engine(self._path, begin="BEGIN", size=READERS, timeout=timeout, pragmas=reading)
+        self.writer = _engine(self._path, begin="BEGIN IMMEDIATE", size=1, timeout=timeout, pragmas=writing)
         self._wake: Callable[[], None] | None = None
 
     async def before_upgrade(self, conn: AsyncConnection) -> None:
@@ -136,12 +139,12 @@ def _switch_to_wal(path: Path) -> None:
                 return
 
 
-def _engine(path: Path, *, begin: str, size: int, pragmas: tuple[str, ...]) -> AsyncEngine:
+def _engine(path: Path, *, begin: str, size: int, timeout: float, pragmas: tuple[str, ...]) -> AsyncEngine:
     engine = create_async_engine(
         URL.create("sqlite+aiosqlite", database=str(path)),
         connect_args={
             "async_creator_fn": onetrip.connect,
-            "timeout": BUSY_TIMEOUT,
+            "timeout": timeout,
             "isolation_level": None,  # BEGIN is ours to say
         },
         pool_size=size,

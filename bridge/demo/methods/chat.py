@@ -7,7 +7,7 @@ from bridge.demo.markup import stored
 from bridge.demo.refusals import SlackRefusal
 from bridge.demo.screens import name_blocks
 from bridge.demo.site import RESPONSE_SECONDS, RESPONSE_USES, Arguments, ResponseUrl, Site
-from bridge.demo.workspace import Json
+from bridge.demo.stored import Json
 
 TEXT_MOST = 40_000  # characters; chat.postMessage cuts what is longer
 UPDATE_TEXT_MOST = 4_000  # characters; chat.update refuses what is longer

@@ -4,7 +4,7 @@ from typing import Any
 
 from bridge.demo.refusals import SlackRefusal
 from bridge.demo.site import Arguments, Site, family, page
-from bridge.demo.workspace import Json
+from bridge.demo.stored import Json
 
 _KINDS = {"public_channel": "channels", "private_channel": "groups", "im": "im", "mpim": "mpim"}
 

@@ -4,7 +4,7 @@ import re
 
 from bridge.demo.refusals import SlackRefusal
 from bridge.demo.site import Arguments, Site, page
-from bridge.demo.workspace import Json
+from bridge.demo.stored import Json
 
 _EMOJI = re.compile(r"[a-z0-9_+'-]+(::skin-tone-[2-6])?\Z")
 _LINK = re.compile(r"https?://\S+\Z")

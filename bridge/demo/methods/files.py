@@ -7,7 +7,7 @@ from bridge.demo.markup import stored
 from bridge.demo.methods.chat import check_blocks, check_thread
 from bridge.demo.refusals import SlackRefusal
 from bridge.demo.site import Arguments, Site, invalid_arguments
-from bridge.demo.workspace import Json, StoredFile
+from bridge.demo.stored import Json, StoredFile
 
 SIZE_MOST = 1024**3  # bytes; Slack takes files of up to 1 GB
 

@@ -5,7 +5,7 @@ from typing import Any
 from bridge.demo.blockkit import check_view
 from bridge.demo.refusals import SlackRefusal
 from bridge.demo.site import Arguments, Site, invalid_arguments
-from bridge.demo.workspace import Json
+from bridge.demo.stored import Json
 
 
 async def opened(site: Site, args: Arguments) -> Json:
