@@ -95,6 +95,11 @@ class Line:
     pre: bool = False
     heading: bool = False
 
+    @classmethod
+    def of(cls, text: str) -> "Line":
+        """A line of plain words."""
+        return cls(spans=(Span(text=text),) if text else ())
+
     @property
     def text(self) -> str:
         """The line's words, without style, marker or quote signs."""
@@ -253,7 +258,8 @@ class StoredFile:
 class StoredMessage:
     """A Message as the store keeps it. `message` has no attachments, HTML or headers of its own: they are in the raw
     mail (`raw_id`, None where it was too large to take in). `shared`: its files stand in the thread;
-    `readings`: how often it was read, 1 but for a mail that was replayed.
+    `quarantined`: it could not be read, only its bytes are known; `readings`: how often it was read, 1 but for a mail
+    that was replayed.
     """
 
     id: MailId
@@ -267,6 +273,7 @@ class StoredMessage:
     received: datetime
     thread_ts: Ts | None
     shared: bool
+    quarantined: bool
     readings: int
 
 
@@ -337,7 +344,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A durable promise. `attempts` counts the tries before this one."""
+    """A durable promise. `attempts` counts the failed tries before this one; `fence` the times it was claimed."""
 
     id: int
     key: str
@@ -346,3 +353,4 @@ class Job:
     payload: dict[str, Any]
     attempts: int
     due: datetime
+    fence: int = 0

@@ -29,11 +29,6 @@ def digest(raw: bytes, message: Message) -> str:
     return known.hexdigest()
 
 
-def is_own(message: Message, *, ours: Collection[str], address: str) -> bool:
-    """Whether a mail is one that the bridge sent itself and finds again: our Message-ID, from our own address."""
-    return message.message_id in ours and message.author.email.lower() == address.lower()
-
-
 # --- which conversation? ----------------------------------------------------------------------------------------------
 
 
@@ -60,7 +55,8 @@ def joins(
     for one in ids:
         if signed and one in signed:
             return signed[one]
-    return next((known[one] for one in ids if one in known), None)
+    # Its own id last: an answer that came before the mail it answers has spoken of it already.
+    return next((known[one] for one in (*ids, message.message_id) if one in known), None)
 
 
 # --- whose turn? ------------------------------------------------------------------------------------------------------

@@ -46,7 +46,7 @@ async def change(conn: AsyncConnection, number: Number, *, at: datetime, **value
         .values(version=conversations.c.version + 1, updated=at, **values)
         .returning(conversations.c.version)
     )
-    return row.scalar_one()
+    return int(row.scalar_one())
 
 
 async def card_posted(conn: AsyncConnection, number: Number, *, ts: Ts) -> None:
@@ -61,7 +61,7 @@ async def mark_shown(conn: AsyncConnection, number: Number, *, version: int) -> 
 
 async def shown(conn: AsyncConnection, number: Number) -> int:
     """The version that the card shows; 0 before there is a card."""
-    return (await conn.execute(select(conversations.c.shown).where(conversations.c.number == number))).scalar_one()
+    return int((await conn.execute(select(conversations.c.shown).where(conversations.c.number == number))).scalar_one())
 
 
 async def by_card(conn: AsyncConnection, *, channel: ChannelId, ts: Ts) -> Conversation | None:

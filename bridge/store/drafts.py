@@ -114,6 +114,22 @@ async def unshown(conn: AsyncConnection, number: Number) -> list[tuple[Draft, in
     return [(draft, *rest[draft.id]) for draft in await _drafts(conn, behind)]
 
 
+async def by_message_id(conn: AsyncConnection, message_id: str) -> DraftId | None:
+    """The draft that leaves, or left, under that Message-ID."""
+    found = (await conn.execute(select(drafts.c.id).where(drafts.c.message_id == message_id))).scalar()
+    return DraftId(found) if found else None
+
+
+async def composed(conn: AsyncConnection, draft_id: DraftId, *, raw_id: int) -> None:
+    """The draft was composed: these bytes leave, at every try."""
+    await conn.execute(update(drafts).where(drafts.c.id == draft_id).values(raw_id=raw_id))
+
+
+async def raw_id(conn: AsyncConnection, draft_id: DraftId) -> int | None:
+    """The id of the composed mail, or None before it was composed."""
+    return (await conn.execute(select(drafts.c.raw_id).where(drafts.c.id == draft_id))).scalar()
+
+
 async def file_raws(conn: AsyncConnection, draft_id: DraftId) -> list[int | None]:
     """For each of its files the id of its bytes, or None where they are not fetched (or stand in a mail)."""
     question = select(draft_files.c.raw_id).where(draft_files.c.draft_id == draft_id)

@@ -37,7 +37,7 @@ async def record_arrival(
     mailbox: MailboxName,
     place: tuple[int, int],
     state: str,
-    mail_id: MailId,
+    mail_id: MailId | None,
     at: datetime,
     reason: str = "",
 ) -> None:
@@ -113,6 +113,7 @@ async def add(
     digest: str,
     raw_id: int | None,
     at: datetime,
+    quarantined: bool = False,
 ) -> MailId:
     """Keep a message as read, its attachments' list, and every Message-ID it speaks of."""
     made = await conn.execute(
@@ -125,6 +126,7 @@ async def add(
             raw_id=raw_id,
             received=at,
             shared=False,
+            quarantined=quarantined,
             readings=1,
             **_read(message, reading),
         )
@@ -140,7 +142,7 @@ async def add(
 
 async def reread(conn: AsyncConnection, mail_id: MailId, message: Message, *, reading: Reading) -> None:
     """Replace what was read of a mail by a new reading of the same bytes; the thread has yet to show it."""
-    fresh = {"shared": False, "readings": messages.c.readings + 1, **_read(message, reading)}
+    fresh = {"shared": False, "quarantined": False, "readings": messages.c.readings + 1, **_read(message, reading)}
     await conn.execute(update(messages).where(messages.c.id == mail_id).values(**fresh))
     await conn.execute(delete(attachments).where(attachments.c.mail_id == mail_id))
     await _list_files(conn, mail_id, message)
@@ -245,5 +247,6 @@ def _message(row: RowMapping, files: tuple[StoredFile, ...]) -> StoredMessage:
         received=row["received"],
         thread_ts=Ts(row["thread_ts"]) if row["thread_ts"] else None,
         shared=row["shared"],
+        quarantined=row["quarantined"],
         readings=row["readings"],
     )
