@@ -67,7 +67,7 @@ _MULTIBYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf
 _FOREIGN_BESIDE_LATIN = re.compile("[A-Za-z][\u0370-\u06ff]|[\u0370-\u06ff][A-Za-z]")
 _META = re.compile(rb"<meta\b[^>]{0,300}?charset\s*=\s*[\"']?\s*([\w.:-]{2,40})", re.IGNORECASE)
 _ESCAPE = re.compile(rb"\x1b(\$[@B]|\([BJI])")
-_LOST_ESCAPES = re.compile(rb"\$([@B])((?:[\x21-\x7e]{2})+?)\(([BJ])")
+_LOST_ESCAPES = re.compile(rb"\$([@B])((?:[\x21-\x7e]{2}){1,60}?)\(([BJ])")
 
 
 def decode(data: bytes, charset: str = "", *, hint: str = "") -> str:

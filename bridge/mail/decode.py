@@ -98,10 +98,8 @@ def _run(run: list[re.Match[str]]) -> str:
 
 def _q(payload: str, charset: str) -> bytes:
     """The bytes of a Q-encoded word."""
-    if payload.isascii():
-        raw = payload.encode("ascii")
-    else:  # raw letters within the word: in its own charset where that has them
-        raw = payload.encode(resolve(charset) or "utf-8", "replace")
+    # Raw letters within the word are in its own charset, where that has them.
+    raw = payload.encode("ascii" if payload.isascii() else resolve(charset) or "utf-8", "replace")
     return quoted_printable(raw.replace(b"_", b"=20"))
 
 

@@ -5,8 +5,8 @@ and which are files; it does not part new words from quotes (`bridge.mail.quotes
 
 What counts as the letter: text/plain and text/html without a name and not marked as attachments, in their order (Apple
 Mail puts pictures between them); of a multipart/alternative its plain and its HTML form; the root of a
-multipart/related. Every other part is a file, a `message/*` part as a whole; winmail.dat and uuencoded files in the text
-are opened. Nothing is dropped but empty nameless parts and further alternatives that say the same.
+multipart/related. Every other part is a file, a `message/*` part as a whole; winmail.dat and uuencoded files in the
+text are opened. Nothing is dropped but empty nameless parts and further alternatives that say the same.
 """
 
 import html as entities
@@ -34,13 +34,15 @@ _TNEF = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
 _SMIME = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
 _MESSAGE_ID = re.compile(r"<[^<>]+>")
 _CID = re.compile(r"""(?:cid:|src\s*=\s*["']?)([^"'\s>)]+)""", re.IGNORECASE)
-_HTML_DOCUMENT = re.compile(r"\s{0,200}(?:<!--.{0,2000}?-->\s{0,200})?<(?:!doctype\s+html|html|head|body)\b", re.I | re.S)
+_HTML_DOCUMENT = re.compile(
+    r"\s{0,200}(?:<!--.{0,2000}?-->\s{0,200})?<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL
+)
 _TAG = re.compile(r"</?[a-z][^<>]*>|&(?:#\d+|[a-z]+);", re.IGNORECASE)
 _ENRICHED = re.compile(r"<(?:param>.{0,1000}?</param|/?[a-z-]{1,60})>", re.IGNORECASE | re.DOTALL)
 # A text part that only says that the letter is in the other part.
 _NO_TEXT = re.compile(
     r"(?:this is a multi-?part message in mime format"
-    r"|(?:your|this) (?:e-?mail (?:client|program|reader|software)|mail reader|client) (?:does not|cannot|can't|doesn't)"
+    r"|(?:your|this) (?:e-?mail (?:client|program|reader|software)|mail reader|client) (?:does not|cannot|can't)"
     r"|(?:please )?(?:to )?view this (?:e-?mail|message|newsletter) (?:in|with|using) (?:a|an) html"
     r"|to (?:view|read) (?:this|the) (?:e-?mail |message|newsletter)[^.]{0,40}html"
     r"|this (?:e-?mail|message) (?:is|was sent|contains?) (?:in )?html"
@@ -307,7 +309,7 @@ def _name_elsewhere(part: Part) -> str:
 
 
 def _lines(text: str) -> str:
-    """`text` with line ends as `\\n` and without NULs."""
+    r"""`text` with line ends as `\n` and without NULs."""
     if "\r" in text:
         text = text.replace("\r\r\n", "\n").replace("\r\n", "\n").replace("\r", "\n")
     return text.replace("\0", "")
@@ -318,11 +320,11 @@ def _paired(chunks: list[_Chunk]) -> list[_Chunk]:
     paired: list[_Chunk] = []
     for chunk in chunks:
         before = paired[-1] if paired else None
-        if before and not before.html and not chunk.text and before.position == chunk.position:
-            if _say_the_same(before.text, plain(chunk.html)):
-                paired[-1] = replace(before, html=chunk.html)
-                continue
-        paired.append(chunk)
+        adjacent = before and not before.html and not chunk.text and before.position == chunk.position
+        if before and adjacent and _say_the_same(before.text, plain(chunk.html)):
+            paired[-1] = replace(before, html=chunk.html)
+        else:
+            paired.append(chunk)
     return paired
 
 
