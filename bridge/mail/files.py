@@ -135,6 +135,7 @@ def content_type(declared: str, *, name: str, content: bytes) -> str:
     """The type of a file: as declared (lower case), or by its content and name where that says nothing or lies."""
     actual = _by_magic(content)
     by_name = _TYPES.types_map[1].get(_ending(name).lower(), "")
+    by_name = "" if _MUTE.fullmatch(by_name) else by_name
     if _MUTE.fullmatch(declared):
         if actual in _CONTAINERS and by_name:
             return by_name

@@ -37,7 +37,7 @@ _CID = re.compile(r"""(?:cid:|src\s*=\s*["']?)([^"'\s>)]+)""", re.IGNORECASE)
 _HTML_DOCUMENT = re.compile(
     r"\s{0,200}(?:<!--.{0,2000}?-->\s{0,200})?<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL
 )
-_TAG = re.compile(r"</?[a-z][^<>]*>|&(?:#\d+|[a-z]+);", re.IGNORECASE)
+_TAG = re.compile(r"</?[a-z][^<>]{0,2000}>|<!--", re.IGNORECASE)
 _ENRICHED = re.compile(r"<(?:param>.{0,1000}?</param|/?[a-z-]{1,60})>", re.IGNORECASE | re.DOTALL)
 # A text part that only says that the letter is in the other part.
 _NO_TEXT = re.compile(
