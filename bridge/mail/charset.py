@@ -124,7 +124,7 @@ def _lookup(name: str) -> str:
         info = codecs.lookup(name)
     except (LookupError, ValueError, ImportError):
         return ""
-    return info.name if info._is_text_encoding and info.name not in _NOT_CHARSETS else ""  # noqa: SLF001 - no public way
+    return info.name if info._is_text_encoding and info.name.replace("-", "_") not in _NOT_CHARSETS else ""  # noqa: SLF001 - no public way
 
 
 def _strictly(data: bytes, codec: str) -> str | None:

@@ -148,7 +148,7 @@ def _joined(parts: list[tuple[str, bool]]) -> str:
 def filename(text: str) -> str:
     """A file's name fit to be shown and stored: no path, no control characters, at most 255 bytes; may be empty."""
     name = re.split(r"[/\\]", clean(text).rstrip("/\\ "))[-1].strip(" \"'")
-    name = unicodedata.normalize("NFC", name)
+    name = unicodedata.normalize("NFC", " ".join(name.split()))
     if not name.strip("."):
         return ""
     if len(name.encode("utf-8", "replace")) <= _LONGEST_NAME:
