@@ -28,6 +28,7 @@ class Stage:
         self.data = data
         self.hold = hold
         self.max_bytes = 40 << 20
+        self.intake_port = 0
         self.slack = SlackDouble(manifest=manifest.load(), timing=timing)
         self.world = World()
         self.bridge: Bridge | None = None
@@ -91,7 +92,7 @@ save_sent = "on"
 smtp = {{ host = "{self.world.host}", port = {self.world.port}, security = "none" }}
 
 [intake]
-smtp = "127.0.0.1:0"
+smtp = "127.0.0.1:{self.intake_port}"
 lmtp = "127.0.0.1:0"
 """,
             encoding="utf-8",
