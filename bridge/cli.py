@@ -84,28 +84,29 @@ def demo(
 ) -> None:
     """Try everything on this machine.
 
-    No account is needed: starts a local Slack workspace in a web page, an embedded mail server, and the real app between them. Prints
-    "demo ready" and the page's address when it can be used. Ctrl-C stops it.
+    No account is needed: starts a local Slack workspace in a web page, an embedded mail server, and the real app
+    between them. Prints "demo ready" and the page's address when it can be used. Ctrl-C stops it.
     """
     from bridge.demo.run import demo as run_demo
 
     logs.configure("console")
-    _until_stopped(run_demo(port=port, open_browser=browser, data=data))
+    until_stopped(run_demo(port=port, open_browser=browser, data=data))
 
 
 @app.command()
 def run(*, config: _Config = None) -> None:
     """Run the service.
 
-    Watches the mailboxes, shows their mail in Slack and sends what agents write. Settings come from the environment, .env and bridge.toml. Logs "bridge ready" once Slack is connected and every
-    mailbox is watched or reported as failing. SIGTERM or Ctrl-C stops it cleanly.
+    Watches the mailboxes, shows their mail in Slack and sends what agents write. Settings come from the environment,
+    .env and bridge.toml. Logs "bridge ready" once Slack is connected and every mailbox is watched or reported as
+    failing. SIGTERM or Ctrl-C stops it cleanly.
     """
     settings = load(config_file=config)
     check_runnable(settings)
     logs.configure(settings.log)
     from bridge.app import run as run_app
 
-    _until_stopped(run_app(settings))
+    until_stopped(run_app(settings))
 
 
 @app.command()
@@ -122,13 +123,13 @@ def replay(
     is_id = what.isascii() and what.isdigit()
     if not is_id and not Path(what).is_file():
         raise Misconfigured(f"{what} is neither a file nor a number: give a mail's file, or its number in quarantine.")
-    settings = load(config_file=config) if is_id else None
+    settings = load(config_file=config)
     from bridge.app import replay as run_replay
 
-    typer.echo(_until_stopped(run_replay(settings, what)))
+    typer.echo(until_stopped(run_replay(settings, what)))
 
 
-def _until_stopped(work: Coroutine[Any, Any, _Result]) -> _Result | None:
+def until_stopped(work: Coroutine[Any, Any, _Result]) -> _Result | None:
     """Run to the end, or until Ctrl-C or SIGTERM: then the work is cancelled, cleans up, and None comes back.
 
     A second SIGTERM changes nothing; a second Ctrl-C is a person who will not wait, and ends the process at once.

@@ -101,7 +101,8 @@ def read(*, config_file: Path | None, environ: Mapping[str, str], env_file: Path
         if several and path[0] == "mailbox":
             _refuse_for_several(variable, path, file)
             continue
-        _put(tree, path, variables[variable])
+        value = variables[variable]
+        _put(tree, path, value if path[-1] == "password" else value.strip())  # a password may end in a space
         from_variables[path] = variable
     return Layers(tree=tree, variables=variables, file=file, from_variables=from_variables, from_file=from_file)
 

@@ -91,10 +91,9 @@ def _api_url(value: str) -> str:
 
 def _token(value: SecretStr, prefixes: tuple[str, ...], complaint: str) -> SecretStr:
     """The two tokens look alike and are easily exchanged; what Slack answers then says little."""
-    token = value.get_secret_value().strip()
-    if not token.startswith(prefixes):
+    if not value.get_secret_value().startswith(prefixes):
         raise ValueError(complaint)
-    return SecretStr(token)
+    return value
 
 
 def _bot_token(value: SecretStr) -> SecretStr:
@@ -133,7 +132,7 @@ def _file(value: Path) -> Path:
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, str_strip_whitespace=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class Listen(_Model):
