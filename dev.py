@@ -29,7 +29,8 @@ COMMANDS = {
 def main() -> None:
     """Prepare the environment and become the command."""
     if len(sys.argv) < 2 or sys.argv[1] not in COMMANDS:
-        sys.exit("usage: python3 dev.py demo [options of bridge demo] | python3 dev.py test [options of pytest]")
+        say("usage: python3 dev.py demo [options of bridge demo] | python3 dev.py test [options of pytest]")
+        sys.exit(2)
     if sys.version_info < OLDEST:
         have = ".".join(map(str, sys.version_info[:2]))
         sys.exit(f"dev.py: this is Python {have}; the bridge needs {'.'.join(map(str, OLDEST))} or newer.")
@@ -78,7 +79,7 @@ def works(python: Path) -> bool:
 
 
 def run(arguments: list[str], complaint: str) -> None:
-    """Run one step with the pinned versions, those of the build tools among them; end with the complaint if it fails."""
+    """Run one step with the pinned versions, the build tools' among them; end with the complaint if it fails."""
     pinned = {"PIP_CONSTRAINT": str(CONSTRAINTS), "PIP_BUILD_CONSTRAINT": str(CONSTRAINTS)}
     if subprocess.run(arguments, check=False, env={**os.environ, **pinned}).returncode != 0:
         sys.exit(f"dev.py: {complaint}.")
