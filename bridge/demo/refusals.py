@@ -9,7 +9,7 @@ BadAck         Slack refuses what the app answered; the person sees a failure
 from typing import Any
 
 
-class SlackRefusal(Exception):  # noqa: N818 - named for what happened, like the errors of `bridge.errors`
+class SlackRefusal(Exception):
     """Slack's answer is `ok: false` with this code; `more` goes into the answer beside it."""
 
     def __init__(self, code: str, **more: Any) -> None:
@@ -18,11 +18,11 @@ class SlackRefusal(Exception):  # noqa: N818 - named for what happened, like the
         self.more = more
 
 
-class NotOffered(Exception):  # noqa: N818
+class NotOffered(Exception):
     """Slack's client does not let a person do this, so nothing was sent to the app."""
 
 
-class NoAck(Exception):  # noqa: N818
+class NoAck(Exception):
     """The app did not answer in Slack's time, or could not be reached. `reason` is Slack's word for it."""
 
     def __init__(self, reason: str) -> None:
@@ -30,5 +30,5 @@ class NoAck(Exception):  # noqa: N818
         self.reason = reason
 
 
-class BadAck(Exception):  # noqa: N818
+class BadAck(Exception):
     """Slack refuses what the app answered; the person is told that something went wrong."""
