@@ -207,7 +207,7 @@ class Standin:
         await self._socket.connect_async()  # type: ignore[no-untyped-call]
         await self.double.sockets.until(lambda: self.double.sockets.count > 0)
         for sample in mails.samples(at=datetime.now(UTC)):
-            await self.world.hand_over(sample.raw, sender=sample.sender, recipients=[mails.SHOP.email])
+            await self.world.hand_over(sample.raw, sender=sample.sender, recipients=sample.recipients)
         await self._post()
 
     async def stop(self) -> None:

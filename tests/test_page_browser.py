@@ -170,6 +170,7 @@ MRKDWN = [
     ("&gt; quoted\nnot", "<blockquote>quoted</blockquote>"),
     ("```x = 1\n*y*```", "<pre>x = 1\n*y*</pre>"),
     (":tada: :no_such_name: 10:30:00", "🎉</span> :no_such_name: 10:30:00"),
+    ("\u200b*\u200bnot bold\u200b*\u200b", "\u200b*\u200bnot bold\u200b*\u200b"),
     ("*_both_*", "<strong><em>both</em></strong>"),
 ]
 
@@ -204,10 +205,11 @@ async def test_the_whole_story(standin: Standin, tab: Tab) -> None:
     await tab.get_by_label("To", exact=True).fill("dana.reyes@example.com")
     await tab.locator(".modal button[type=submit]").click()
     await tab.locator(".modal [data-action=send_now]").click()
-    await tab.locator(".letter.fresh").wait_for()
+    answer = tab.locator(".letter.fresh", has_text="Fernhill Coffee")
+    await answer.wait_for()
     await tab.keyboard.press("Escape")
     await expect(tab.locator(".modal")).to_have_count(0)
-    await tab.locator(".letter.fresh").click()
+    await answer.click()
     frame = tab.locator("iframe.letter-html")
     assert "allow-scripts" not in (await frame.get_attribute("sandbox") or "allow-scripts")
     await expect(tab.frame_locator("iframe.letter-html").locator("p")).to_contain_text("on its way")

@@ -65,6 +65,14 @@ export function icon(name, size = 18) {
 export const iconButton = (name, label, onclick, spec = "button.icon-button") =>
   h(spec, { type: "button", "aria-label": label, title: label, onclick }, icon(name));
 
+/** Fill `box` anew, but only when what it shows has changed: a node that is being pressed must not go away. */
+export function redraw(box, shown, build) {
+  const sign = JSON.stringify(shown);
+  if (box.sign === sign) return;
+  box.sign = sign;
+  box.replaceChildren(...build().filter(Boolean));
+}
+
 /** Make `box` hold one child per item, keeping the nodes whose signature stayed. `build(item)` makes a child. */
 export function reconcile(box, items, { key, signature, build }) {
   const before = new Map([...box.children].map((node) => [node.dataset.key, node]));
