@@ -217,8 +217,12 @@ async def test_the_whole_story(standin: Standin, tab: Tab) -> None:
 
 
 async def test_a_card_changes_in_place_and_menus_obey_the_keyboard(standin: Standin, tab: Tab) -> None:
-    await tab.locator(".pane [data-action=claim]").last.click()
+    """And what had the focus keeps it, though the card was drawn anew."""
+    claim = tab.locator(".pane [data-action=claim]").last
+    await claim.focus()
+    await tab.keyboard.press("Enter")
     await expect(tab.locator(".pane .message").last).to_contain_text("@Maya Chen")
+    await expect(claim).to_be_focused()
     more = tab.locator(".pane .overflow").last
     await more.focus()
     await tab.keyboard.press("Enter")

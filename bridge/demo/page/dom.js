@@ -73,9 +73,11 @@ export function redraw(box, shown, build) {
   box.replaceChildren(...build().filter(Boolean));
 }
 
-/** Make `box` hold one child per item, keeping the nodes whose signature stayed. `build(item)` makes a child. */
+/** Make `box` hold one child per item, keeping the nodes whose signature stayed. `build(item)` makes a child; where
+ * one takes another's place, the focus stays on the control of the same action. */
 export function reconcile(box, items, { key, signature, build }) {
   const before = new Map([...box.children].map((node) => [node.dataset.key, node]));
+  let focused = null;
   const after = items.map((item) => {
     const name = String(key(item));
     const sign = signature(item);
@@ -84,6 +86,7 @@ export function reconcile(box, items, { key, signature, build }) {
     const node = build(item);
     node.dataset.key = name;
     node.signature = sign;
+    if (old?.contains(document.activeElement)) focused = { node, action: document.activeElement.dataset.action ?? "" };
     return node;
   });
   const kept = new Set(after);
@@ -91,6 +94,7 @@ export function reconcile(box, items, { key, signature, build }) {
   after.forEach((node, place) => {
     if (box.children[place] !== node) box.insertBefore(node, box.children[place] ?? null);
   });
+  focused?.node.querySelector(`[data-action="${CSS.escape(focused.action)}"]`)?.focus();
 }
 
 // --- people and sizes -------------------------------------------------------------------------------------------

@@ -144,7 +144,10 @@ const snippetOf = (letter) => letter.text.split("\n").filter((line) => line.trim
 
 /** Plain text with its quoted lines set apart and its addresses made links. */
 function plain(text) {
-  return text.split("\n").map((line) => h(line.startsWith(">") ? "div.quoted" : "div", {}, line ? linked(line) : h("br")));
+  return text.split("\n").map((line) => {
+    const words = line.replace(/^> ?/, "");
+    return h(line.startsWith(">") ? "div.quoted" : "div", {}, words ? linked(words) : h("br"));
+  });
 }
 
 const linked = (line) =>
