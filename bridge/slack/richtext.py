@@ -84,6 +84,27 @@ def is_blank(block: Mapping[str, Any]) -> bool:
     return not any(line.text.translate(dict.fromkeys(map(ord, invisible))).strip() for line in lines(block))
 
 
+def mentioned(block: Mapping[str, Any]) -> frozenset[str]:
+    """The ids of the users and channels that the block mentions."""
+    found: set[str] = set()
+    stack = _children(block)
+    while stack:
+        node = stack.pop()
+        found.update(filter(None, (_string(node, "user_id"), _string(node, "channel_id"))))
+        stack += _children(node)
+    return frozenset(found)
+
+
+def spelled_out(block: Mapping[str, Any], *, names: Mapping[str, str]) -> dict[str, Any]:
+    """The block with its mentions as plain words: outside Slack an id says nothing, and inside it would ping."""
+    known = next((names[one] for key in ("user_id", "channel_id") if (one := _string(block, key)) in names), None)
+    if known is not None:
+        return {"type": "text", "text": known} | ({"style": block["style"]} if "style" in block else {})
+    if not _children(block):
+        return dict(block)
+    return {**block, "elements": [spelled_out(one, names=names) for one in _children(block)]}
+
+
 def from_text(text: str) -> dict[str, Any]:
     """Plain text as a `rich_text` block, for an input that is filled in beforehand; every character is kept."""
     elements = [{"type": "text", "text": text}] if text else []
