@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 
 import pytest
 
+from bridge.demo.mails import SHOP
 from bridge.demo.people import Person
 from bridge.demo.refusals import NoAck
-from bridge.demo.stage import CHANNEL, GUEST, JONAS, MINA, SHOP, STRANGER, Stage
+from bridge.demo.stage import CHANNEL, GUEST, JONAS, MINA, STRANGER, Stage
 from bridge.demo.world import Silence
 from bridge.model import Attachment
 
