@@ -305,6 +305,12 @@ async def test_a_share_whose_answer_is_lost_is_uncertain_and_seen_to_stand(place
     assert len(place.double.workspace.replies(place.support, card)) == 1
 
 
+async def test_a_large_file_goes_up_whole(place: Workplace) -> None:
+    content = bytes(range(256)) * 2**13  # 2 MiB
+    file_id = await place.gateway.put_file(filename="scan.tiff", content=content)
+    assert place.double.workspace.files[file_id].content == content
+
+
 async def test_an_upload_that_broke_off_may_be_tried_again(place: Workplace) -> None:
     place.double.faults.drop_before("upload")
     with pytest.raises(Temporary):

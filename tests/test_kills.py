@@ -19,7 +19,8 @@ from typing import Any
 import pytest
 
 from bridge.demo.faults import Fault
-from bridge.demo.people import NoAck, Person
+from bridge.demo.people import Person
+from bridge.demo.refusals import NoAck
 from bridge.demo.stage import CHANNEL, MINA, SHOP, Stage
 from bridge.errors import Refused
 

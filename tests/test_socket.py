@@ -235,5 +235,5 @@ async def test_a_peer_that_never_closes_does_not_hold_up_stopping() -> None:
     assert not tasks_of_sockets()
 
 
-async def nobody(**_: Any) -> None:
-    return
+async def nobody(**_: Any) -> AuthorizeResult:
+    return AuthorizeResult(enterprise_id=None, team_id=None)

@@ -31,7 +31,7 @@ _OPENERS = re.compile(
     r"пон|вто|сре|чет|пят|суб|вос|вів|сер|нед|п.ят|paz|pzt|sal|çar|per|cum|cmt)\w*|"
     r"mo|di|mi|do|fr|sa|so|пн|вт|ср|чт|пт|сб|нд|вс|pon|wt|śr|czw|pt|sob|niedz|ma|ti|ke|to|pe|la|su|po|út|st|čt|pá|ne)"
     r"(?:[\s.,:،]|(?=\d)).{0,60}?\d"
-    r"|\"?\d{1,4}(?:[./년年-]|\. ?\w)",
+    r"|\"?\d{1,4}(?:[./년年-]|\. ?\w| \w{3,12}\.? \d{4})",
     re.IGNORECASE,
 )
 _EMAIL = re.compile(r"[^\s<>@:]@[^\s<>@]+\.[^\s<>@]")
@@ -195,10 +195,15 @@ def normal(text: str) -> str:
     return _SPACES.sub(" ", _DIRECTIONS.sub("", text)).strip()
 
 
+def _folded(text: str) -> str:
+    """Without case; the dotted capital I of Turkish would else become two characters."""
+    return text.replace("İ", "i").casefold()
+
+
 def header_field(text: str) -> str:
     """Which field of a quoted mail's header the line is: from, date, to, cc, subject, or nothing."""
     match = _FIELD.match(text)
-    return _FIELD_OF.get(match[1].strip().casefold(), "") if match else ""
+    return _FIELD_OF.get(_folded(match[1].strip()), "") if match else ""
 
 
 def looks_like_field(text: str) -> bool:
@@ -208,13 +213,13 @@ def looks_like_field(text: str) -> bool:
 
 def is_original(text: str) -> bool:
     """Whether the line is "-----Original Message-----" or the like."""
-    bare = text.strip(_DIVIDER_ENDS).casefold()
+    bare = _folded(text.strip(_DIVIDER_ENDS))
     return bare in _ORIGINAL and (len(bare) < len(text) or "-" in text)
 
 
 def is_forward(text: str) -> bool:
     """Whether the line is "---------- Forwarded message ---------" or the like."""
-    bare = text.strip(_DIVIDER_ENDS).casefold()
+    bare = _folded(text.strip(_DIVIDER_ENDS))
     if bare in _FORWARD:
         return len(bare) < len(text)
     return text[:3] == "---" and bare.startswith(("forwarded by ", "forwarded message from "))

@@ -206,6 +206,8 @@ class _Scan:
                 break
         if found is None:
             return 0, 0, None
+        if self._texts[found][0] in "<(" and found and self._kinds[found - 1] is _Kind.OWN:
+            found -= 1  # the name whose address this is
         return found, last + 1, _Kind.HISTORY
 
     def _header_end(self, position: int, *, needed: int) -> int:

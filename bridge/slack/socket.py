@@ -137,6 +137,7 @@ class Connection:
             log.warning("a socket to Slack stayed down and is built anew", grace=self._grace)
 
     def _tried(self, _connecting: asyncio.Task[None]) -> None:
+        """See a socket that opened at once, without waiting for the watch to look."""
         if self.connected:
             self._first.set()
 
@@ -175,6 +176,7 @@ class Connection:
             alive = self._alive(client)
             if alive:
                 alive_at = time.monotonic()
+                self._first.set()
             else:
                 client.wss_uri = None
             if alive != up:
