@@ -14,7 +14,6 @@ from pathlib import Path
 import structlog
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bridge.agents import Agents
 from bridge.answers import Answers
@@ -29,6 +28,7 @@ from bridge.mail.smtp import Server
 from bridge.model import Address, Job, MailboxName, MailId, Message, UserId
 from bridge.outbox import Outbox
 from bridge.show import Show
+from bridge.slack import web
 from bridge.slack.gateway import Gateway, Identity
 from bridge.slack.listeners import Listeners
 from bridge.slack.socket import Connection
@@ -111,11 +111,11 @@ class Bridge:
                 bot_user_id=me.bot_user_id,
             )
 
-        app = AsyncApp(client=AsyncWebClient(base_url=slack.api_url, retry_handlers=[]), authorize=authorize)
+        app = AsyncApp(client=web.client(token=None, api_url=slack.api_url, session=None), authorize=authorize)
         Listeners(app, gateway=gateway, desk=desk, answers=answers, senders=senders)
         connection = Connection(app, token=slack.app_token.get_secret_value())
-        await connection.start()
         self._closing.push_async_callback(connection.stop)
+        await connection.start()
 
     async def _watch(
         self, store: Store, *, desk: Desk, mailboxes: dict[MailboxName, Mailbox], maildirs: dict[MailboxName, Maildir]

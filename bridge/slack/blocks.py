@@ -28,7 +28,7 @@ from bridge.slack.mrkdwn import escape, sections
 Block = dict[str, Any]
 
 HEADER_LIMIT = 150  # characters of a header block
-PREVIEW_LIMIT = 400  # characters of the newest mail on the card: enough to decide, short enough to scan a channel
+PREVIEW_LIMIT = 280  # characters of the newest mail on the card: enough to decide, short enough to scan a channel
 FALLBACK_LIMIT = 300  # characters of `text`: notifications and screen readers; chat.update refuses over 4,000
 ADDRESSES_SHOWN = 10  # of one header; the rest is counted, and all stand in "show original"
 FILES_NAMED = 10
@@ -71,7 +71,7 @@ def card(conversation: Conversation, messages: Sequence[StoredMessage], *, mailb
         {"type": "header", "text": {"type": "plain_text", "text": shorten(subject, HEADER_LIMIT), "emoji": False}}
     ]
     if latest:
-        blocks.append(_section(f"{_from_line(latest)}\n{_preview(latest)}".strip()))
+        blocks += [_section(_from_line(latest)), _section(_preview(latest))]
     blocks.append(_context(_state(conversation, messages, mailbox=mailbox)))
     blocks.append(_actions(conversation))
     who = latest.message.author if latest else None
