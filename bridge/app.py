@@ -22,7 +22,8 @@ from bridge.config import ServerSettings, Settings, check_runnable
 from bridge.desk import Desk, Mailbox
 from bridge.errors import BridgeError
 from bridge.jobs import Engine
-from bridge.mail.local import Intake, LocalSource, Maildir
+from bridge.mail.local import Intake, LocalSource
+from bridge.mail.maildir import Maildir
 from bridge.mail.parse import parse
 from bridge.mail.smtp import Server
 from bridge.model import Address, Job, MailboxName, MailId, Message, UserId
@@ -48,7 +49,8 @@ class Bridge:
         self._settings = settings
         self._look_first = look_first
         self._closing = contextlib.AsyncExitStack()
-        self.intake: Intake | None = None
+        self.smtp: Intake | None = None
+        self.lmtp: Intake | None = None
 
     async def start(self) -> None:
         """Open everything, in the order in which each part needs the one before."""
@@ -109,8 +111,7 @@ class Bridge:
                 bot_user_id=me.bot_user_id,
             )
 
-        client = AsyncWebClient(token=slack.bot_token.get_secret_value(), base_url=slack.api_url, retry_handlers=[])
-        app = AsyncApp(client=client, authorize=authorize)
+        app = AsyncApp(client=AsyncWebClient(base_url=slack.api_url, retry_handlers=[]), authorize=authorize)
         Listeners(app, gateway=gateway, desk=desk, answers=answers, senders=senders)
         connection = Connection(app, token=slack.app_token.get_secret_value())
         await connection.start()
@@ -120,16 +121,20 @@ class Bridge:
         self, store: Store, *, desk: Desk, mailboxes: dict[MailboxName, Mailbox], maildirs: dict[MailboxName, Maildir]
     ) -> None:
         """A task for each mailbox, so that one that fails holds up no other."""
-        max_bytes, intake = self._settings.max_bytes, self._settings.intake
+        max_bytes = self._settings.max_bytes
         for name, maildir in maildirs.items():
+            self._closing.push_async_callback(maildir.close)
             source = LocalSource(maildir, max_bytes=max_bytes)
             watching = asyncio.create_task(_watch(store, desk=desk, mailbox=mailboxes[name], source=source))
             self._closing.push_async_callback(_cancel, watching)
         if maildirs:
             addresses = {mailboxes[name].address.email: maildir for name, maildir in maildirs.items()}
-            self.intake = Intake(addresses, smtp=intake.smtp, lmtp=intake.lmtp, max_bytes=max_bytes)
-            await self.intake.start()
-            self._closing.push_async_callback(self.intake.stop)
+            smtp, lmtp = self._settings.intake.smtp, self._settings.intake.lmtp
+            self.smtp = Intake(addresses, max_bytes=max_bytes, host=smtp.host, smtp_port=smtp.port)
+            self.lmtp = Intake(addresses, max_bytes=max_bytes, host=lmtp.host, lmtp_port=lmtp.port)
+            for intake in (self.smtp, self.lmtp):
+                await intake.start()
+                self._closing.push_async_callback(intake.stop)
 
 
 def _maildirs(settings: Settings) -> dict[MailboxName, Maildir]:

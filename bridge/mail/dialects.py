@@ -203,7 +203,9 @@ MEANINGS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ),
     (
         "4.6",
-        _any(r"too many (?:hops|received)|(?:mail|routing|message|forwarding)[ -]?loop|loop(?:s|ing)? (?:detected|back)|hop count|mailschleife"),
+        _any(
+            r"too many (?:hops|received)|(?:mail|routing|message|forwarding)[ -]?loop|loop(?:s|ing)? (?:detected|back)|hop count|mailschleife"
+        ),
     ),
     (
         "7.1",

@@ -45,7 +45,9 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
 )
 _CONTAINERS = frozenset({"application/zip", "application/x-ole-storage", "video/mp4", "application/gzip"})
 # Texts that are files even where they stand alone.
-TEXT_FILES = frozenset({"text/calendar", "text/vcard", "text/x-vcard", "text/directory", "text/csv", "text/rfc822-headers"})
+TEXT_FILES = frozenset(
+    {"text/calendar", "text/vcard", "text/x-vcard", "text/directory", "text/csv", "text/rfc822-headers"}
+)
 # Types that say nothing about the content.
 _MUTE = re.compile(
     r"application/(?:octet-?stream|x?-?unknown|binary|x-binary|(?:x-)?force-?download|x-download|download|save"
@@ -141,7 +143,11 @@ def content_type(declared: str, *, name: str, content: bytes) -> str:
         lies = actual == "application/zip" and declared.split("/")[0] in {"image", "text"} and not by_name
         return actual if lies else declared
     major = declared.partition("/")[0]
-    pictures = {major, actual.partition("/")[0]} == {"image"} and declared not in {"image/jpg", "image/pjpeg", "image/x-png"}
+    pictures = {major, actual.partition("/")[0]} == {"image"} and declared not in {
+        "image/jpg",
+        "image/pjpeg",
+        "image/x-png",
+    }
     other = major in {"image", "text", "audio", "video"} and actual.partition("/")[0] != major
     return actual if pictures or other or declared == "application/pdf" else declared
 

@@ -75,7 +75,11 @@ def tree(raw: bytes) -> tuple[Part, list[str]]:
         raw = raw.replace(b"\r", b"\n")
     scan = _Scan(raw)
     root = scan.run()
-    if root.type.startswith("multipart/") and not root.children and "base64" in root.header("content-transfer-encoding"):
+    if (
+        root.type.startswith("multipart/")
+        and not root.children
+        and "base64" in root.header("content-transfer-encoding")
+    ):
         inner = _Scan(b"Content-Type: " + root.header("content-type").encode() + b"\n\n" + base64(root.raw)).run()
         root.children = inner.children
     return root, scan.notes

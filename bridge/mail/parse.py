@@ -34,7 +34,9 @@ _TNEF = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
 _SMIME = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
 _MESSAGE_ID = re.compile(r"<[^<>]+>")
 _CID = re.compile(r"""(?:cid:|src\s*=\s*["']?)([^"'\s>)]+)""", re.IGNORECASE)
-_HTML_DOCUMENT = re.compile(r"\s{0,200}(?:<!--.{0,2000}?-->\s{0,200})?<(?:!doctype\s+html|html|head|body)\b", re.I | re.S)
+_HTML_DOCUMENT = re.compile(
+    r"\s{0,200}(?:<!--.{0,2000}?-->\s{0,200})?<(?:!doctype\s+html|html|head|body)\b", re.I | re.S
+)
 _TAG = re.compile(r"</?[a-z][^<>]*>|&(?:#\d+|[a-z]+);", re.IGNORECASE)
 _ENRICHED = re.compile(r"<(?:param>.{0,1000}?</param|/?[a-z-]{1,60})>", re.IGNORECASE | re.DOTALL)
 # A text part that only says that the letter is in the other part.

@@ -93,7 +93,7 @@ const SHADES = ["#1f7a6d", "#b4552d", "#3b5bab", "#8a3d77", "#5d7a1f", "#a23b4b"
 export function avatar(name, size = 36) {
   const words = name.trim().split(/\s+/);
   const letters = words.length > 1 ? [...words[0]][0] + [...words.at(-1)][0] : [...name.trim()].slice(0, 1).join("");
-  const shade = SHADES[[...name].reduce((sum, letter) => sum + letter.codePointAt(0), 0) % SHADES.length];
+  const shade = SHADES[[...name].reduce((sum, letter) => (sum * 31 + letter.codePointAt(0)) % 9973, 7) % SHADES.length];
   const node = h("span.avatar", { "aria-hidden": "true" }, letters.toUpperCase());
   node.style.setProperty("--size", `${size}px`);
   node.style.backgroundColor = shade;

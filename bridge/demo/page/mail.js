@@ -48,7 +48,7 @@ export function mail(root) {
     who.replaceChildren(
       avatar(nameOf(customer), 32),
       h("span.who", {}, h("strong", { dir: "auto" }, nameOf(customer)), h("small", {}, customer.email)),
-      others ? h("b.count", { title: "New mail for other customers" }, String(others)) : null,
+      others ? h("b.count", { title: "New mail for other customers" }, String(others)) : "",
       icon("down", 14),
     );
     const waiting = unseen(at.customer);
@@ -100,9 +100,7 @@ export function mail(root) {
     reading.replaceChildren();
     if (!letter) return;
     const author = letter.from?.[0] ?? { name: "", email: "unknown" };
-    const body = letter.html
-      ? h("iframe.letter-html", { src: letter.html, sandbox: "", title: `Letter: ${letter.subject}`, referrerPolicy: "no-referrer" })
-      : h("div.letter-text", { dir: "auto", tabIndex: 0 }, plain(letter.text));
+    const body = letter.html ? framed(letter) : h("div.letter-text", { dir: "auto", tabIndex: 0 }, plain(letter.text));
     const line = (label, people) => (people?.length ? h("div.people", {}, h("span", {}, label), h("bdi", { title: people.map(whole).join(", ") }, listOf(people))) : null);
     reading.append(
       h("div.reading-bar", {}, h("button.back", { type: "button", onclick: () => show({ letter: 0 }) }, icon("back", 16), "Back"), h("button.button", { type: "button", onclick: () => write(letter) }, icon("reply", 15), h("span", {}, letter.direction === "received" ? "Answer" : "Write again"))),
@@ -130,6 +128,14 @@ export function mail(root) {
     if ([...names].some((name) => name.startsWith("letter:") || name === "customers")) draw();
   });
   return { newMail: () => write(null) };
+}
+
+/** A letter's HTML: nothing in it runs or is fetched; its links open in a tab of their own. */
+function framed(letter) {
+  const frame = h("iframe.letter-html", { title: `Letter: ${letter.subject}`, referrerPolicy: "no-referrer" });
+  frame.setAttribute("sandbox", "allow-popups allow-popups-to-escape-sandbox");
+  frame.src = letter.html;
+  return frame;
 }
 
 const whenOf = (seconds) => (dayOf(seconds) === "Today" ? clock(seconds) : dayOf(seconds));

@@ -12,6 +12,9 @@ const label = (object, otherwise) => (object ? withEmoji(object.text) : otherwis
 export function modals(place) {
   const shells = new Map(); // view id -> shell, so that a view under another keeps what was entered
   let shown = null;
+  document.addEventListener("keydown", (event) => {
+    if (shown && event.key === "Escape" && event.target === document.body) shown.close();
+  });
 
   return {
     show(person) {
@@ -133,6 +136,7 @@ function shell(name, person) {
 
   return {
     name,
+    close,
     draw,
     enter(place) {
       place.append(shade);

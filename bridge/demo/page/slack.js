@@ -143,6 +143,12 @@ export function slack(root) {
     if (atEnd) box.scrollTop = box.scrollHeight;
   }
 
+  /** A picture that comes late moves the end; where the reader was there, they stay there. */
+  function pictured(event) {
+    const box = event.currentTarget;
+    if (box.scrollHeight - box.scrollTop - box.clientHeight < NEAR_END + event.target.offsetHeight) box.scrollTop = box.scrollHeight;
+  }
+
   function drawHome() {
     const app = user(piece("team")?.appUser);
     title.replaceChildren(nameOf(app));
@@ -163,6 +169,7 @@ export function slack(root) {
     else draw();
   });
   document.addEventListener("visibilitychange", draw);
+  for (const box of [list, threadList]) box.addEventListener("load", pictured, true);
   root.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && at.thread && !event.defaultPrevented) openThread(null);
   });
