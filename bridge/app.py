@@ -20,11 +20,13 @@ from bridge.agents import Agents
 from bridge.answers import Answers
 from bridge.config import ServerSettings, Settings, check_runnable
 from bridge.desk import Desk, Mailbox
-from bridge.errors import BridgeError, Refused
+from bridge.errors import BridgeError
 from bridge.jobs import Engine
-from bridge.mail.local import Intake, LocalSource, Maildir
+from bridge.mail.local import Intake, LocalSource
+from bridge.mail.maildir import Maildir
+from bridge.mail.parse import parse
 from bridge.mail.smtp import Server
-from bridge.model import Address, Job, MailboxName, MailId, UserId
+from bridge.model import Address, Job, MailboxName, MailId, Message, UserId
 from bridge.outbox import Outbox
 from bridge.show import Show
 from bridge.slack.gateway import Gateway, Identity
@@ -47,7 +49,8 @@ class Bridge:
         self._settings = settings
         self._look_first = look_first
         self._closing = contextlib.AsyncExitStack()
-        self.intake: Intake | None = None
+        self.smtp: Intake | None = None
+        self.lmtp: Intake | None = None
 
     async def start(self) -> None:
         """Open everything, in the order in which each part needs the one before."""
@@ -108,8 +111,7 @@ class Bridge:
                 bot_user_id=me.bot_user_id,
             )
 
-        client = AsyncWebClient(token=slack.bot_token.get_secret_value(), base_url=slack.api_url, retry_handlers=[])
-        app = AsyncApp(client=client, authorize=authorize)
+        app = AsyncApp(client=AsyncWebClient(base_url=slack.api_url, retry_handlers=[]), authorize=authorize)
         Listeners(app, gateway=gateway, desk=desk, answers=answers, senders=senders)
         connection = Connection(app, token=slack.app_token.get_secret_value())
         await connection.start()
@@ -119,16 +121,20 @@ class Bridge:
         self, store: Store, *, desk: Desk, mailboxes: dict[MailboxName, Mailbox], maildirs: dict[MailboxName, Maildir]
     ) -> None:
         """A task for each mailbox, so that one that fails holds up no other."""
-        max_bytes, intake = self._settings.max_bytes, self._settings.intake
+        max_bytes = self._settings.max_bytes
         for name, maildir in maildirs.items():
+            self._closing.push_async_callback(maildir.close)
             source = LocalSource(maildir, max_bytes=max_bytes)
             watching = asyncio.create_task(_watch(store, desk=desk, mailbox=mailboxes[name], source=source))
             self._closing.push_async_callback(_cancel, watching)
         if maildirs:
             addresses = {mailboxes[name].address.email: maildir for name, maildir in maildirs.items()}
-            self.intake = Intake(addresses, smtp=intake.smtp, lmtp=intake.lmtp, max_bytes=max_bytes)
-            await self.intake.start()
-            self._closing.push_async_callback(self.intake.stop)
+            smtp, lmtp = self._settings.intake.smtp, self._settings.intake.lmtp
+            self.smtp = Intake(addresses, max_bytes=max_bytes, host=smtp.host, smtp_port=smtp.port)
+            self.lmtp = Intake(addresses, max_bytes=max_bytes, host=lmtp.host, lmtp_port=lmtp.port)
+            for intake in (self.smtp, self.lmtp):
+                await intake.start()
+                self._closing.push_async_callback(intake.stop)
 
 
 def _maildirs(settings: Settings) -> dict[MailboxName, Maildir]:
@@ -197,25 +203,32 @@ async def run(settings: Settings) -> None:
 async def replay(settings: Settings, what: str) -> str:
     """Read a mail again: a file, or a kept mail by its id. Returns a sentence on what became of it.
 
-    Works beside a running service, which shows the outcome. Raises Refused where there is no such mail.
+    Works beside a running service, which shows the outcome. A file is only described where no mailbox is configured to
+    take it in. Raises Refused where there is no such mail.
     """
     file = Path(what)
+    raw = await asyncio.to_thread(file.read_bytes) if await asyncio.to_thread(file.is_file) else None
+    if raw is not None and not settings.mailboxes:
+        return _described(await asyncio.to_thread(parse, raw))
     async with contextlib.AsyncExitStack() as closing:
         store = await Store.open(settings.database_url.get_secret_value())
         closing.push_async_callback(store.close)
-        slack = settings.slack
-        gateway = await closing.enter_async_context(
-            Gateway.open(token=slack.bot_token.get_secret_value(), api_url=slack.api_url)
-        )
-        agents = Agents(gateway, team_id="")
-        if what.isdigit() and not file.exists():
-            desk = Desk(store, agents=agents, mailboxes={}, keys=settings.secret_keys)
-            stored = await desk.replay(MailId(int(what)))
-            return f"Mail {what} of conversation #{stored.number} was read again; its card follows."
-        if not await asyncio.to_thread(file.is_file):
-            raise Refused(f"There is no file {what}; give a mail as a file, or the id of a kept one.")
-        check_runnable(settings)
-        mailboxes = await _mailboxes(settings, gateway=gateway, maildirs={})
+        token = settings.slack.bot_token.get_secret_value()
+        gateway = await closing.enter_async_context(Gateway.open(token=token, api_url=settings.slack.api_url))
+        mailboxes = await _mailboxes(settings, gateway=gateway, maildirs={}) if raw is not None else {}
+        agents = Agents(gateway, team_id="")  # nobody acts here but the operator
         desk = Desk(store, agents=agents, mailboxes=mailboxes, keys=settings.secret_keys)
-        number = await desk.take_again(next(iter(mailboxes.values())), await asyncio.to_thread(file.read_bytes))
-        return f"{file.name} was read; it stands in conversation #{number}."
+        if raw is None:
+            stored = await desk.replay(MailId(int(what)))
+            return f"Mail {what} was read again; it stands in conversation #{stored.number}."
+        number = await desk.take_again(next(iter(mailboxes.values())), raw)
+        return f"{_described(parse(raw))}\nIt stands in conversation #{number}."
+
+
+def _described(message: Message) -> str:
+    """How a mail was read, for a terminal."""
+    lines = [f"From:     {message.author}", f"To:       {', '.join(map(str, message.to))}"]
+    lines += [f"Subject:  {message.subject}", f"Kind:     {message.automatic}"]
+    lines += [f"File:     {one.filename} ({one.content_type}, {one.size} bytes)" for one in message.attachments]
+    lines += [f"Note:     {one}" for one in message.notes]
+    return "\n".join([*lines, "", message.text[:4000].rstrip()])

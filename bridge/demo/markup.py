@@ -10,7 +10,7 @@ from typing import Any
 
 _CONTROL = r"<(?:[@#!][^<>\s|]+(?:\|[^<>]*)?|[A-Za-z][A-Za-z0-9+.-]*:[^<>\s|]+(?:\|[^<>]*)?)>"
 _URL = r"https?://[^\s<>|]*[^\s<>|.,;:!?)\]'\"]"
-_EMAIL = r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
+_EMAIL = r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
 _SPECIAL = re.compile(f"({_CONTROL})|({_URL})|({_EMAIL})")
 _BARE = re.compile(r"&(?!(?:amp|lt|gt);)")
 

@@ -20,19 +20,30 @@ from bridge.demo.stored import Json
 
 
 class SignedHttp:
-    """The app's request URL; may be set after the app has its port."""
+    """An app that is reached at its request URL, which may become known only when the app has its port."""
 
     def __init__(self, url: str, *, secret: str, timing: Timing) -> None:
-        self.url = url
+        self._url, self._known = url, asyncio.Event()
         self._secret, self._timing = secret, timing
         self._session: aiohttp.ClientSession | None = None
 
+    @property
+    def url(self) -> str:
+        """Where the app takes requests; empty until it is known."""
+        return self._url
+
+    @url.setter
+    def url(self, url: str) -> None:
+        self._url = url
+        self._known.set()
+
     def reachable(self) -> bool:
         """Whether there is an address; whether somebody answers there shows in `deliver`."""
-        return bool(self.url)
+        return bool(self._url)
 
     async def until_reachable(self) -> None:
-        """Do nothing: the address is there from the start."""
+        """Wait until the address is known."""
+        await self._known.wait()
 
     async def deliver(self, envelope: Envelope) -> Answer:
         """Post it and answer the body of the app's 200. Raises NoAck."""
@@ -43,7 +54,7 @@ class SignedHttp:
         try:
             async with (
                 asyncio.timeout(self._timing.ack),
-                self._client().post(self.url, data=body, headers=headers, allow_redirects=False) as response,
+                self._client().post(self._url, data=body, headers=headers, allow_redirects=False) as response,
             ):
                 text = await response.text()
                 if response.status != 200:

@@ -69,7 +69,7 @@ class SlackDouble:
         """Listen on loopback, on this port or any free one."""
         app = web.Application(client_max_size=BODY_MOST)
         app.add_routes([*self._api.routes(), web.get("/link/", self.sockets.serve)])
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", port).start()
         host, bound = self._runner.addresses[0][:2]

@@ -28,6 +28,7 @@ class Stage:
         self.data = data
         self.hold = hold
         self.max_bytes = 40 << 20
+        self.intake_port = 0
         self.slack = SlackDouble(manifest=manifest.load(), timing=timing)
         self.world = World()
         self.bridge: Bridge | None = None
@@ -43,8 +44,8 @@ class Stage:
         """Start the bridge, again after `stop_bridge` on the same data."""
         self.bridge = Bridge(self.settings())
         await self.bridge.start()
-        if self.bridge.intake:
-            self.world.intake = self.bridge.intake.smtp_address
+        if self.bridge.smtp and self.bridge.smtp.smtp_port:
+            self.world.intake = (self.bridge.smtp.host, self.bridge.smtp.smtp_port)
 
     async def stop_bridge(self) -> None:
         """Stop the bridge as SIGTERM would; the worlds go on."""
@@ -91,7 +92,7 @@ save_sent = "on"
 smtp = {{ host = "{self.world.host}", port = {self.world.port}, security = "none" }}
 
 [intake]
-smtp = "127.0.0.1:0"
+smtp = "127.0.0.1:{self.intake_port}"
 lmtp = "127.0.0.1:0"
 """,
             encoding="utf-8",

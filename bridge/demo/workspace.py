@@ -101,7 +101,10 @@ class Workspace:
     def add_channel(
         self, name: str, *, channel_id: str | None = None, members: Iterable[str] = (), **flags: Any
     ) -> Json:
-        """Add a channel with these members (user ids; the app is in it only if named); `flags` go into the object."""
+        """Add a channel with these members (user ids; the app is in it only if named); `flags` go into the object.
+
+        Whoever is in it from the start did not join it: only `join` announces that.
+        """
         is_im = bool(flags.get("is_im"))
         channel_id = channel_id or self.new_id("D" if is_im else "C")
         defaults = {
@@ -126,11 +129,9 @@ class Workspace:
             **defaults,
             **flags,
         }
-        self._members[channel_id] = []
+        self._members[channel_id] = list(members)
         self._messages[channel_id] = {}
         self.announce({"type": "channel", "channel": self.channels[channel_id]})
-        for member in members:
-            self.join(channel_id, member)
         return self.channels[channel_id]
 
     def change_channel(self, channel: str, **flags: Any) -> None:

@@ -32,6 +32,7 @@ PREVIEW_LIMIT = 400  # characters of the newest mail on the card: enough to deci
 FALLBACK_LIMIT = 300  # characters of `text`: notifications and screen readers; chat.update refuses over 4,000
 ADDRESSES_SHOWN = 10  # of one header; the rest is counted, and all stand in "show original"
 FILES_NAMED = 10
+REASON_LIMIT = 500  # characters: a server's refusal may be a page
 
 STATUS_WORDS = {
     Status.OPEN: ":large_green_circle: Open",
@@ -203,7 +204,7 @@ def line(draft: Draft, *, words: Sequence[Line]) -> Surface:
     if cut:
         blocks.append(_context(":scroll: The whole text is in the mail"))
     if draft.reason:
-        blocks.append(_section(f":warning: {_inert(draft.reason)}"))
+        blocks.append(_section(f":warning: {_inert(shorten(draft.reason, REASON_LIMIT))}"))
     refused = [f"{address}: {said}" for address, said in draft.outcome if said != "accepted"]
     if refused and draft.state is DraftState.SENT:
         blocks.append(_section(f":warning: Not accepted for {_inert(shorten('; '.join(refused), 2000))}"))
@@ -310,7 +311,7 @@ def shorten(text: str, limit: int) -> str:
 
 
 def _inert(text: str) -> str:
-    """Foreign words within a line of ours: one line, without a meaning to Slack, their own marks included."""
+    """Foreign words within a line of ours: on one line, and without a meaning to Slack, whatever they hold."""
     pieces, _ = sections([Line.of(shorten(text, 1000))], limit=2900, total=2900)
     return pieces[0] if pieces else ""
 
