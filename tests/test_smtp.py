@@ -320,10 +320,15 @@ async def test_a_refusal_in_the_middle_of_the_mail_is_heard() -> None:
         await reader.read()
         writer.close()
 
+        await writer.wait_closed()
+        ended.set()
+
+    ended = asyncio.Event()
     server = await asyncio.start_server(refuse, "127.0.0.1", 0)
     async with server:
         with pytest.raises(Permanent, match="too big"):
             await hand_over(plain(server.sockets[0].getsockname()[1]), raw=RAW + b"x" * 10_000_000)
+        await ended.wait()
 
 
 async def test_letters_outside_ascii_go_only_where_they_are_understood() -> None:

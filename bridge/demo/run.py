@@ -6,9 +6,9 @@ import webbrowser
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from bridge.demo.mails import CUSTOMERS, samples
+from bridge.demo.mails import CUSTOMERS, SHOP, samples
 from bridge.demo.page import Page
-from bridge.demo.stage import SHOP, Stage
+from bridge.demo.stage import Stage
 from bridge.model import now
 from bridge.slack import manifest
 

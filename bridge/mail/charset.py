@@ -79,18 +79,18 @@ def decode(data: bytes, charset: str = "", *, hint: str = "") -> str:
     if data.isascii() and not _NOT_ASCII.search(codec):
         if b"\x1b" not in data:
             return data.decode("ascii")
-        codec = codec if _NOT_ASCII.search(codec) else "iso2022_jp"
+        codec = "iso2022_jp"
     if codec in _LIKE_LATIN_1:
         # Labelled with the default of old software, but nobody writes valid UTF-8 sequences in Latin-1 by chance.
         text = _strictly(data, "utf-8")
         if text is not None:
             return text
+    if codec.startswith("iso2022_jp") and data.isascii():
+        return _jis(data, codec)
     for candidate in (*_SUPERSETS.get(codec, (codec,)), "utf-8", *_SUPERSETS.get(resolve(hint), (resolve(hint),))):
         text = _strictly(data, candidate)
         if text is not None:
-            return _without_lost_escapes(data, text) if candidate.startswith("iso2022") else text
-    if codec.startswith("iso2022_jp") and b"\x1b" in data and data.isascii():
-        return _vendor_jis(data)
+            return text
     return _guess(data, codec)
 
 
@@ -163,12 +163,12 @@ def _mixes_scripts(text: str) -> bool:
     return foreign > 0 and 2 * len(_FOREIGN_BESIDE_LATIN.findall(text[:_SAMPLE])) >= foreign
 
 
-def _without_lost_escapes(data: bytes, text: str) -> str:
-    """Some relays drop the ESC bytes of ISO-2022-JP; what is left (`$B...(B`) is put back."""
-    if b"\x1b" in data or b"$B" not in data:
-        return text
-    restored = _LOST_ESCAPES.sub(rb"\x1b$\1\2\x1b(\3", data)
-    return _strictly(restored, "iso2022_jp_ext") or text
+def _jis(data: bytes, codec: str) -> str:
+    """ISO-2022-JP. Some relays drop its ESC bytes; what is left (`$B...(B`) is put back."""
+    if b"\x1b" not in data:
+        data = _LOST_ESCAPES.sub(b"\x1b$\\1\\2\x1b(\\3", data)
+    texts = (_strictly(data, candidate) for candidate in _SUPERSETS.get(codec, (codec,)))
+    return next((text for text in texts if text is not None), None) or _vendor_jis(data)
 
 
 def _vendor_jis(data: bytes) -> str:

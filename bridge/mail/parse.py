@@ -65,8 +65,8 @@ def parse(raw: bytes) -> Message:
     """The mail that `raw` holds, read as far as it can be read."""
     root, odd = tree(raw)
     letter = _Letter(odd)
-    chunks = letter.read(root)
-    text, html = _joined(_paired(chunks))
+    chunks = _paired(letter.read(root))
+    text, html = _plain_form(chunks), _html_form(chunks)
     shown = frozenset(_references(html)) if html else frozenset()
     attachments = tuple(
         replace(attachment, inline=attachment.content_id.lower() in shown) if attachment.content_id else attachment
@@ -162,18 +162,20 @@ class _Letter:
     def _alternative(self, part: Part) -> list[_Chunk]:
         """One piece from several forms of the same: the plain form and the HTML form."""
         position = len(self.attachments)
-        forms: list[tuple[str, str]] = []
+        texts: list[str] = []
+        htmls: list[str] = []
         spare = ""
         for child in part.children:
             chunks = self._multipart(child) if child.children else list(self._leaf(child, beside_others=False))
             if child.type in _SPARE:
-                spare = spare or next((chunk.text for chunk in chunks), "")
+                spare = spare or _plain_form(chunks)
+            elif any(chunk.html for chunk in chunks):
+                htmls.append(_html_form(chunks))
+                texts += [chunk.text for chunk in chunks if chunk.text and chunk.html]
             elif chunks:
-                forms.append(_joined(_paired(chunks)))
-        text = next((text for text, html in forms if not html and text.strip()), "")
-        html = next((html for _, html in reversed(forms) if html), "")
-        if not text and not html:
-            text = spare
+                texts.append(_plain_form(chunks))
+        text, html = next(iter(texts), ""), next(reversed(htmls), "")
+        text = text if text or html else spare
         return [_Chunk(text=text, html=html, position=position)] if text or html else []
 
     def _leaf(self, part: Part, *, beside_others: bool) -> Iterator[_Chunk]:
@@ -330,12 +332,16 @@ def _say_the_same(first: str, second: str) -> bool:
     return min(len(start), len(other)) > 0 and 5 * common >= 4 * max(len(start), len(other))
 
 
-def _joined(chunks: list[_Chunk]) -> tuple[str, str]:
-    """The letter's plain text, from its HTML where there is no other, and its HTML or an empty string."""
-    text = "\n".join(_text(chunk).strip("\n").rstrip() for chunk in chunks)
+def _plain_form(chunks: list[_Chunk]) -> str:
+    """The pieces as one plain text, from their HTML where there is no other."""
+    return "\n".join(_text(chunk).strip("\n").rstrip() for chunk in chunks)
+
+
+def _html_form(chunks: list[_Chunk]) -> str:
+    """The pieces as one HTML text, or an empty string where none has HTML."""
     if not any(chunk.html for chunk in chunks):
-        return text, ""
-    return text, "\n".join(chunk.html or _as_html(chunk.text) for chunk in chunks)
+        return ""
+    return "\n".join(chunk.html or _as_html(chunk.text) for chunk in chunks)
 
 
 def _text(chunk: _Chunk) -> str:
