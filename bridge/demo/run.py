@@ -31,7 +31,7 @@ async def demo(*, port: int, open_browser: bool, data: Path | None) -> None:
         closing.push_async_callback(page.stop)
         if is_new:
             for mail in samples(SHOP, at=now()):
-                await stage.world.hand_over(mail.raw, sender=mail.sender, recipients=[SHOP.email])
+                await stage.world.hand_over(mail.raw, sender=mail.sender, recipients=mail.recipients)
         print(f"demo ready: {page.url}", flush=True)  # noqa: T201 - the contract's line
         if open_browser:
             await asyncio.to_thread(webbrowser.open, page.url)
