@@ -103,9 +103,9 @@ async def send(
     """Hands the mail over for its recipients, in one transaction.
 
     `handing_over` is awaited before the first byte of the mail leaves: until then it is certain that nobody has it, and
-    what it raises stops the mail. Returns once the server has answered for it, and has taken it for at least one recipient. Raises Temporary or
-    Permanent where it was taken for nobody, Uncertain where that is not known, Refused for what is no address, and
-    Misconfigured where the settings forbid to try.
+    what it raises stops the mail. Returns once the server has answered for it, and has taken it for at least one
+    recipient. Raises Temporary or Permanent where it was taken for nobody, Uncertain where that is not known, Refused
+    for what is no address, and Misconfigured where the settings forbid to try.
     """
     from_, to = wire_address(sender), [wire_address(recipient) for recipient in recipients]
     content = raw if _is_normal(raw) else _LINE_END.sub(b"\r\n", raw)
