@@ -11,7 +11,7 @@ from bridge.mail.quotes import plain_reading, read
 from bridge.model import Line, Message, Reading
 
 
-def words(text):
+def words(text: str) -> str:
     return " ".join(text.split())
 
 
@@ -229,19 +229,19 @@ SENT_FROM = [
 
 
 @pytest.mark.parametrize("attribution", ATTRIBUTIONS.values(), ids=ATTRIBUTIONS)
-def test_an_attribution_is_folded_with_its_quote(attribution):
+def test_an_attribution_is_folded_with_its_quote(attribution: str) -> None:
     reading = plain_reading(f"Yes, Tuesday works.\n\nSee you\nBob\n\n{attribution}\n\n> Does Tuesday work?\n> Ann\n")
     assert shown(reading) == "Yes, Tuesday works. See you Bob"
 
 
 @pytest.mark.parametrize("attribution", ATTRIBUTIONS.values(), ids=ATTRIBUTIONS)
-def test_an_attribution_without_quote_signs_folds_all_below(attribution):
+def test_an_attribution_without_quote_signs_folds_all_below(attribution: str) -> None:
     reading = plain_reading(f"Yes, Tuesday works.\n\n{attribution}\n\nDoes Tuesday work?\n\nAnn\n")
     assert shown(reading) == "Yes, Tuesday works."
 
 
 @pytest.mark.parametrize("attribution", ATTRIBUTIONS.values(), ids=ATTRIBUTIONS)
-def test_an_attribution_may_be_wrapped(attribution):
+def test_an_attribution_may_be_wrapped(attribution: str) -> None:
     if "<" not in attribution:
         pytest.skip("programs wrap before the address")
     wrapped = attribution.replace(" <", "\n<").replace("(<", "\n(<")
@@ -250,13 +250,15 @@ def test_an_attribution_may_be_wrapped(attribution):
 
 
 @pytest.mark.parametrize("attribution", ATTRIBUTIONS.values(), ids=ATTRIBUTIONS)
-def test_an_answer_below_the_quote_is_shown_alone(attribution):
+def test_an_answer_below_the_quote_is_shown_alone(attribution: str) -> None:
     reading = plain_reading(f"{attribution}\n> Does Tuesday work?\n> Ann\n\nYes, Tuesday works.\n")
     assert shown(reading) == "Yes, Tuesday works."
 
 
 @pytest.mark.parametrize(("sender", "sent", "to", "subject", "_divider", "_forward"), HEADERS.values(), ids=HEADERS)
-def test_a_header_block_begins_history(sender, sent, to, subject, _divider, _forward):
+def test_a_header_block_begins_history(
+    sender: str, sent: str, to: str, subject: str, _divider: str, _forward: str
+) -> None:
     head = f"{sender}: Ann Lee <ann@example.com>\n{sent}: 06.01.2025 10:15\n{to}: Bob\n{subject}: Tuesday"
     for rule in ("", "________________________________\n"):
         reading = plain_reading(f"Yes, Tuesday works.\n\n{rule}{head}\n\nDoes Tuesday work?\n")
@@ -269,14 +271,16 @@ def test_a_header_block_begins_history(sender, sent, to, subject, _divider, _for
 
 
 @pytest.mark.parametrize(("sender", "sent", "_to", "_subject", "divider", "_forward"), HEADERS.values(), ids=HEADERS)
-def test_a_divider_begins_history(sender, sent, _to, _subject, divider, _forward):
+def test_a_divider_begins_history(sender: str, sent: str, _to: str, _subject: str, divider: str, _forward: str) -> None:
     reading = plain_reading(f"Yes, Tuesday works.\n\n{divider}\n{sender}: Ann\n{sent}: Monday\n\nDoes Tuesday work?\n")
     assert shown(reading) == "Yes, Tuesday works."
     assert shown(plain_reading(f"Yes.\n\n{divider}\n> Does Tuesday work?\n")) == "Yes."
 
 
 @pytest.mark.parametrize(("sender", "sent", "to", "subject", "_divider", "forward"), HEADERS.values(), ids=HEADERS)
-def test_a_forwarded_mail_is_content(sender, sent, to, subject, _divider, forward):
+def test_a_forwarded_mail_is_content(
+    sender: str, sent: str, to: str, subject: str, _divider: str, forward: str
+) -> None:
     text = f"Please have a look.\n\n{forward}\n{sender}: Ann <ann@example.com>\n{sent}: Monday\n{subject}: Tuesday\n{to}: Bob\n\nDoes it work?"
     assert shown(plain_reading(text)) == words(text)
     quoted = f"Done.\n\nOn Mon, Jan 6, 2025 at 10:15 Bob <bob@example.com> wrote:\n\n> Please look.\n>\n> {forward}\n> {sender}: Ann\n> Does it work?\n"
@@ -284,7 +288,7 @@ def test_a_forwarded_mail_is_content(sender, sent, to, subject, _divider, forwar
 
 
 @pytest.mark.parametrize("line", SENT_FROM)
-def test_a_program_s_own_line_is_folded(line):
+def test_a_program_s_own_line_is_folded(line: str) -> None:
     assert shown(plain_reading(f"Yes, Tuesday works.\n\n{line}\n")) == "Yes, Tuesday works."
     assert shown(plain_reading(f"Yes.\n\n{line}\n\n> Does Tuesday work?\n")) == "Yes."
 
@@ -382,7 +386,7 @@ PLAIN = {
 
 
 @pytest.mark.parametrize(("text", "expected"), PLAIN.values(), ids=PLAIN)
-def test_plain_text(text, expected):
+def test_plain_text(text: str, expected: str) -> None:
     assert shown(plain_reading(text)) == expected
 
 
@@ -441,7 +445,7 @@ HTML = {
 
 
 @pytest.mark.parametrize("source", HTML.values(), ids=HTML)
-def test_html(source):
+def test_html(source: str) -> None:
     assert shown(read(Message(html=source))) == "Yes. Bob"
 
 
@@ -457,28 +461,28 @@ FORWARDS = {
 
 @pytest.mark.parametrize("source", FORWARDS.values(), ids=FORWARDS)
 @pytest.mark.parametrize("subject", ["Fwd: Tuesday", "FW: Tuesday", "WG: Tuesday", "TR : Tuesday", "RV: Tuesday"])
-def test_a_forward_in_html_is_content(source, subject):
+def test_a_forward_in_html_is_content(source: str, subject: str) -> None:
     reading = read(Message(html=source, subject=subject))
     assert reading.folded == ()
     assert shown(reading).startswith("Look")
     assert shown(reading).endswith("Works?")
 
 
-def test_an_answer_to_a_forward_is_an_answer():
+def test_an_answer_to_a_forward_is_an_answer() -> None:
     source = FORWARDS["Outlook"]
     assert shown(read(Message(html=source, subject="RE: FW: Tuesday"))) == "Look"
 
 
-def test_inline_answers_in_html_stay_with_their_quotes():
+def test_inline_answers_in_html_stay_with_their_quotes() -> None:
     source = "<div>Hi</div><blockquote type=cite>Tuesday?</blockquote><div>Yes</div><blockquote type=cite>Ten?</blockquote><div>No</div><blockquote type=cite>Ann</blockquote>"
     assert shown(read(Message(html=source))) == "Hi > Tuesday? Yes > Ten? No"
 
 
-def test_html_without_any_text_gives_way_to_the_plain_text():
+def test_html_without_any_text_gives_way_to_the_plain_text() -> None:
     assert shown(read(Message(html="<img src='https://x.example/p.gif' width=1>", text="Yes"))) == "Yes"
 
 
-def test_html_is_preferred_for_its_formatting():
+def test_html_is_preferred_for_its_formatting() -> None:
     reading = read(Message(html="<p>A <b>bold</b> word</p>", text="A bold word"))
     assert [span.bold for span in reading.new[0].spans] == [False, True, False]
 
@@ -508,7 +512,7 @@ mailish = st.lists(
 
 
 @given(mailish)
-def test_nothing_is_lost_and_the_order_stays(parts):
+def test_nothing_is_lost_and_the_order_stays(parts: list[str]) -> None:
     """Every line is in one of the two halves, and merging them by order gives the text again."""
     text = "\n".join(parts)
     reading = plain_reading(text)
@@ -526,18 +530,18 @@ def test_nothing_is_lost_and_the_order_stays(parts):
 
 
 @given(mailish)
-def test_something_is_always_shown(parts):
+def test_something_is_always_shown(parts: list[str]) -> None:
     text = "\n".join(parts)
     assert bool(filled(plain_reading(text).new)) == bool(text.strip(" \n>"))
 
 
 @given(st.text())
-def test_any_text_is_taken(text):
+def test_any_text_is_taken(text: str) -> None:
     plain_reading(text)
     read(Message(text=text, html=text, subject=text))
 
 
-def test_html_loses_no_line_either():
+def test_html_loses_no_line_either() -> None:
     for source in HTML.values():
         reading = read(Message(html=source))
         assert sorted(line.text for line in filled(reading.new) + filled(reading.folded)) == sorted(
@@ -563,7 +567,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("part", HOSTILE.values(), ids=HOSTILE)
-def test_time_grows_with_the_text_and_no_faster(part):
+def test_time_grows_with_the_text_and_no_faster(part: str) -> None:
     def seconds(copies: int) -> float:
         text = part * copies
         best = 1e9

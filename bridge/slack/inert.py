@@ -30,7 +30,7 @@ def escape(text: str) -> str:
 
 def clean(text: str) -> str:
     """The text without what harms wherever it is shown; line breaks as line feeds."""
-    text = _BREAKS.sub("\n", _HARMFUL.sub("", text))
+    text = _HARMFUL.sub("", _BREAKS.sub("\n", text))
     return text if text.isascii() else _unstacked(text)
 
 
