@@ -14,7 +14,6 @@ from pathlib import Path
 import structlog
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bridge.agents import Agents
 from bridge.answers import Answers
@@ -22,12 +21,14 @@ from bridge.config import ServerSettings, Settings, check_runnable
 from bridge.desk import Desk, Mailbox
 from bridge.errors import BridgeError
 from bridge.jobs import Engine
-from bridge.mail.local import Intake, LocalSource, Maildir
+from bridge.mail.local import Intake, LocalSource
+from bridge.mail.maildir import Maildir
 from bridge.mail.parse import parse
 from bridge.mail.smtp import Server
 from bridge.model import Address, Job, MailboxName, MailId, Message, UserId
 from bridge.outbox import Outbox
 from bridge.show import Show
+from bridge.slack import web
 from bridge.slack.gateway import Gateway, Identity
 from bridge.slack.listeners import Listeners
 from bridge.slack.socket import Connection
@@ -48,7 +49,8 @@ class Bridge:
         self._settings = settings
         self._look_first = look_first
         self._closing = contextlib.AsyncExitStack()
-        self.intake: Intake | None = None
+        self.smtp: Intake | None = None
+        self.lmtp: Intake | None = None
 
     async def start(self) -> None:
         """Open everything, in the order in which each part needs the one before."""
@@ -109,27 +111,30 @@ class Bridge:
                 bot_user_id=me.bot_user_id,
             )
 
-        client = AsyncWebClient(token=slack.bot_token.get_secret_value(), base_url=slack.api_url, retry_handlers=[])
-        app = AsyncApp(client=client, authorize=authorize)
+        app = AsyncApp(client=web.client(token=None, api_url=slack.api_url, session=None), authorize=authorize)
         Listeners(app, gateway=gateway, desk=desk, answers=answers, senders=senders)
         connection = Connection(app, token=slack.app_token.get_secret_value())
-        await connection.start()
         self._closing.push_async_callback(connection.stop)
+        await connection.start()
 
     async def _watch(
         self, store: Store, *, desk: Desk, mailboxes: dict[MailboxName, Mailbox], maildirs: dict[MailboxName, Maildir]
     ) -> None:
         """A task for each mailbox, so that one that fails holds up no other."""
-        max_bytes, intake = self._settings.max_bytes, self._settings.intake
+        max_bytes = self._settings.max_bytes
         for name, maildir in maildirs.items():
+            self._closing.push_async_callback(maildir.close)
             source = LocalSource(maildir, max_bytes=max_bytes)
             watching = asyncio.create_task(_watch(store, desk=desk, mailbox=mailboxes[name], source=source))
             self._closing.push_async_callback(_cancel, watching)
         if maildirs:
             addresses = {mailboxes[name].address.email: maildir for name, maildir in maildirs.items()}
-            self.intake = Intake(addresses, smtp=intake.smtp, lmtp=intake.lmtp, max_bytes=max_bytes)
-            await self.intake.start()
-            self._closing.push_async_callback(self.intake.stop)
+            smtp, lmtp = self._settings.intake.smtp, self._settings.intake.lmtp
+            self.smtp = Intake(addresses, max_bytes=max_bytes, host=smtp.host, smtp_port=smtp.port)
+            self.lmtp = Intake(addresses, max_bytes=max_bytes, host=lmtp.host, lmtp_port=lmtp.port)
+            for intake in (self.smtp, self.lmtp):
+                await intake.start()
+                self._closing.push_async_callback(intake.stop)
 
 
 def _maildirs(settings: Settings) -> dict[MailboxName, Maildir]:

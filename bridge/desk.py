@@ -20,7 +20,7 @@ from bridge import rules
 from bridge.agents import Agents
 from bridge.errors import Refused
 from bridge.mail.identifiers import own_message_id
-from bridge.mail.local import Maildir
+from bridge.mail.maildir import Maildir
 from bridge.mail.parse import parse
 from bridge.mail.quotes import read
 from bridge.mail.smtp import Server

@@ -217,10 +217,10 @@ class Engine:
     async def _do(self, job: Job) -> None:
         failure = await self._try(job)
         if failure is None:
-            await self._settle(job, lambda conn: jobs.finish(conn, job))
+            await self._settle([job], jobs.finish)
             return
         if isinstance(failure, Permanent | Refused | Misconfigured) or job.attempts + 1 >= TRIES:
-            await self._park(job, failure)
+            await self._park([job], failure)
             return
         wait = _wait(job.attempts, failure)
         log.warning(
@@ -228,7 +228,7 @@ class Engine:
             **_named(job), seconds=round(wait, 1), error=str(failure), detail=failure.detail,
         )  # fmt: skip
         due = self._clock() + timedelta(seconds=wait)
-        await self._settle(job, lambda conn: jobs.retry_later(conn, job, due=due, error=str(failure)))
+        await self._settle([job], lambda conn, job: jobs.retry_later(conn, job, due=due, error=str(failure)))
 
     async def _try(self, job: Job) -> BridgeError | None:
         try:
@@ -246,14 +246,16 @@ class Engine:
         return None
 
     async def _park_unknown(self, batch: Sequence[Job]) -> None:
-        for job in batch:
-            await self._park(job, Permanent(f"This version of the bridge does not know jobs of the kind {job.kind}."))
+        kinds = ", ".join(sorted({job.kind for job in batch}))
+        await self._park(batch, Permanent(f"This version of the bridge does not know jobs of the kind {kinds}."))
 
-    async def _park(self, job: Job, failure: BridgeError) -> None:
-        log.error("A job is parked", **_named(job), error=str(failure), detail=failure.detail)
+    async def _park(self, batch: Sequence[Job], failure: BridgeError) -> None:
+        ids = [job.id for job in batch]
+        log.error("Jobs are parked", jobs=ids, kind=batch[0].kind, error=str(failure), detail=failure.detail)
         if self._parked is not None:
-            await self._tell(self._parked, job, failure)
-        await self._settle(job, lambda conn: jobs.park(conn, job, error=str(failure)))
+            for job in batch:
+                await self._tell(self._parked, job, failure)
+        await self._settle(batch, lambda conn, job: jobs.park(conn, job, error=str(failure)))
 
     async def _tell(
         self, parked: Callable[[Job, BridgeError], Awaitable[None]], job: Job, failure: BridgeError
@@ -268,19 +270,19 @@ class Engine:
                 log.exception("Nobody could be told of a parked job", **_named(job))
                 return None
 
-    async def _settle(self, job: Job, change: Callable[[AsyncConnection], Awaitable[bool]]) -> None:
-        """Write an outcome down, however long the database is in trouble: else the job would be run once more."""
+    async def _settle(self, batch: Sequence[Job], change: Callable[[AsyncConnection, Job], Awaitable[bool]]) -> None:
+        """Write outcomes down, however long the database is in trouble: else the jobs would be run once more."""
         while True:
             try:
                 async with self._store.write() as conn:
-                    ours = await change(conn)
+                    lost = [job.id for job in batch if not await change(conn, job)]
             except Temporary as error:
-                log.warning("An outcome cannot be written down now", **_named(job), error=str(error))
+                log.warning("An outcome cannot be written down now", **_named(batch[0]), error=str(error))
             except Exception:
-                log.exception("An outcome cannot be written down", **_named(job))
+                log.exception("An outcome cannot be written down", **_named(batch[0]))
             else:
-                if not ours:
-                    log.warning("A job went on elsewhere while it ran here", **_named(job))
+                if lost:
+                    log.warning("Jobs went on elsewhere while they ran here", jobs=lost)
                 return
             await asyncio.sleep(INSIST)
 

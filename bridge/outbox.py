@@ -112,7 +112,7 @@ class Outbox:
                 raw=raw,
                 sender=mailbox.address.email,
                 recipients=[one.email for one in (*draft.to, *draft.cc, *draft.bcc)],
-                before_data=lambda: self._hand_over(draft),
+                handing_over=lambda: self._hand_over(draft),
             )
         except Temporary as error:
             await self._back_to_queue(draft, reason=str(error))
@@ -122,7 +122,7 @@ class Outbox:
         except (Permanent, Refused) as error:
             await self._end(draft, DraftState.FAILED, reason=str(error))
         else:
-            told = [(one.address, "accepted" if one.accepted else one.said) for one in outcome.recipients]
+            told = [(one.recipient, "accepted" if one.accepted else one.words) for one in outcome.answers]
             await self._end(draft, DraftState.SENT, outcome=told)
 
     async def give_up(self, job: Job, error: BridgeError) -> None:

@@ -39,7 +39,8 @@ MANIFEST: dict[str, Any] = {
         "socket_mode_enabled": True,
     },
 }
-QUICK = Timing(ack=0.3, retries=(0.0, 0.01, 0.02), share=0.01)
+QUICK = Timing(retries=(0.0, 0.01, 0.02), share=0.01)
+"""Slack's clocks, where nothing depends on their running out."""
 BUTTONS: list[dict[str, Any]] = [
     {"type": "section", "block_id": "words", "text": {"type": "mrkdwn", "text": "A mail"}},
     {
@@ -75,6 +76,20 @@ def modal(*blocks: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {**fixed, "blocks": shown, **more}
 
 
+class Socket:
+    """The bare other end of Socket Mode: acknowledges only what a test wants acknowledged."""
+
+    def __init__(self, ws: aiohttp.ClientWebSocketResponse) -> None:
+        self.ws = ws
+
+    async def next(self) -> dict[str, Any]:
+        message: dict[str, Any] = await self.ws.receive_json(timeout=5)
+        return message
+
+    async def ack(self, envelope: dict[str, Any], payload: Any = None) -> None:
+        await self.ws.send_json({"envelope_id": envelope["envelope_id"], **({"payload": payload} if payload else {})})
+
+
 class Clock:
     """Time that moves when a test says so."""
 
@@ -96,24 +111,31 @@ class Office:
         self.support = str(self.workspace.add_channel("support", members=people)["id"])
         self.web = AsyncWebClient(double.bot_token, base_url=double.url)
         self.app = AsyncApp(client=self.web)
-        self._handlers: list[AsyncSocketModeHandler] = []
+        self._open = AsyncExitStack()
 
-    async def connect(self) -> AsyncSocketModeHandler:
+    async def connect(self) -> None:
         """Open one more socket for the app."""
         before = self.double.sockets.count
         self.app.event(re.compile(".*"))(self._take)  # bolt acknowledges no event that nobody listens to
         handler = AsyncSocketModeHandler(self.app, self.double.app_token, ping_interval=2)
-        self._handlers.append(handler)
+        self._open.push_async_callback(handler.close_async)
         await handler.connect_async()  # type: ignore[no-untyped-call]
         await self.double.sockets.until(lambda: self.double.sockets.count > before)
-        return handler
+
+    async def dial(self) -> Socket:
+        """Open one more socket, in the test's own hands, and hear hello on it."""
+        url = (await self.web.apps_connections_open(app_token=self.double.app_token))["url"]
+        session = await self._open.enter_async_context(aiohttp.ClientSession())
+        socket = Socket(await self._open.enter_async_context(session.ws_connect(url)))
+        hello = await socket.next()
+        assert (hello["type"], hello["num_connections"]) == ("hello", self.double.sockets.count)
+        return socket
 
     async def _take(self) -> None:
         """Acknowledge what no test asked about."""
 
     async def close(self) -> None:
-        for handler in self._handlers:
-            await handler.close_async()  # type: ignore[no-untyped-call]
+        await self._open.aclose()
         await self.double.stop()
 
 
@@ -146,34 +168,3 @@ async def code_of(call: Awaitable[Any]) -> str:
     with pytest.raises(SlackApiError) as refused:
         await call
     return str(refused.value.response["error"])
-
-
-class Socket:
-    """The bare other end of Socket Mode: acknowledges only what a test wants acknowledged."""
-
-    def __init__(self, ws: aiohttp.ClientWebSocketResponse) -> None:
-        self.ws = ws
-
-    async def next(self) -> dict[str, Any]:
-        message: dict[str, Any] = await self.ws.receive_json(timeout=5)
-        return message
-
-    async def ack(self, envelope: dict[str, Any], payload: Any = None) -> None:
-        await self.ws.send_json({"envelope_id": envelope["envelope_id"], **({"payload": payload} if payload else {})})
-
-
-Dial = Callable[[], Awaitable[Socket]]
-
-
-@pytest.fixture(name="dial")
-async def dial_fixture(office: Office) -> AsyncIterator[Dial]:
-    async with aiohttp.ClientSession() as session, AsyncExitStack() as open_sockets:
-
-        async def connect() -> Socket:
-            url = (await office.web.apps_connections_open(app_token=office.double.app_token))["url"]
-            socket = Socket(await open_sockets.enter_async_context(session.ws_connect(url)))
-            hello = await socket.next()
-            assert (hello["type"], hello["num_connections"]) == ("hello", office.double.sockets.count)
-            return socket
-
-        yield connect

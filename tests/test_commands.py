@@ -23,7 +23,9 @@ def test_a_command_is_read_as_people_type_it(typed: str, verb: str, number: int,
     assert (command.verb, command.number, command.rest) == (verb, number, rest)
 
 
-@pytest.mark.parametrize("typed", ["dance", "reply", "reply one", "reply 0", "reply -1", "close ²", "reply " + "9" * 30])
+@pytest.mark.parametrize(
+    "typed", ["dance", "reply", "reply one", "reply 0", "reply -1", "close ²", "reply " + "9" * 30]
+)
 def test_what_makes_no_sense_is_answered_with_the_usage(typed: str) -> None:
     with pytest.raises(Refused, match="/mail"):
         parse_command(typed)

@@ -19,8 +19,10 @@ from typing import Any
 import pytest
 
 from bridge.demo.faults import Fault
-from bridge.demo.people import NoAck, Person
-from bridge.demo.stage import CHANNEL, MINA, SHOP, Stage
+from bridge.demo.mails import SHOP
+from bridge.demo.people import Person
+from bridge.demo.refusals import NoAck
+from bridge.demo.stage import CHANNEL, MINA, Stage
 from bridge.errors import Refused
 
 AGENT_TRIES = 200  # how often an agent whose click was not answered clicks again, some tenths of a second apart

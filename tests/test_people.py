@@ -8,10 +8,8 @@ import aiohttp
 import pytest
 from office import (
     BUTTONS,
-    Dial,
     Office,
     code_of,
-    dial_fixture,  # noqa: F401 - a fixture
     field,
     modal,
     office_fixture,  # noqa: F401 - a fixture
@@ -68,9 +66,9 @@ async def test_a_command_brings_escaped_names_and_its_answer_is_seen_by_one_pers
     await dana.sees(lambda: [m for m in office.workspace.history(office.support) if m["text"] == "And more"])
 
 
-async def test_an_overflow_choice_and_a_message_shortcut_carry_what_slack_sends(office: Office, dial: Dial) -> None:
+async def test_an_overflow_choice_and_a_message_shortcut_carry_what_slack_sends(office: Office) -> None:
     ts = (await office.web.chat_postMessage(channel=office.support, text="x", blocks=BUTTONS))["ts"]
-    socket, dana = await dial(), office.double.person(office.dana)
+    socket, dana = await office.dial(), office.double.person(office.dana)
 
     async def sent(act: Awaitable[None]) -> dict[str, Any]:
         waiting = asyncio.ensure_future(act)
@@ -128,7 +126,7 @@ async def test_modals_stack_three_deep_and_guard_their_hash(office: Office) -> N
     assert await code_of(update(view_id=top["id"], view=modal())) == "not_found"
 
 
-async def test_a_submission_carries_every_kind_of_input_in_slacks_shapes(office: Office, dial: Dial) -> None:
+async def test_a_submission_carries_every_kind_of_input_in_slacks_shapes(office: Office) -> None:
     rich = {
         "type": "rich_text",
         "elements": [{"type": "rich_text_section", "elements": [{"type": "text", "text": "x"}]}],
@@ -145,7 +143,7 @@ async def test_a_submission_carries_every_kind_of_input_in_slacks_shapes(office:
         private_metadata="draft-1",
     )
     await office.web.views_open(trigger_id=office.workspace.screens.trigger(office.dana), view=view)
-    socket, dana = await dial(), office.double.person(office.dana)
+    socket, dana = await office.dial(), office.double.person(office.dana)
     file = await dana.upload("a.txt", b"hello")
     values = {"to": "bob@example.com", "body": rich, "files": [file], "originals": ["two"], "mailbox": "one"}
     for lacking in ({**values, "to": ""}, {**values, "to": "bob"}, {**values, "files": [file, file]}, {"nothing": "x"}):
@@ -180,10 +178,10 @@ async def test_a_submission_carries_every_kind_of_input_in_slacks_shapes(office:
     ],
 )
 async def test_the_answer_to_a_submission_decides_what_is_shown(
-    office: Office, dial: Dial, answer: dict[str, Any] | None, open_views: int
+    office: Office, answer: dict[str, Any] | None, open_views: int
 ) -> None:
     await office.web.views_open(trigger_id=office.workspace.screens.trigger(office.dana), view=modal())
-    socket, dana = await dial(), office.double.person(office.dana)
+    socket, dana = await office.dial(), office.double.person(office.dana)
     submitting = asyncio.create_task(dana.submit({"body": "x"}))
     await socket.ack(await socket.next(), answer)
     assert await submitting == answer
@@ -199,11 +197,9 @@ async def test_the_answer_to_a_submission_decides_what_is_shown(
         {"response_action": "close"},
     ],
 )
-async def test_an_answer_that_slack_refuses_shows_as_a_failure(
-    office: Office, dial: Dial, answer: dict[str, Any]
-) -> None:
+async def test_an_answer_that_slack_refuses_shows_as_a_failure(office: Office, answer: dict[str, Any]) -> None:
     await office.web.views_open(trigger_id=office.workspace.screens.trigger(office.dana), view=modal())
-    socket, dana = await dial(), office.double.person(office.dana)
+    socket, dana = await office.dial(), office.double.person(office.dana)
     submitting = asyncio.create_task(dana.submit({"body": "x"}))
     await socket.ack(await socket.next(), answer)
     with pytest.raises(BadAck):
@@ -211,10 +207,10 @@ async def test_an_answer_that_slack_refuses_shows_as_a_failure(
     assert dana.view() is not None
 
 
-async def test_a_closed_modal_is_told_when_it_asked_for_that(office: Office, dial: Dial) -> None:
+async def test_a_closed_modal_is_told_when_it_asked_for_that(office: Office) -> None:
     view = modal(notify_on_close=True)
     await office.web.views_open(trigger_id=office.workspace.screens.trigger(office.dana), view=view)
-    socket, dana = await dial(), office.double.person(office.dana)
+    socket, dana = await office.dial(), office.double.person(office.dana)
     closing = asyncio.create_task(dana.close_view())
     envelope = await socket.next()
     await socket.ack(envelope)
@@ -278,8 +274,8 @@ async def test_a_response_url_replaces_and_deletes_and_ends_after_five_uses(offi
         assert await post(text="too late") == 404
 
 
-async def test_people_edit_and_delete_their_own_words_and_the_app_hears_it(office: Office, dial: Dial) -> None:
-    socket, dana = await dial(), office.double.person(office.dana)
+async def test_people_edit_and_delete_their_own_words_and_the_app_hears_it(office: Office) -> None:
+    socket, dana = await office.dial(), office.double.person(office.dana)
     ts = await dana.say(office.support, "frist")
     await dana.edit(office.support, ts, "first")
     await dana.delete(office.support, ts)

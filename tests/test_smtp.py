@@ -200,6 +200,20 @@ async def test_being_stopped_while_waiting_closes_the_connection() -> None:
             await task
 
 
+async def test_what_is_written_down_before_the_mail_leaves_can_still_stop_it() -> None:
+    """The draft is "handing over" in the store before the first byte is: a crash in between sends nothing unnoticed."""
+
+    async def written_down() -> None:
+        raise Temporary("the database is away")
+
+    async with scripted() as script:
+        with pytest.raises(Temporary, match="database"):
+            await send(
+                to(script), raw=RAW, sender="a@example.org", recipients=["b@example.com"], handing_over=written_down
+            )
+    assert not script.mails
+
+
 # --- several recipients ---------------------------------------------------------------------------------------------
 
 
@@ -320,10 +334,15 @@ async def test_a_refusal_in_the_middle_of_the_mail_is_heard() -> None:
         await reader.read()
         writer.close()
 
+        await writer.wait_closed()
+        ended.set()
+
+    ended = asyncio.Event()
     server = await asyncio.start_server(refuse, "127.0.0.1", 0)
     async with server:
         with pytest.raises(Permanent, match="too big"):
             await hand_over(plain(server.sockets[0].getsockname()[1]), raw=RAW + b"x" * 10_000_000)
+        await ended.wait()
 
 
 async def test_letters_outside_ascii_go_only_where_they_are_understood() -> None:

@@ -1,15 +1,16 @@
 """How the Slack double delivers: once or again, to one socket or by signed HTTP, under Slack's clock."""
 
+from dataclasses import replace
+
 import aiohttp
 import pytest
 from aiohttp import web
 from office import (
     BUTTONS,
     MANIFEST,
-    Dial,
+    QUICK,
     Office,
     OpenOffice,
-    dial_fixture,  # noqa: F401 - a fixture
     office_fixture,  # noqa: F401 - a fixture
     open_office_fixture,  # noqa: F401 - a fixture
 )
@@ -28,43 +29,44 @@ async def test_a_ticket_opens_one_socket_and_no_second(office: Office) -> None:
     assert office.double.sockets.handshakes_refused == 1
 
 
-async def test_an_event_comes_again_on_another_socket_until_it_is_acknowledged(office: Office, dial: Dial) -> None:
-    one, two = await dial(), await dial()
+async def test_an_event_comes_again_on_another_socket_until_it_is_acknowledged(open_office: OpenOffice) -> None:
+    office = await open_office(timing=replace(QUICK, ack=0.5))
+    one, two = await office.dial(), await office.dial()
     await office.double.person(office.dana).say(office.support, "hello")
-    first = await one.next()
-    again = await two.next()
-    third = await one.next()
-    assert [e["retry_attempt"] for e in (first, again, third)] == [0, 1, 2]
-    assert {e["payload"]["event_id"] for e in (first, again, third)} == {first["payload"]["event_id"]}
-    assert again["retry_reason"] == "timeout"
-    assert again["envelope_id"] != first["envelope_id"]
-    await one.ack(third)
+    first, again = await one.next(), await two.next()
+    await two.ack(again)
     await office.double.delivery.settled()
+    assert [sent["retry_attempt"] for sent in office.double.sockets.envelopes] == [0, 1]
+    assert again["retry_reason"] == "timeout"
+    assert again["payload"]["event_id"] == first["payload"]["event_id"]
+    assert again["envelope_id"] != first["envelope_id"]
     assert office.double.delivery.lost == []
 
 
-async def test_an_event_that_is_never_acknowledged_is_lost_after_three_retries(office: Office, dial: Dial) -> None:
-    socket = await dial()
+async def test_an_event_that_is_never_acknowledged_is_lost_after_three_retries(open_office: OpenOffice) -> None:
+    office = await open_office(timing=replace(QUICK, ack=0.05))
+    socket = await office.dial()
     await office.double.person(office.dana).say(office.support, "hello")
     await office.double.delivery.settled()
     assert [(await socket.next())["retry_attempt"] for _ in range(4)] == [0, 1, 2, 3]
     assert [payload["event"]["text"] for payload in office.double.delivery.lost] == ["hello"]
 
 
-async def test_an_event_waits_for_a_socket_and_comes_as_a_retry(office: Office, dial: Dial) -> None:
+async def test_an_event_waits_for_a_socket_and_comes_as_a_retry(office: Office) -> None:
     await office.double.person(office.dana).say(office.support, "is anybody there?")
-    socket = await dial()
+    socket = await office.dial()
     envelope = await socket.next()
     assert (envelope["retry_attempt"], envelope["retry_reason"]) == (1, "connection_failed")
     await socket.ack(envelope)
 
 
-async def test_a_click_that_nobody_acknowledges_fails_and_is_not_repeated(office: Office, dial: Dial) -> None:
+async def test_a_click_that_nobody_acknowledges_fails_and_is_not_repeated(open_office: OpenOffice) -> None:
+    office = await open_office(timing=replace(QUICK, ack=0.05))
     ts = (await office.web.chat_postMessage(channel=office.support, text="x", blocks=BUTTONS))["ts"]
     dana = office.double.person(office.dana)
     with pytest.raises(NoAck):
         await dana.click(office.support, ts, "claim")
-    await dial()
+    await office.dial()
     for act in (dana.click(office.support, ts, "claim"), dana.command(office.support, "/mail", "inbox")):
         with pytest.raises(NoAck, match="timeout"):
             await act
@@ -98,17 +100,17 @@ async def test_pings_are_answered_until_the_connection_is_half_open(office: Offi
             await ws.receive(timeout=0.1)
 
 
-async def test_more_than_ten_sockets_are_turned_away(office: Office, dial: Dial) -> None:
+async def test_more_than_ten_sockets_are_turned_away(office: Office) -> None:
     for _ in range(10):
-        await dial()
+        await office.dial()
     async with aiohttp.ClientSession() as session:
         url = (await office.web.apps_connections_open(app_token=office.double.app_token))["url"]
         async with session.ws_connect(url) as ws:
             assert (await ws.receive_json())["reason"] == "too_many_websockets"
 
 
-async def test_the_app_hears_of_its_own_messages_but_not_of_channels_it_is_not_in(office: Office, dial: Dial) -> None:
-    socket = await dial()
+async def test_the_app_hears_of_its_own_messages_but_not_of_channels_it_is_not_in(office: Office) -> None:
+    socket = await office.dial()
     elsewhere = str(office.workspace.add_channel("elsewhere", members=[office.dana])["id"])
     await office.double.person(office.dana).say(elsewhere, "not yours")
     metadata = {"event_type": "mail_bridge", "event_payload": {}}

@@ -99,6 +99,13 @@ async def test_a_customer_writes_and_answers_with_files(world: World) -> None:
     assert [letters.get_nowait().direction for _ in range(2)] == [Direction.WRITTEN] * 2
 
 
+async def test_a_bounce_goes_out_without_a_sender(world: World) -> None:
+    """RFC 5321 section 4.5.5: a report has an empty reverse-path; nobody's mail program shows it as written."""
+    world.intake = (world.host, world.port)
+    await world.hand_over(MAIL, sender="", recipients=["desk@example.com"])
+    assert world.envelopes[0].sender == ""
+
+
 async def test_without_an_intake_writing_says_what_is_missing(world: World) -> None:
     with pytest.raises(Misconfigured, match="intake"):
         await world.write(from_="dana@example.net", to="desk@example.com", subject="x", text="x")

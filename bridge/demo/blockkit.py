@@ -7,7 +7,6 @@ with one that Slack does not publish: the size of all blocks of a message (bolt-
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 from bridge.demo.elements import (
@@ -22,7 +21,7 @@ from bridge.demo.elements import (
     text,
 )
 from bridge.demo.richtext import rich_text
-from bridge.demo.shape import Rule, both, complain, flag, items, record, string, variant
+from bridge.demo.shape import Rule, both, complain, flag, items, listed, record, records, string, variant
 
 MESSAGE_BLOCKS, VIEW_BLOCKS = 50, 100
 MESSAGE_SIZE = 13_200  # characters of JSON; above it chat.* answer msg_blocks_too_long
@@ -31,6 +30,7 @@ MARKDOWN_MOST = 12_000  # characters in all markdown blocks of one message
 TITLE_MOST = 24  # characters of a modal's title, submit and close
 TABLE_ROWS, TABLE_CELLS = 100, 20
 
+_INTERACTIVE = frozenset({*buttons, *choices, *entries})
 _named = {"block_id": string(most=255)}
 
 
@@ -105,12 +105,10 @@ _home = record(
 )
 
 
-def elements_of(block: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def elements_of(block: dict[str, Any]) -> list[dict[str, Any]]:
     """The interactive elements of a block, in the order in which they are shown."""
-    candidates = [block.get("accessory"), block.get("element"), *(block.get("elements") or [])]
-    for element in candidates:
-        if isinstance(element, dict) and element.get("type") in {*buttons, *choices, *entries}:
-            yield element
+    candidates = [block.get("accessory"), block.get("element"), *listed(block.get("elements"))]
+    return [element for element in records(candidates) if str(element.get("type")) in _INTERACTIVE]
 
 
 def size(value: Any) -> int:
@@ -128,7 +126,7 @@ def check_message_blocks(blocks: Any) -> list[str]:
     items(_in_messages, least=0, most=MESSAGE_BLOCKS)(blocks, "/blocks", found)
     if isinstance(blocks, list):
         _check_together(blocks, "/blocks", found)
-        written = sum(len(str(block.get("text"))) for block in _records(blocks) if block.get("type") == "markdown")
+        written = sum(len(str(block.get("text"))) for block in records(blocks) if block.get("type") == "markdown")
         if written > MARKDOWN_MOST:
             complain(found, "/blocks", f"markdown blocks must be less than {MARKDOWN_MOST + 1} characters together")
     if size(blocks) > MESSAGE_SIZE:
@@ -148,7 +146,7 @@ def check_view(view: Any) -> list[str]:
     blocks = view.get("blocks")
     if isinstance(blocks, list):
         _check_together(blocks, "/view/blocks", found)
-        inputs = any(block.get("type") == "input" for block in _records(blocks))
+        inputs = any(block.get("type") == "input" for block in records(blocks))
         if view.get("type") == "modal" and inputs and "submit" not in view:
             complain(found, "/view", "missing required field: submit (a modal with input blocks needs it)")
     octets = len(json.dumps(view, ensure_ascii=False, separators=(",", ":")).encode())
@@ -157,13 +155,9 @@ def check_view(view: Any) -> list[str]:
     return found
 
 
-def _records(blocks: list[Any]) -> Iterator[dict[str, Any]]:
-    return (block for block in blocks if isinstance(block, dict))
-
-
 def _check_together(blocks: list[Any], at: str, found: list[str]) -> None:
     """Names that must be unique: a block's among its blocks, an element's within its block; and one focus at most."""
-    names = Counter(block["block_id"] for block in _records(blocks) if isinstance(block.get("block_id"), str))
+    names = Counter(block["block_id"] for block in records(blocks) if isinstance(block.get("block_id"), str))
     for name, times in names.items():
         if times > 1:
             complain(found, at, f"block_id {name} is not unique")
@@ -171,7 +165,7 @@ def _check_together(blocks: list[Any], at: str, found: list[str]) -> None:
     for position, block in enumerate(blocks):
         if not isinstance(block, dict):
             continue
-        elements = list(elements_of(block))
+        elements = elements_of(block)
         focused += sum(bool(element.get("focus_on_load")) for element in elements)
         ids = Counter(element["action_id"] for element in elements if isinstance(element.get("action_id"), str))
         for name, times in ids.items():

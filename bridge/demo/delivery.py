@@ -61,8 +61,7 @@ class Delivery:
         """Deliver what a person did, once, and answer what the app said to it. Raises NoAck."""
         if not self.transport.reachable():
             raise NoAck("connection_failed")
-        answer = await self.transport.deliver(Envelope(kind=kind, payload=payload, answerable=answerable))
-        return answer if answerable else None
+        return await self.transport.deliver(Envelope(kind=kind, payload=payload, answerable=answerable))
 
     async def settled(self) -> None:
         """Wait until no event is under way."""

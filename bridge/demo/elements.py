@@ -7,7 +7,21 @@ import re
 from typing import Any
 
 from bridge.demo.richtext import action_id, rich_text, url
-from bridge.demo.shape import Rule, both, complain, flag, items, matching, number, one_of, record, string, variant
+from bridge.demo.shape import (
+    Rule,
+    both,
+    complain,
+    flag,
+    items,
+    listed,
+    matching,
+    number,
+    one_of,
+    record,
+    records,
+    string,
+    variant,
+)
 
 TEXT_MOST = 3000  # characters of any text object
 OPTION_MOST = 75  # characters of an option's text or description
@@ -65,9 +79,8 @@ _typing = {**_ask, "dispatch_action_config": _dispatch}
 
 def options_of(element: dict[str, Any]) -> list[dict[str, Any]]:
     """Every option that the element offers, those in groups included."""
-    groups = element.get("option_groups") or []
-    grouped = [option for group in groups for option in group.get("options", [])]
-    return [*(element.get("options") or []), *grouped]
+    grouped = [option for group in records(element.get("option_groups")) for option in records(group.get("options"))]
+    return [*records(element.get("options")), *grouped]
 
 
 def _consistent(value: Any, at: str, found: list[str]) -> None:
@@ -79,8 +92,8 @@ def _consistent(value: Any, at: str, found: list[str]) -> None:
 
 
 def _first_choice(value: Any, at: str, found: list[str]) -> None:
-    options = [option for option in options_of(value) if isinstance(option, dict)]
-    chosen = [*(value.get("initial_options") or []), *([value["initial_option"]] if "initial_option" in value else [])]
+    options = options_of(value)
+    chosen = [*listed(value.get("initial_options")), *([value["initial_option"]] if "initial_option" in value else [])]
     for option in chosen:
         if option not in options:
             complain(found, at, "initial option must exactly match one of the options")

@@ -18,8 +18,9 @@ from bridge.demo.world import Letter
 _CID = re.compile(r"cid:([^\"'\s<>()]+)")
 
 _FRAME = (
-    '<!doctype html><meta charset="utf-8"><style>'
-    "body{margin:0;padding:2px 2px 12px;font:14.5px/1.6 system-ui,sans-serif;color:#22262b;overflow-wrap:anywhere}"
+    '<!doctype html><meta charset="utf-8"><base target="_blank"><style>'
+    "body{margin:0;padding:2px 2px 12px;font:14.5px/1.6 Lato,'Segoe UI',system-ui,'Noto Sans',sans-serif;"
+    "color:#22262b;overflow-wrap:anywhere}"
     "img{max-width:100%;height:auto}a{color:#1a5fb4}blockquote{margin:8px 0;padding-left:12px;"
     "border-left:3px solid #d8dde3;color:#59626d}pre,code{font-family:ui-monospace,monospace;font-size:13px;"
     "background:#f3f4f6;border-radius:4px}code{padding:1px 4px}pre{padding:8px 10px;overflow-x:auto}"
@@ -48,10 +49,8 @@ class Reading:
 
 
 def read(letter: Letter) -> Reading:
-    """Read a letter; one that is no proper mail shows as its raw text."""
+    """Read a letter."""
     mail = email.message_from_bytes(letter.raw, policy=default)
-    if not isinstance(mail, EmailMessage):
-        return Reading(head={}, text=letter.raw.decode("latin-1"), html="", files=())
     text = _content(mail, "plain")
     html = _content(mail, "html")
     related, files = _enclosed(mail)
@@ -60,6 +59,7 @@ def read(letter: Letter) -> Reading:
         "to": _people(mail, "To"),
         "cc": _people(mail, "Cc"),
         "subject": str(mail["Subject"] or ""),
+        "at": _written(mail, letter),
         "messageId": str(mail["Message-ID"] or ""),
         "references": str(mail["References"] or "").split(),
     }
@@ -68,7 +68,7 @@ def read(letter: Letter) -> Reading:
 
 def _content(mail: EmailMessage, kind: str) -> str:
     part = mail.get_body((kind,))
-    return str(part.get_content()) if part is not None else ""
+    return str(part.get_content()).replace("\r\n", "\n") if part is not None else ""
 
 
 def _enclosed(mail: EmailMessage) -> tuple[dict[str, Enclosed], tuple[Enclosed, ...]]:
@@ -89,6 +89,12 @@ def _enclosed(mail: EmailMessage) -> tuple[dict[str, Enclosed], tuple[Enclosed, 
         else:
             files.append(kept)
     return related, tuple(files)
+
+
+def _written(mail: EmailMessage, letter: Letter) -> float:
+    """When it was written, seconds since 1970; when it came, where it does not say."""
+    date = getattr(mail["Date"], "datetime", None)
+    return float((date or letter.at).timestamp())
 
 
 def _people(mail: EmailMessage, header: str) -> list[dict[str, str]]:

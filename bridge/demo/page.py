@@ -23,10 +23,9 @@ from urllib.parse import quote
 from aiohttp import WSMsgType, web
 from aiohttp.hdrs import METH_GET
 
-from bridge.demo.people import NoAck
 from bridge.demo.pieces import Pieces
+from bridge.demo.refusals import BadAck, NoAck, NotOffered, SlackRefusal
 from bridge.demo.slack import SlackDouble
-from bridge.demo.workspace import SlackRefusal
 from bridge.demo.world import World
 from bridge.errors import BridgeError
 from bridge.model import Address, Attachment
@@ -41,7 +40,7 @@ PAGE_POLICY = (
 )
 FRAME_POLICY = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; "
-    "frame-ancestors 'self'; sandbox"
+    "frame-ancestors 'self'; sandbox allow-popups allow-popups-to-escape-sandbox"
 )
 _SHOWN_IN_PLACE = {"image/png", "image/jpeg", "image/gif", "image/webp"}
 """Types a browser may show by itself; every other file is only ever saved."""
@@ -112,7 +111,7 @@ class Page:
 
     async def start(self) -> None:
         """Listen on loopback and follow every change."""
-        app = web.Application(middlewares=[web.middleware(self._guard)], client_max_size=LARGEST_REQUEST)
+        app = web.Application(middlewares=[self._guard], client_max_size=LARGEST_REQUEST)
         app.add_routes(
             [
                 web.get("/", self._index),
@@ -120,8 +119,8 @@ class Page:
                 web.post("/act", self._act),
                 web.post("/upload", self._upload),
                 web.post("/mail", self._mail),
-                web.get("/letters/{id:[0-9]+}/html", self._letter_html),
-                web.get("/letters/{id:[0-9]+}/files/{position:[0-9]+}", self._letter_file),
+                web.get("/letters/{id:[1-9][0-9]*}/html", self._letter_html),
+                web.get("/letters/{id:[1-9][0-9]*}/files/{position:[0-9]+}", self._letter_file),
                 web.get("/files/{id}", self._slack_file),
                 web.static("/page", STATIC),
             ]
@@ -148,7 +147,8 @@ class Page:
 
     # --- who may ask ------------------------------------------------------------------------------------------------
 
-    async def _guard(self, request: web.Request, answer: _Answer) -> web.StreamResponse:
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: _Answer) -> web.StreamResponse:
         names = {self.host, f"localhost:{self._port}"}
         if request.host not in names:
             raise web.HTTPForbidden(text="This page answers only at its own address.")
@@ -158,7 +158,7 @@ class Page:
             raise web.HTTPForbidden(text="This request comes from another page.")
         if not self._permitted(request):
             raise web.HTTPForbidden(text="The token is missing or from an earlier start; load the page again.")
-        response = await answer(request)
+        response = await handler(request)
         if not response.prepared:
             response.headers.setdefault("Content-Security-Policy", PAGE_POLICY.format(host=request.host))
             response.headers["X-Content-Type-Options"] = "nosniff"
@@ -280,9 +280,11 @@ async def _told(doing: Awaitable[Any]) -> web.Response:
         return web.json_response({"result": await doing})
     except NoAck:
         sentence = "The app did not answer within 3 seconds. Try again in a moment."
+    except BadAck as error:
+        sentence = f"Slack refused the app's answer: {error}"
     except SlackRefusal as refusal:
         sentence = f"Slack refused: {refusal.code}."
-    except BridgeError as error:
+    except (NotOffered, BridgeError) as error:
         sentence = str(error)
     return web.json_response({"error": sentence}, status=409)
 

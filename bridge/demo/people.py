@@ -16,11 +16,9 @@ from bridge.demo.events import Events
 from bridge.demo.inputs import entered, holding, is_empty, option
 from bridge.demo.markup import command_text, typed
 from bridge.demo.methods import chat
-from bridge.demo.refusals import BadAck, NoAck, NotOffered, SlackRefusal
+from bridge.demo.refusals import BadAck, NotOffered, SlackRefusal
 from bridge.demo.site import Arguments, ResponseUrl, Site
 from bridge.demo.stored import Json
-
-__all__ = ["BadAck", "NoAck", "NotOffered", "Person"]
 
 T = TypeVar("T")
 

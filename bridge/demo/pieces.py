@@ -109,7 +109,6 @@ class Pieces:
             "id": letter.id,
             "owner": letter.owner,
             "direction": letter.direction,
-            "at": letter.at.timestamp(),
             **reading.head,
             "text": reading.text,
             "html": self._address_of(f"{path}/html") if reading.html else "",

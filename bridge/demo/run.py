@@ -6,9 +6,9 @@ import webbrowser
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from bridge.demo.mails import CUSTOMERS, samples
+from bridge.demo.mails import CUSTOMERS, SHOP, samples
 from bridge.demo.page import Page
-from bridge.demo.stage import SHOP, Stage
+from bridge.demo.stage import Stage
 from bridge.model import now
 from bridge.slack import manifest
 
@@ -31,7 +31,7 @@ async def demo(*, port: int, open_browser: bool, data: Path | None) -> None:
         closing.push_async_callback(page.stop)
         if is_new:
             for mail in samples(SHOP, at=now()):
-                await stage.world.hand_over(mail.raw, sender=mail.sender, recipients=[SHOP.email])
+                await stage.world.hand_over(mail.raw, sender=mail.sender, recipients=mail.recipients)
         print(f"demo ready: {page.url}", flush=True)  # noqa: T201 - the contract's line
         if open_browser:
             await asyncio.to_thread(webbrowser.open, page.url)

@@ -16,6 +16,16 @@ def complain(found: list[str], at: str, sentence: str) -> None:
     found.append(f"[ERROR] {sentence} [json-pointer:{at}]")
 
 
+def listed(value: Any) -> list[Any]:
+    """An array as it is; anything else, which its own rule reports, as an empty one."""
+    return value if isinstance(value, list) else []
+
+
+def records(value: Any) -> list[dict[str, Any]]:
+    """The objects in an array, in order."""
+    return [item for item in listed(value) if isinstance(item, dict)]
+
+
 def string(*, most: int, least: int = 1) -> Rule:
     """A string of that many characters."""
 
@@ -65,7 +75,7 @@ def one_of(*allowed: str) -> Rule:
     """One of these words."""
 
     def rule(value: Any, at: str, found: list[str]) -> None:
-        if value not in allowed:
+        if not isinstance(value, str) or value not in allowed:
             complain(found, at, f"must be one of {', '.join(allowed)}")
 
     return rule

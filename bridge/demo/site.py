@@ -22,7 +22,7 @@ RESPONSE_USES = 5
 RESPONSE_SECONDS = 30 * 60
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Timing:
     """Slack's clocks, in seconds, so that a test need not wait for them.
 

@@ -44,8 +44,8 @@ class Stage:
         """Start the bridge, again after `stop_bridge` on the same data."""
         self.bridge = Bridge(self.settings())
         await self.bridge.start()
-        if self.bridge.intake:
-            self.world.intake = self.bridge.intake.smtp_address
+        if self.bridge.smtp and self.bridge.smtp.smtp_port:
+            self.world.intake = (self.bridge.smtp.host, self.bridge.smtp.smtp_port)
 
     async def stop_bridge(self) -> None:
         """Stop the bridge as SIGTERM would; the worlds go on."""

@@ -8,8 +8,8 @@ our office order arrived this morning, but two of the six bags are missing:
   - 1 x Fernhill House Blend, 1 kg, whole bean
   - 1 x Decaf Huila, 500 g, ground for filter
 
-The packing slip lists all six, and the box was sealed, so I think they never
-went in. We have a client day on Thursday and would love to have the coffee by
+The packing slip lists all six, and the box was sealed, so I think they never \
+went in. We have a client day on Thursday and would love to have the coffee by \
 then. Could you send the two bags on, or tell me what to do?
 
 Order number: 10482
@@ -27,7 +27,7 @@ Office Manager, Northlight Studio
 QUOTED_ANSWER = """\
 Hello,
 
-adding to Dana's mail: I found the label on the box. It says "4 of 6", so maybe
+adding to Dana's mail: I found the label on the box. It says "4 of 6", so maybe \
 a second parcel is still on its way? The tracking number is FX-7741-2290.
 
 If it is easier, one of us can pick the bags up on Wednesday after 4 pm.
@@ -39,7 +39,7 @@ Priya
 KOREAN = """\
 안녕하세요, 펀힐 커피 담당자님.
 
-매월 받고 있는 원두 정기배송(구독번호 3391)의 배송지를 변경하고 싶습니다.
+매월 받고 있는 원두 정기배송(구독번호 3391)의 배송지를 변경하고 싶습니다. \
 다음 달 1일에 이사를 하게 되어, 12월분부터 아래 주소로 보내 주시면 감사하겠습니다.
 
   새 주소: 서울특별시 마포구 월드컵북로 21, 302호

@@ -179,9 +179,8 @@ class World:
             raise Misconfigured("The mail world does not know the bridge's intake; set `World.intake` first.")
         host, port = self.intake
         try:
-            refused, _ = await aiosmtplib.send(
-                raw, sender=sender or "<>", recipients=list(recipients), hostname=host, port=port, start_tls=False
-            )
+            async with aiosmtplib.SMTP(hostname=host, port=port, start_tls=False) as intake:
+                refused, _ = await intake.sendmail(sender, list(recipients), raw)
         except aiosmtplib.SMTPRecipientsRefused as error:
             raise Refused(f"The bridge's intake refused the mail: {error.recipients[0].message}") from error
         except (aiosmtplib.SMTPException, OSError) as error:
@@ -248,7 +247,8 @@ class World:
         if silence is not Silence.LOST:
             raw = bytes(envelope.original_content or b"")
             recipients = tuple(envelope.rcpt_tos)
-            self.envelopes.append(Delivery(sender=envelope.mail_from or "", recipients=recipients, raw=raw))
+            sender = (envelope.mail_from or "").strip("<>")  # aiosmtpd leaves the empty reverse-path as it came
+            self.envelopes.append(Delivery(sender=sender, recipients=recipients, raw=raw))
             for address in recipients:
                 self._deliver(address, raw)
         if silence is not None and server.transport is not None:

@@ -238,10 +238,10 @@ class _Walk:
                 return None
             if label := self._labeller(tag, attributes):
                 context = context._replace(label=context.label | label)
-            context = style.within(context)
+            context = style.within(_in_tag(tag, context))
             leave = self._page.end_line if style.block else None
-        if tag in _STYLES:
-            context = context._replace(style=context.style | _STYLES[tag])
+        else:
+            context = _in_tag(tag, context)
         return self._structure(tag, attributes, context, leave)
 
     def _hides(self, tag: str, attributes: Attributes, style: css.Style) -> bool:
@@ -378,6 +378,11 @@ class _Walk:
         else:
             return False
         return True
+
+
+def _in_tag(tag: str, context: Context) -> Context:
+    """The context with the style that the tag itself has."""
+    return context._replace(style=context.style | _STYLES[tag]) if tag in _STYLES else context
 
 
 def _target(href: str | None) -> str:

@@ -28,10 +28,11 @@ from bridge.slack.mrkdwn import escape, sections
 Block = dict[str, Any]
 
 HEADER_LIMIT = 150  # characters of a header block
-PREVIEW_LIMIT = 400  # characters of the newest mail on the card: enough to decide, short enough to scan a channel
+PREVIEW_LIMIT = 280  # characters of the newest mail on the card: enough to decide, short enough to scan a channel
 FALLBACK_LIMIT = 300  # characters of `text`: notifications and screen readers; chat.update refuses over 4,000
 ADDRESSES_SHOWN = 10  # of one header; the rest is counted, and all stand in "show original"
 FILES_NAMED = 10
+REASON_LIMIT = 500  # characters: a server's refusal may be a page
 
 STATUS_WORDS = {
     Status.OPEN: ":large_green_circle: Open",
@@ -70,7 +71,7 @@ def card(conversation: Conversation, messages: Sequence[StoredMessage], *, mailb
         {"type": "header", "text": {"type": "plain_text", "text": shorten(subject, HEADER_LIMIT), "emoji": False}}
     ]
     if latest:
-        blocks.append(_section(f"{_from_line(latest)}\n{_preview(latest)}".strip()))
+        blocks += [_section(_from_line(latest)), _section(_preview(latest))]
     blocks.append(_context(_state(conversation, messages, mailbox=mailbox)))
     blocks.append(_actions(conversation))
     who = latest.message.author if latest else None
@@ -203,7 +204,7 @@ def line(draft: Draft, *, words: Sequence[Line]) -> Surface:
     if cut:
         blocks.append(_context(":scroll: The whole text is in the mail"))
     if draft.reason:
-        blocks.append(_section(f":warning: {_inert(draft.reason)}"))
+        blocks.append(_section(f":warning: {_inert(shorten(draft.reason, REASON_LIMIT))}"))
     refused = [f"{address}: {said}" for address, said in draft.outcome if said != "accepted"]
     if refused and draft.state is DraftState.SENT:
         blocks.append(_section(f":warning: Not accepted for {_inert(shorten('; '.join(refused), 2000))}"))
@@ -310,7 +311,7 @@ def shorten(text: str, limit: int) -> str:
 
 
 def _inert(text: str) -> str:
-    """Foreign words within a line of ours: one line, without a meaning to Slack, their own marks included."""
+    """Foreign words within a line of ours: on one line, and without a meaning to Slack, whatever they hold."""
     pieces, _ = sections([Line.of(shorten(text, 1000))], limit=2900, total=2900)
     return pieces[0] if pieces else ""
 

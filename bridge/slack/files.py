@@ -6,6 +6,7 @@ an upload go to the address that Slack gave for them, without a token.
 Source: https://docs.slack.dev/reference/objects/file-object and https://docs.slack.dev/messaging/working-with-files.
 """
 
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -106,7 +107,9 @@ async def fetch(
 async def deposit(session: aiohttp.ClientSession, *, url: str, content: bytes, proxy: str | None) -> None:
     """Bring the bytes of an upload to the address that Slack gave for them. Doing it again changes nothing."""
     try:
-        async with session.post(url, data=content, allow_redirects=False, proxy=proxy, timeout=_TRANSFER) as response:
+        async with session.post(
+            url, data=io.BytesIO(content), allow_redirects=False, proxy=proxy, timeout=_TRANSFER
+        ) as response:
             status = response.status
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise Temporary("Slack did not take the file.", detail=f"upload: {type(error).__name__}") from error

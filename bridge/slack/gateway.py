@@ -20,7 +20,7 @@ from bridge.model import ChannelId, FileId, Number, Ts, UserId
 from bridge.slack.directory import Channel, Member, Remembered, read_channel, read_member
 from bridge.slack.faults import Gone
 from bridge.slack.files import SlackFile, deposit, fetch, is_shared, read_file
-from bridge.slack.web import Answer, Json, Observe, Web
+from bridge.slack.web import ANSWER_SECONDS, Answer, Json, Observe, Web
 
 __all__ = ["Channel", "Gateway", "Identity", "Member", "SlackFile"]
 
@@ -70,11 +70,17 @@ class Gateway:
         *,
         token: str,
         api_url: str = SLACK_API,
+        answer_seconds: float = ANSWER_SECONDS,
         observe: Observe = lambda _method, _outcome: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> AsyncIterator[Self]:
-        """Share one set of connections until the block ends. Asks Slack nothing by itself."""
-        async with Web.open(token=token, api_url=api_url, observe=observe, clock=clock) as web:
+        """Share one set of connections until the block ends. Asks Slack nothing by itself.
+
+        `answer_seconds`: what one call may take in all, files excepted; `observe` is told of every call.
+        """
+        async with Web.open(
+            token=token, api_url=api_url, answer_seconds=answer_seconds, observe=observe, clock=clock
+        ) as web:
             yield cls(web, token=token, api_url=api_url, clock=clock)
 
     async def me(self) -> Identity:

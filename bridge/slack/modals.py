@@ -22,7 +22,7 @@ from bridge.model import (
     MailId,
     Number,
 )
-from bridge.slack.blocks import Block, addresses, clock, draft_buttons, marked, names, plain, shorten, size
+from bridge.slack.blocks import REASON_LIMIT, Block, addresses, clock, draft_buttons, marked, names, plain, shorten, size
 from bridge.slack.mrkdwn import escape, sections
 
 TITLES = {
@@ -282,9 +282,9 @@ def _where(draft: Draft) -> str:
         case DraftState.SENT:
             return ":white_check_mark: *Sent.*"
         case DraftState.FAILED:
-            return f":x: *Not sent.* {escape(draft.reason)}"
+            return f":x: *Not sent.* {escape(shorten(draft.reason, REASON_LIMIT))}"
         case DraftState.UNCERTAIN:
-            return f":grey_question: *Perhaps delivered.* {escape(draft.reason)}"
+            return f":grey_question: *Perhaps delivered.* {escape(shorten(draft.reason, REASON_LIMIT))}"
         case DraftState.CANCELLED:
             return ":leftwards_arrow_with_hook: *Undone.* Nothing was sent."
 

@@ -14,8 +14,11 @@ https://docs.slack.dev/apis/events-api/using-socket-mode.
 import asyncio
 import contextlib
 import functools
+import inspect
 import logging
 import time
+from collections.abc import Iterable
+from typing import Any
 
 import aiohttp
 import structlog
@@ -62,7 +65,7 @@ _SDK_LOG.addFilter(_names_no_ticket)
 
 
 class Connection:
-    """The sockets of one bolt app. `start` and `stop` are each called once; the app's client says where Slack is."""
+    """The sockets of one bolt app, started once and stopped for good; the app's client says where Slack is."""
 
     def __init__(
         self,
@@ -80,7 +83,7 @@ class Connection:
         self._grace = grace
         self._clients: list[SocketModeClient] = []
         self._keepers: list[asyncio.Task[None]] = []
-        self._answering: set[asyncio.Task[object]] = set()
+        self._answering: set[asyncio.Task[Any]] = set()
         self._first = asyncio.Event()
         self._stopping = False
 
@@ -105,9 +108,7 @@ class Connection:
         self._stopping = True
         if self._answering:
             await asyncio.wait(self._answering, timeout=ANSWER_SECONDS)
-        for task in (*self._keepers, *self._answering):
-            task.cancel()
-        await asyncio.gather(*self._keepers, *self._answering, return_exceptions=True)
+        await _end([*self._keepers, *self._answering])
 
     async def _first_ticket(self) -> str:
         tries = 0
@@ -132,10 +133,11 @@ class Connection:
                 await self._watch(client)
             finally:
                 self._clients.remove(client)
-                await _close(client, connecting)
+                await self._close(client)
             log.warning("a socket to Slack stayed down and is built anew", grace=self._grace)
 
     def _tried(self, _connecting: asyncio.Task[None]) -> None:
+        """See a socket that opened at once, without waiting for the watch to look."""
         if self.connected:
             self._first.set()
 
@@ -174,11 +176,19 @@ class Connection:
             alive = self._alive(client)
             if alive:
                 alive_at = time.monotonic()
+                self._first.set()
             else:
                 client.wss_uri = None
             if alive != up:
                 log.info("a socket to Slack is open" if alive else "a socket to Slack is down")
             up = alive
+
+    async def _close(self, client: SocketModeClient) -> None:
+        """Close a socket and see its tasks end, whatever the other side does; answers in the making may finish."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(client.close(), CLOSE_SECONDS)  # type: ignore[no-untyped-call]
+        await _end(_tasks_of(client) - self._answering)
+        await client.aiohttp_client_session.close()
 
     def _alive(self, client: SocketModeClient) -> bool:
         """Whether the socket is open and its pings are answered; being open alone says nothing of a dead peer."""
@@ -189,13 +199,18 @@ class Connection:
         return heard is None or time.time() - heard < PINGS_MISSED * self._ping
 
 
-async def _close(client: SocketModeClient, connecting: asyncio.Task[None]) -> None:
-    """Close a socket and see its tasks end, whatever the other side does."""
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(client.close(), CLOSE_SECONDS)  # type: ignore[no-untyped-call]
-    tasks = [connecting, client.message_processor, client.current_session_monitor, client.message_receiver]
-    running = [task for task in tasks if task is not None]
-    for task in running:
+async def _end(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    ending = list(tasks)
+    for task in ending:
         task.cancel()
-    await asyncio.gather(*running, return_exceptions=True)
-    await client.aiohttp_client_session.close()
+    await asyncio.gather(*ending, return_exceptions=True)
+
+
+def _tasks_of(client: SocketModeClient) -> set[asyncio.Task[Any]]:
+    """Every task that runs a method of the client: the SDK holds on to some of them only."""
+    return {
+        task
+        for task in asyncio.all_tasks()
+        if inspect.iscoroutine(coroutine := task.get_coro())
+        and inspect.getcoroutinelocals(coroutine).get("self") is client
+    }

@@ -1,7 +1,7 @@
 """One call of Slack's Web API: sent once, answered or failed by type, and paced.
 
 This is where Slack's answers and silences become errors of bridge/errors.py; nothing above it catches an error of
-aiohttp's or the SDK's. It never repeats a call: the SDK's own retry posts twice when an answer is lost. Writes to one
+aiohttp's or the SDK's. It never repeats a write: the SDK's own retry posts twice when an answer is lost. Writes to one
 channel go one at a time, in the order of asking, each waiting for the last one's answer; everything else goes at once.
 Source: https://docs.slack.dev/apis/web-api/ and its guide to rate limits.
 """
@@ -86,11 +86,11 @@ class Web:
     @classmethod
     @contextlib.asynccontextmanager
     async def open(
-        cls, *, token: str, api_url: str, observe: Observe, clock: Callable[[], float]
+        cls, *, token: str, api_url: str, answer_seconds: float, observe: Observe, clock: Callable[[], float]
     ) -> AsyncIterator[Self]:
-        """Share TCP connections until the block ends, then close them."""
-        timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS, sock_connect=CONNECT_SECONDS)
-        async with aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()) as session:
+        """Share TCP connections until the block ends, then close them. `answer_seconds`: as ANSWER_SECONDS."""
+        limits = aiohttp.ClientTimeout(total=answer_seconds, sock_connect=CONNECT_SECONDS)
+        async with aiohttp.ClientSession(timeout=limits, cookie_jar=aiohttp.DummyCookieJar()) as session:
             sdk = client(token=token, api_url=api_url, session=session)
             yield cls(client=sdk, session=session, observe=observe, clock=clock)
 

@@ -193,6 +193,8 @@ def _content(args: Arguments) -> Json:
     if blocks:
         content["blocks"] = check_blocks(blocks)
     if attachments:
+        if not isinstance(attachments, list):
+            raise SlackRefusal("invalid_attachments")
         if len(attachments) > ATTACHMENTS_MOST:
             raise SlackRefusal("too_many_attachments")
         content["attachments"] = attachments

@@ -20,7 +20,7 @@ onChange(() => {
 });
 
 connect((connected) => {
-  find(".line").textContent = connected ? "" : "Not connected. Trying again…";
+  find(".connection").textContent = connected ? "" : "Not connected. Trying again…";
   document.body.classList.toggle("offline", !connected);
 });
 

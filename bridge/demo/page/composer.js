@@ -11,7 +11,7 @@ export function composer() {
   let files = [];
   let offered = null;
 
-  const area = h("textarea", { rows: 1, dir: "auto", "aria-label": "Message" });
+  const area = h("textarea", { rows: 1, dir: "auto" });
   const picker = h("input", { type: "file", multiple: true, hidden: true });
   const tray = h("div.tray");
   const send = h("button.send", { type: "submit", "aria-label": "Send", title: "Send" }, icon("send", 17));
@@ -35,6 +35,7 @@ export function composer() {
     at = { person, channel: channelId, thread };
     const name = `#${channel(channelId)?.name ?? ""}`;
     area.placeholder = thread ? "Reply… (stays inside the team)" : `Message ${name}, or type / for commands`;
+    area.setAttribute("aria-label", thread ? "Reply in the thread" : `Message ${name}`);
     if (before === place()) return;
     drafts.set(before, area.value);
     area.value = drafts.get(place()) ?? "";
@@ -89,7 +90,7 @@ export function composer() {
     }));
 
   const peopleRows = (start) =>
-    people().filter((each) => `${nameOf(each)} ${each.name}`.toLowerCase().includes(start.toLowerCase())).map((each) => ({
+    people().filter((each) => each.name !== start && `${nameOf(each)} ${each.name}`.toLowerCase().includes(start.toLowerCase())).map((each) => ({
       label: nameOf(each), detail: isGuest(each) ? "Guest" : "", text: `@${each.name} `, from: area.selectionStart - start.length - 1,
     }));
 

@@ -77,18 +77,28 @@ function together(nodes) {
 
 const KIND_OF = { UL: "list", OL: "list", BLOCKQUOTE: "quote", PRE: "pre" };
 
+/** The blocks of an editor in order: browsers leave lists within paragraphs, and words outside of them. */
+function blocksOf(node) {
+  const found = [];
+  let loose = null;
+  for (const child of node.childNodes) {
+    const block = BLOCKS.has(child.nodeName);
+    if (block && !KIND_OF[child.nodeName] && [...child.children].some((each) => BLOCKS.has(each.nodeName))) found.push(...blocksOf(child));
+    else if (block) found.push(child);
+    else if (loose) loose.append(child.cloneNode(true));
+    else if (child.nodeName !== "BR") found.push((loose = h("p", {}, child.cloneNode(true))));
+    if (block) loose = null;
+  }
+  return found;
+}
+
 /** The editor's content as a rich_text block; null when nothing is written. */
 export function rich(area) {
   const groups = [];
-  for (const node of [...area.childNodes]) {
-    const kind = KIND_OF[node.nodeName] ?? "section";
-    const block = node.nodeType === Node.TEXT_NODE || !BLOCKS.has(node.nodeName) ? h("p", {}, node.cloneNode(true)) : node;
-    const loose = block !== node;
-    const last = groups.at(-1);
-    if (loose && last?.loose) last.nodes.at(-1).append(...block.childNodes);
-    else if (last?.kind === kind && kind !== "list") last.nodes.push(block);
+  for (const block of blocksOf(area)) {
+    const kind = KIND_OF[block.nodeName] ?? "section";
+    if (groups.at(-1)?.kind === kind && kind !== "list") groups.at(-1).nodes.push(block);
     else groups.push({ kind, nodes: [block] });
-    groups.at(-1).loose = loose;
   }
   const elements = groups.flatMap(({ kind, nodes }) => {
     if (kind === "list") return lists(nodes[0], 0);

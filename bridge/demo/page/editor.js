@@ -43,7 +43,7 @@ export function editor({ initial = null, label, placeholder = "", minLines = 6, 
   }
 
   function told() {
-    area.classList.toggle("empty", !area.textContent.trim() && !area.querySelector("li, blockquote, pre"));
+    area.classList.toggle("blank", !area.textContent.trim() && !area.querySelector("li, blockquote, pre"));
     for (const button of tools.querySelectorAll("button")) button.setAttribute("aria-pressed", String(active(button.dataset.tool)));
     changed();
   }

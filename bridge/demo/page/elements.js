@@ -40,17 +40,16 @@ export function agreed(confirm, within) {
   });
 }
 
-/** Do it with the control busy; a failure is said. */
+/** Do it with the control busy, which keeps the focus and takes nothing more; a failure is said. */
 async function busily(control, doing) {
+  if (control.hasAttribute("aria-busy")) return;
   control.setAttribute("aria-busy", "true");
-  control.disabled = true;
   try {
     await doing();
   } catch (error) {
     toast(error.message, "bad");
   } finally {
     control.removeAttribute("aria-busy");
-    control.disabled = false;
   }
 }
 

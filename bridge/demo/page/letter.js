@@ -16,7 +16,7 @@ function recipients(answered, customer) {
 function quoted(letter) {
   const author = letter.from?.[0] ? letter.from[0].name || letter.from[0].email : "";
   const lines = letter.text.trimEnd().split("\n").map((line) => (line.startsWith(">") ? `>${line}` : `> ${line}`));
-  return `\n\n\nOn ${dayOf(letter.at)} at ${clock(letter.at)}, ${author} wrote:\n${lines.join("\n")}\n`;
+  return `\n\n\n${dayOf(letter.at)} at ${clock(letter.at)}, ${author} wrote:\n${lines.join("\n")}\n`;
 }
 
 /** The form; `done(sent)` hears that it was sent or given up. */

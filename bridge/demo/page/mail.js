@@ -1,7 +1,7 @@
 // The customer's mail program: choose a customer, their mail in a list, one letter to read, one to write.
 
 import { fileTile } from "./blocks.js";
-import { avatar, clock, dayOf, h, icon, menu, reconcile } from "./dom.js";
+import { avatar, clock, dayOf, h, icon, menu, reconcile, redraw } from "./dom.js";
 import { writer } from "./letter.js";
 import { onChange, piece, piecesOf } from "./state.js";
 
@@ -45,12 +45,12 @@ export function mail(root) {
     const customer = piece("customers", []).find((each) => each.email === at.customer);
     if (!customer) return;
     const others = piece("customers", []).filter((each) => each !== customer).reduce((sum, each) => sum + unseen(each.email), 0);
-    who.replaceChildren(
+    redraw(who, [customer, others], () => [
       avatar(nameOf(customer), 32),
       h("span.who", {}, h("strong", { dir: "auto" }, nameOf(customer)), h("small", {}, customer.email)),
       others ? h("b.count", { title: "New mail for other customers" }, String(others)) : null,
       icon("down", 14),
-    );
+    ]);
     const waiting = unseen(at.customer);
     for (const tab of folders.children) {
       tab.setAttribute("aria-selected", String(tab.dataset.folder === at.folder));
@@ -100,9 +100,7 @@ export function mail(root) {
     reading.replaceChildren();
     if (!letter) return;
     const author = letter.from?.[0] ?? { name: "", email: "unknown" };
-    const body = letter.html
-      ? h("iframe.letter-html", { src: letter.html, sandbox: "", title: `Letter: ${letter.subject}`, referrerPolicy: "no-referrer" })
-      : h("div.letter-text", { dir: "auto", tabIndex: 0 }, plain(letter.text));
+    const body = letter.html ? framed(letter) : h("div.letter-text", { dir: "auto", tabIndex: 0 }, plain(letter.text));
     const line = (label, people) => (people?.length ? h("div.people", {}, h("span", {}, label), h("bdi", { title: people.map(whole).join(", ") }, listOf(people))) : null);
     reading.append(
       h("div.reading-bar", {}, h("button.back", { type: "button", onclick: () => show({ letter: 0 }) }, icon("back", 16), "Back"), h("button.button", { type: "button", onclick: () => write(letter) }, icon("reply", 15), h("span", {}, letter.direction === "received" ? "Answer" : "Write again"))),
@@ -132,13 +130,24 @@ export function mail(root) {
   return { newMail: () => write(null) };
 }
 
+/** A letter's HTML: nothing in it runs or is fetched; its links open in a tab of their own. */
+function framed(letter) {
+  const frame = h("iframe.letter-html", { title: `Letter: ${letter.subject}`, referrerPolicy: "no-referrer" });
+  frame.setAttribute("sandbox", "allow-popups allow-popups-to-escape-sandbox");
+  frame.src = letter.html;
+  return frame;
+}
+
 const whenOf = (seconds) => (dayOf(seconds) === "Today" ? clock(seconds) : dayOf(seconds));
 
 const snippetOf = (letter) => letter.text.split("\n").filter((line) => line.trim() && !line.startsWith(">")).join(" ").slice(0, 120);
 
 /** Plain text with its quoted lines set apart and its addresses made links. */
 function plain(text) {
-  return text.split("\n").map((line) => h(line.startsWith(">") ? "div.quoted" : "div", {}, line ? linked(line) : h("br")));
+  return text.split("\n").map((line) => {
+    const words = line.replace(/^> ?/, "");
+    return h(line.startsWith(">") ? "div.quoted" : "div", {}, words ? linked(words) : h("br"));
+  });
 }
 
 const linked = (line) =>
