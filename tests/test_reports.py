@@ -581,6 +581,12 @@ def test_a_person_who_quotes_an_error_to_the_desk_is_a_person() -> None:
     assert classified(*headers, text="I got: 550 5.1.1 user unknown, could not be delivered.") == (Automatic.NO, None)
 
 
+def test_a_parcel_that_could_not_be_delivered_is_no_bounce() -> None:
+    headers = (("From", "service@parcel.example"), ("Subject", "Delivery notification: delivery failed"))
+    text = "Your parcel could not be delivered. If you got this in error, tell us."
+    assert classified(*headers, text=text) == (Automatic.NO, None)
+
+
 @pytest.mark.parametrize(
     "subject",
     [

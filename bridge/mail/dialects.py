@@ -42,7 +42,7 @@ FAILED_SUBJECT = _any(
     r"(?:mail|message|e-?mail)[\w ]{0,20}(?:could not|cannot|was not|not|couldn't|wasn't"
     r"|can't) ?(?:be )?(?:delivered|sent)",
     r"deliver(?:y|ed)[\w :-]{0,24}(?:fail|error|problem|unsuccess|impossible)",
-    r"delivery (?:status )?(?:notification|report|notice)",
+    r"delivery status (?:notification|report)",
     r"fail(?:ure|ed)[ -](?:notice|notification|delivery|to deliver|mail)|failure: ",
     r"returned (?:e-?)?mail|mail returned|return(?:ed)? to sender|returning (?:mail|message)",
     r"^(?:ndn|ndr)\b|non-?deliver",
@@ -167,7 +167,7 @@ FAILED_TEXT = _any(
     r"n'a (?:pas )?pu être|n'ont? pas pu|non remis|non distribu|échec|impossible (?:de|d')|n'existe pas|n’a pas pu",
     r"inconnu",
     r"no (?:se )?(?:ha |han )?(?:puede|pudo|podido|pudieron) (?:ser )?entreg|no (?:se )?entreg|no existe",
-    r"no ha podido|no pudo|rechazad|error",
+    r"no ha podido|no pudo|rechazad|error de (?:entrega|env)",
     r"non (?:è stato possibile|è stat[oa]|può essere|ha potuto|recapitat|consegnat)|impossibile|non esiste",
     r"mancato recapito|sconosciut",
     r"não (?:foi|pôde|pode|é|existe|p[oô]de ser)|falha|impossível",

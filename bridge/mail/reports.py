@@ -38,14 +38,18 @@ _SMTP_REPLY = re.compile(r"\b[45]\d\d[ -]#?[45]\.\d{1,3}\.\d")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Mail:
-    """A mail as its kind is decided from it; `said` is the text without a mail that is returned in it."""
+    """A mail as its kind is decided from it."""
 
     headers: Headers
     subject: str
     text: str
-    said: str
     attachments: Sequence[Attachment]
     daemon: bool
+
+    @property
+    def said(self) -> str:
+        """The beginning of the text, without a mail that is returned in it."""
+        return bounces.prose(self.text)[:6000]
 
 
 def classify(
@@ -62,7 +66,6 @@ def classify(
         headers=first,
         subject=first.get("subject", "")[:_LONGEST_SUBJECT],
         text=text,
-        said=bounces.prose(text)[:6000],
         attachments=attachments,
         daemon=_is_daemon(first),
     )
