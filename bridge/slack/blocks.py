@@ -32,6 +32,7 @@ PREVIEW_LIMIT = 280  # characters of the newest mail on the card: enough to deci
 FALLBACK_LIMIT = 300  # characters of `text`: notifications and screen readers; chat.update refuses over 4,000
 ADDRESSES_SHOWN = 10  # of one header; the rest is counted, and all stand in "show original"
 FILES_NAMED = 10
+NAME_LIMIT = 120  # characters of a name or an address in a line of ours
 REASON_LIMIT = 500  # characters: a server's refusal may be a page
 
 STATUS_WORDS = {
@@ -83,8 +84,8 @@ def _from_line(mail: StoredMessage) -> str:
     who = mail.message.author
     arrow = "To " if mail.direction is Direction.OUT else ""
     shown = mail.message.to[0] if mail.direction is Direction.OUT and mail.message.to else who
-    name = f"*{_inert(shown.name)}*  " if shown.name else ""
-    return f"{arrow}{name}{escape(shown.email) or '(unknown sender)'}"
+    name = f"*{_inert(shorten(shown.name, NAME_LIMIT))}*  " if shown.name else ""
+    return f"{arrow}{name}{_inert(shorten(shown.email, NAME_LIMIT)) or '(unknown sender)'}"
 
 
 def _preview(mail: StoredMessage) -> str:
@@ -275,7 +276,7 @@ def marked(text: str) -> Block:
 
 def addresses(of: Sequence[Address]) -> str:
     """Addresses for a person to read, in mrkdwn."""
-    shown = ", ".join(_inert(shorten(str(one), 120)) for one in of[:ADDRESSES_SHOWN])
+    shown = ", ".join(_inert(shorten(str(one), NAME_LIMIT)) for one in of[:ADDRESSES_SHOWN])
     return shown + (f" and {len(of) - ADDRESSES_SHOWN} more" if len(of) > ADDRESSES_SHOWN else "")
 
 

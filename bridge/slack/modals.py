@@ -22,7 +22,18 @@ from bridge.model import (
     MailId,
     Number,
 )
-from bridge.slack.blocks import REASON_LIMIT, Block, addresses, clock, draft_buttons, marked, names, plain, shorten, size
+from bridge.slack.blocks import (
+    REASON_LIMIT,
+    Block,
+    addresses,
+    clock,
+    draft_buttons,
+    marked,
+    names,
+    plain,
+    shorten,
+    size,
+)
 from bridge.slack.mrkdwn import escape, sections
 
 TITLES = {
