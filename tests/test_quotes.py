@@ -381,6 +381,19 @@ PLAIN = {
     "help desk's line": ("Yes\n\n##- Please type your reply above this line -##\n\nYour request (12)", "Yes"),
     "carriage returns": ("Yes\r\n\r\nOn 6 Jan 2025, Ann wrote:\r\n> Works?\r\n", "Yes"),
     "a line that only looks quoted": ("Hello\n\n>From here on it rains.\n\nAnn", "Hello From here on it rains. Ann"),
+    "three dashes": ("Yes\n\n---\nAnn Lee\nAcme", "Yes"),
+    "a longer notice in one line": ("Yes\n\nThis message is confidential. " + "It is long. " * 80, "Yes"),
+    "a person who asks to keep a secret": (
+        "Hi,\n\nThis information is confidential: I move.\n\nAnn",
+        "Hi, This information is confidential: I move. Ann",
+    ),
+    "Gmail with its zone": ("Yes\n\n2014-10-17 11:28 GMT+03:00 Ann <ann@example.com>:\n\nWorks?", "Yes"),
+    "over three lines": (
+        "Yes\n\nOn Tue, 21 Feb 2012 13:44:06 +0530\nAnn Lee\n<ann@example.com> wrote:\n> Works?",
+        "Yes",
+    ),
+    "a language that is none of ours": ("Yes\n\nVào 12:00 4 tháng 2, 2015, Ann <ann@example.com>:\n\nWorks?", "Yes"),
+    "a quote that holds its introduction": ("Yes\n\n> On Jan 5, 2014, at 10:00 AM, Ann wrote:\n>\n> Works?", "Yes"),
     "code with arrows": ("Try:\n\n    a -> b\n    c >= d\n\nAnn", "Try: a -> b c >= d Ann"),
 }
 
