@@ -139,8 +139,8 @@ _FORWARD_SUBJECT = re.compile(
 )
 _DEVICE = (
     r"i\s?phone|i\s?pad|i\s?pod|ios|iphon\w*|ipad\w*|android|galaxy|samsung|huawei|xiaomi|redmi|pixel|oneplus|nokia|"
-    r"lumia|blackberry|windows phone|htc|sony|xperia|motorola|smartphone|mobil\w*|handy|phone|tablet|outlook|yahoo|gmail|"
-    r"proton\w*|tutanota|tuta|k-9|fairphone|mailspring|thunderbird|windows|mail|spark|aol|superhuman|airmail|edison|"
+    r"lumia|blackberry|windows phone|htc|sony|xperia|motorola|smartphone|mobil\w*|handy|phone|tablet|outlook|"
+    r"yahoo|gmail|proton\w*|tutanota|tuta|k-9|fairphone|mailspring|thunderbird|windows|mail|spark|aol|superhuman|airmail|edison|"
     r"bluemail|blue mail|gmx|web\.de|mailbird|zoho|hey|fastmail|mobitel|telef\w+|mobile|portable|cellulare|celular|"
     r"telefon\w*|matkapuh\w*|puhelim\w*|телефон\w*|смартфон\w*|手机|手機|客户端|大师|邮箱|手機版"
 )
@@ -188,8 +188,10 @@ _LEGAL = re.compile(
     r"bitte (?:denken sie|prüfen sie).{0,60}(?:umwelt|drucken)|"
     r"ce (?:message|courriel|mail|courrier).{0,120}?(?:confidentiel|destinataire)|avis de confidentialité|"
     r"(?:pensez à l'environnement|avant d'imprimer)|"
-    r"(?:este|el presente) (?:mensaje|correo).{0,120}?(?:confidencial|destinatario)|aviso (?:legal|de confidencialidad)|"
-    r"(?:questo|il presente) (?:messaggio|e-?mail).{0,120}?(?:riservat|confidenzial|destinatari)|avviso di riservatezza|"
+    r"(?:este|el presente) (?:mensaje|correo).{0,120}?(?:confidencial|destinatario)|"
+    r"aviso (?:legal|de confidencialidad)|"
+    r"(?:questo|il presente) (?:messaggio|e-?mail).{0,120}?(?:riservat|confidenzial|destinatari)|"
+    r"avviso di riservatezza|"
     r"esta mensagem.{0,120}?(?:confidencia|destinat)|"
     r"(?:deze|dit) (?:e-?mail|bericht).{0,120}?(?:vertrouwelijk|bestemd)|"
     r"denne (?:e-?mail|meddelelse|e-?post|melding).{0,100}?(?:fortrolig|konfidensiel)|"
