@@ -278,20 +278,21 @@ def opens_attribution(text: str) -> bool:
 def is_attribution(text: str, *, certain: bool) -> bool:
     """Whether the text is a whole "On Monday, Bob wrote:".
 
-    `certain` is asked for where nothing quoted follows that would confirm it: it then has to name a moment, and to
-    open like an attribution or hold an address.
+    `certain` is asked for where nothing quoted follows that would confirm it: it then has to name a moment (without an address: a
+    date), and to open like an attribution or hold an address.
     """
     bare = text.strip("-=_* ")
     colon = bare.endswith((":", "："))
     verb = _VERBS.search(bare) is not None
     email = _EMAIL.search(bare) is not None
-    moment = _TIME.search(bare) is not None or _YEAR.search(bare) is not None
+    dated = _YEAR.search(bare) is not None
+    moment = dated or _TIME.search(bare) is not None
     opens = opens_attribution(bare)
     if certain:
         if not (colon or (verb and bare != text)):
             return False
         addressed = email and (opens or _ADDRESS_LAST.search(bare) is not None)
-        return (verb and email) or (moment and (addressed or (verb and opens)))
+        return (verb and email) or (moment and addressed) or (dated and verb and opens)
     if colon:
         return verb or email or (moment and opens)
     return _OLD_GMAIL.fullmatch(bare) is not None or (verb and moment and opens)
