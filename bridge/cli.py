@@ -1,0 +1,168 @@
+"""The command line: what a person or a service manager types, and the exit code they get.
+
+It reads arguments, makes `Settings`, and calls one coroutine; what a command does stands elsewhere and is imported only
+when that command runs. Exit codes: 0 success (also a stop asked for by Ctrl-C or SIGTERM), 1 it did not work, 2 usage
+or configuration. An error is one sentence on stderr.
+"""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Coroutine, Sequence
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from typer.exceptions import TyperException
+
+from bridge import __version__, logs
+from bridge.config import check_runnable, load
+from bridge.errors import BridgeError, Misconfigured
+
+app = typer.Typer(
+    name="bridge",
+    help="A shared inbox in Slack: every mail a card, every answer an explicit act.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+_Result = TypeVar("_Result")
+
+_Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        help="The bridge.toml to read. Default: what BRIDGE_CONFIG names, else ./bridge.toml if there is one.",
+    ),
+]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and give its exit code; `arguments` are the process's own if not given."""
+    try:
+        code = app(arguments, prog_name="bridge", standalone_mode=False)
+    except TyperException as error:
+        return _complain(f"{error.format_message().rstrip('.')}: see `bridge --help`.", code=2)
+    except Misconfigured as error:
+        return _complain(str(error), code=2)
+    except BridgeError as error:
+        return _complain(str(error), code=1)
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    return code if isinstance(code, int) else 0
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"bridge {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _bridge(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and stop.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    """A shared inbox in Slack: every mail a card, every answer an explicit act."""
+
+
+@app.command()
+def demo(
+    *,
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port of the page; 0 is any free one.")] = 8025,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")] = True,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", file_okay=False, help="Folder to keep the demo's state in. Default: a temporary one."
+        ),
+    ] = None,
+) -> None:
+    """Try everything on this machine.
+
+    No account is needed: starts a local Slack workspace in a web page, an embedded mail server, and the real app
+    between them. Prints "demo ready" and the page's address when it can be used. Ctrl-C stops it.
+    """
+    from bridge.demo.run import demo as run_demo
+
+    logs.configure("console")
+    until_stopped(run_demo(port=port, open_browser=browser, data=data))
+
+
+@app.command()
+def run(*, config: _Config = None) -> None:
+    """Run the service.
+
+    Watches the mailboxes, shows their mail in Slack and sends what agents write. Settings come from the environment,
+    .env and bridge.toml. Logs "bridge ready" once Slack is connected and every mailbox is watched or reported as
+    failing. SIGTERM or Ctrl-C stops it cleanly.
+    """
+    settings = load(config_file=config)
+    check_runnable(settings)
+    logs.configure(settings.log)
+    from bridge.app import run as run_app
+
+    until_stopped(run_app(settings))
+
+
+@app.command()
+def replay(
+    what: Annotated[str, typer.Argument(metavar="FILE.eml|ID", help="A mail's file, or its number in quarantine.")],
+    *,
+    config: _Config = None,
+) -> None:
+    """Read a mail again, and say what was understood.
+
+    Either a file, or by its number a mail that could not be read when it came in.
+    """
+    logs.configure("console")
+    is_id = what.isascii() and what.isdigit()
+    if not is_id and not Path(what).is_file():
+        raise Misconfigured(f"{what} is neither a file nor a number: give a mail's file, or its number in quarantine.")
+    settings = load(config_file=config)
+    from bridge.app import replay as run_replay
+
+    typer.echo(until_stopped(run_replay(settings, what)))
+
+
+def until_stopped(work: Coroutine[Any, Any, _Result]) -> _Result | None:
+    """Run to the end, or until Ctrl-C or SIGTERM: then the work is cancelled, cleans up, and None comes back.
+
+    A second SIGTERM changes nothing; a second Ctrl-C is a person who will not wait, and ends the process at once.
+    """
+    stopped = False
+
+    async def under_signals() -> _Result:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+
+        def stop() -> None:
+            nonlocal stopped
+            if stopped or task is None:
+                return
+            stopped = True
+            loop.remove_signal_handler(signal.SIGINT)
+            task.cancel()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop)
+        return await work
+
+    try:
+        return asyncio.run(under_signals())
+    except asyncio.CancelledError:
+        if not stopped:
+            raise
+        return None
+
+
+def _complain(sentence: str, *, code: int) -> int:
+    print(f"bridge: {' '.join(sentence.split())}", file=sys.stderr)  # noqa: T201 - the answer
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -95,6 +95,11 @@ class Line:
     pre: bool = False
     heading: bool = False
 
+    @classmethod
+    def of(cls, text: str) -> "Line":
+        """A line of plain words."""
+        return cls(spans=(Span(text=text),) if text else ())
+
     @property
     def text(self) -> str:
         """The line's words, without style, marker or quote signs."""
@@ -238,6 +243,40 @@ class Direction(StrEnum):
     OUT = "out"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredFile:
+    """An attachment as the store lists it; its bytes stand in the raw mail, at that position."""
+
+    position: int
+    filename: str
+    content_type: str
+    size: int
+    inline: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredMessage:
+    """A Message as the store keeps it. `message` has no attachments, HTML or headers of its own: they are in the raw
+    mail (`raw_id`, None where it was too large to take in). `shared`: its files stand in the thread;
+    `quarantined`: it could not be read, only its bytes are known; `readings`: how often it was read, 1 but for a mail
+    that was replayed.
+    """
+
+    id: MailId
+    mailbox: MailboxName
+    number: Number
+    direction: Direction
+    message: Message
+    reading: Reading
+    files: tuple[StoredFile, ...]
+    raw_id: int | None
+    received: datetime
+    thread_ts: Ts | None
+    shared: bool
+    quarantined: bool
+    readings: int
+
+
 # --- an answer on its way out ---------------------------------------------------------------------------------------
 
 
@@ -305,7 +344,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A durable promise. `attempts` counts the tries before this one."""
+    """A durable promise. `attempts` counts the failed tries before this one; `fence` the times it was claimed."""
 
     id: int
     key: str
@@ -314,3 +353,4 @@ class Job:
     payload: dict[str, Any]
     attempts: int
     due: datetime
+    fence: int = 0

@@ -1,0 +1,36 @@
+"""Who may act: full members of the conversation's channel. Asked at every verb, from whatever place it comes.
+
+Never guests, people of other organisations, bots, or anybody in a channel that is shared outside: what an agent sees
+and sends is the customers' mail.
+"""
+
+from collections.abc import Collection
+
+from bridge.errors import Refused
+from bridge.model import ChannelId, UserId
+from bridge.slack.gateway import Gateway, Member
+
+
+class Agents:
+    """The people who may act. `only`: where the operator names them, nobody else."""
+
+    def __init__(self, gateway: Gateway, *, team_id: str, only: Collection[UserId] = ()) -> None:
+        self._gateway = gateway
+        self._team_id = team_id
+        self._only = frozenset(only)
+
+    async def require(self, user: UserId, channel: ChannelId) -> Member:
+        """The member, if they may act in that channel; else `Refused` with the sentence they are told."""
+        place = await self._gateway.channel(channel)
+        if place.is_shared:
+            raise Refused("This channel is shared with another organisation, so customers' mail stays closed here.")
+        person = await self._gateway.user(user)
+        if person.is_guest or person.team_id != self._team_id:
+            raise Refused("Only full members of this workspace may handle the mail; ask one of them.")
+        if person.is_bot or person.deleted:
+            raise Refused("Only people may handle the mail.")
+        if self._only and user not in self._only:
+            raise Refused("You are not among the agents of this desk; an admin can add you.")
+        if user not in await self._gateway.members(channel):
+            raise Refused(f"Only members of <#{channel}> may handle its mail; join the channel first.")
+        return person

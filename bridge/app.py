@@ -1,0 +1,234 @@
+"""The wiring: the one place where the parts meet. Nothing happens at import.
+
+    store -> engine -> gateway (Slack) -> desk, answers, outbox, show -> listeners (Slack) -> watchers (mailboxes)
+
+`bridge run` and `bridge demo` both start a `Bridge`; they differ only in their settings.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+
+import structlog
+from slack_bolt.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
+
+from bridge.agents import Agents
+from bridge.answers import Answers
+from bridge.config import ServerSettings, Settings, check_runnable
+from bridge.desk import Desk, Mailbox
+from bridge.errors import BridgeError
+from bridge.jobs import Engine
+from bridge.mail.local import Intake, LocalSource
+from bridge.mail.maildir import Maildir
+from bridge.mail.parse import parse
+from bridge.mail.smtp import Server
+from bridge.model import Address, Job, MailboxName, MailId, Message, UserId
+from bridge.outbox import Outbox
+from bridge.show import Show
+from bridge.slack import web
+from bridge.slack.gateway import Gateway, Identity
+from bridge.slack.listeners import Listeners
+from bridge.slack.socket import Connection
+from bridge.store import mails
+from bridge.store.database import Store
+
+log = structlog.get_logger()
+
+STOPPING = 8.0  # seconds in which what is in hand may finish; SIGTERM promises an end within ten
+RETRY = 5.0  # seconds until a mailbox that failed is watched again
+
+
+class Bridge:
+    """The service. `start` returns once Slack is connected and each mailbox is watched or reported as failing."""
+
+    def __init__(self, settings: Settings, *, look_first: bool = True) -> None:
+        """`look_first`: off only in the test that shows what finding before redoing is good for."""
+        self._settings = settings
+        self._look_first = look_first
+        self._closing = contextlib.AsyncExitStack()
+        self.smtp: Intake | None = None
+        self.lmtp: Intake | None = None
+
+    async def start(self) -> None:
+        """Open everything, in the order in which each part needs the one before."""
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Take no new work, finish or hand back what is in hand, close everything; in the reverse order."""
+        await self._closing.aclose()
+
+    async def _start(self) -> None:
+        settings, slack = self._settings, self._settings.slack
+        store = await Store.open(settings.database_url.get_secret_value())
+        self._closing.push_async_callback(store.close)
+        gateway = await self._closing.enter_async_context(
+            Gateway.open(token=slack.bot_token.get_secret_value(), api_url=slack.api_url)
+        )
+        me = await gateway.me()
+        maildirs = _maildirs(settings)
+        mailboxes = await _mailboxes(settings, gateway=gateway, maildirs=maildirs)
+        senders = {name: box.address for name, box in mailboxes.items()}
+
+        agents = Agents(gateway, team_id=me.team_id, only=[UserId(one) for one in settings.agents.users])
+        desk = Desk(store, agents=agents, mailboxes=mailboxes, keys=settings.secret_keys)
+        answers = Answers(
+            store, desk=desk, agents=agents, gateway=gateway, mailboxes=mailboxes, key=settings.secret_keys[0]
+        )
+        outbox = Outbox(store, gateway=gateway, mailboxes=mailboxes)
+        kinds: dict[str, Callable[[Job], Awaitable[None]]] = {
+            "fetch": outbox.fetch,
+            "send": outbox.send,
+            "file_copy": outbox.file_copy,
+        }
+        engine = Engine(store, kinds=kinds, parked=outbox.give_up, look_first=self._look_first)
+        kinds["show"] = Show(store, engine=engine, gateway=gateway, senders=senders).show
+        await engine.start()
+        self._closing.push_async_callback(engine.stop, STOPPING)
+
+        await self._connect(me, gateway=gateway, desk=desk, answers=answers, senders=senders)
+        await self._watch(store, desk=desk, mailboxes=mailboxes, maildirs=maildirs)
+        log.info("bridge ready", mailboxes=len(mailboxes))
+
+    async def _connect(
+        self, me: Identity, *, gateway: Gateway, desk: Desk, answers: Answers, senders: dict[MailboxName, Address]
+    ) -> None:
+        slack = self._settings.slack
+
+        async def authorize() -> AuthorizeResult:
+            # One auth.test at the start, not one for each event: one that met a limit would lose what was said.
+            return AuthorizeResult(
+                enterprise_id=None,
+                team_id=me.team_id,
+                bot_token=slack.bot_token.get_secret_value(),
+                bot_id=me.bot_id,
+                bot_user_id=me.bot_user_id,
+            )
+
+        app = AsyncApp(client=web.client(token=None, api_url=slack.api_url, session=None), authorize=authorize)
+        Listeners(app, gateway=gateway, desk=desk, answers=answers, senders=senders)
+        connection = Connection(app, token=slack.app_token.get_secret_value())
+        self._closing.push_async_callback(connection.stop)
+        await connection.start()
+
+    async def _watch(
+        self, store: Store, *, desk: Desk, mailboxes: dict[MailboxName, Mailbox], maildirs: dict[MailboxName, Maildir]
+    ) -> None:
+        """A task for each mailbox, so that one that fails holds up no other."""
+        max_bytes = self._settings.max_bytes
+        for name, maildir in maildirs.items():
+            self._closing.push_async_callback(maildir.close)
+            source = LocalSource(maildir, max_bytes=max_bytes)
+            watching = asyncio.create_task(_watch(store, desk=desk, mailbox=mailboxes[name], source=source))
+            self._closing.push_async_callback(_cancel, watching)
+        if maildirs:
+            addresses = {mailboxes[name].address.email: maildir for name, maildir in maildirs.items()}
+            smtp, lmtp = self._settings.intake.smtp, self._settings.intake.lmtp
+            self.smtp = Intake(addresses, max_bytes=max_bytes, host=smtp.host, smtp_port=smtp.port)
+            self.lmtp = Intake(addresses, max_bytes=max_bytes, host=lmtp.host, lmtp_port=lmtp.port)
+            for intake in (self.smtp, self.lmtp):
+                await intake.start()
+                self._closing.push_async_callback(intake.stop)
+
+
+def _maildirs(settings: Settings) -> dict[MailboxName, Maildir]:
+    """The folders of the mailboxes that the embedded intake feeds."""
+    local = [one for one in settings.mailboxes if one.source == "local"]
+    return {MailboxName(one.name): Maildir(settings.data / "mail" / one.name) for one in local}
+
+
+async def _mailboxes(
+    settings: Settings, *, gateway: Gateway, maildirs: dict[MailboxName, Maildir]
+) -> dict[MailboxName, Mailbox]:
+    return {
+        MailboxName(one.name): Mailbox(
+            name=MailboxName(one.name),
+            address=Address(name=one.display_name, email=one.address),
+            channel=await gateway.resolve_channel(one.channel),
+            hold=timedelta(seconds=one.hold_seconds),
+            smtp=_server(one.smtp),
+            sent=maildirs.get(MailboxName(one.name)) if one.saves_sent else None,
+            max_bytes=settings.max_bytes,
+        )
+        for one in settings.mailboxes
+    }
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def _watch(store: Store, *, desk: Desk, mailbox: Mailbox, source: LocalSource) -> None:
+    """Take in a mailbox's mail for ever, from where the last commit left off."""
+    while True:
+        try:
+            async with store.read() as conn:
+                cursor = await mails.cursor(conn, mailbox.name)
+            async for batch in source.arrivals(cursor):
+                await desk.receive(mailbox, batch)
+        except BridgeError as error:
+            log.warning("a mailbox cannot be read now and is tried again", mailbox=mailbox.name, reason=str(error))
+        await asyncio.sleep(RETRY)
+
+
+def _server(settings: ServerSettings) -> Server:
+    return Server(
+        host=settings.host,
+        port=settings.port,
+        security=settings.security,
+        username=settings.username,
+        password=settings.password.get_secret_value(),
+        ca_file=settings.ca_file,
+    )
+
+
+async def run(settings: Settings) -> None:
+    """Run the service until cancelled."""
+    check_runnable(settings)
+    bridge = Bridge(settings)
+    await bridge.start()
+    try:
+        await asyncio.Event().wait()
+    finally:
+        await bridge.stop()
+
+
+async def replay(settings: Settings, what: str) -> str:
+    """Read a mail again: a file, or a kept mail by its id. Returns a sentence on what became of it.
+
+    Works beside a running service, which shows the outcome. A file is only described where no mailbox is configured to
+    take it in. Raises Refused where there is no such mail.
+    """
+    file = Path(what)
+    raw = await asyncio.to_thread(file.read_bytes) if await asyncio.to_thread(file.is_file) else None
+    if raw is not None and not settings.mailboxes:
+        return _described(await asyncio.to_thread(parse, raw))
+    async with contextlib.AsyncExitStack() as closing:
+        store = await Store.open(settings.database_url.get_secret_value())
+        closing.push_async_callback(store.close)
+        token = settings.slack.bot_token.get_secret_value()
+        gateway = await closing.enter_async_context(Gateway.open(token=token, api_url=settings.slack.api_url))
+        mailboxes = await _mailboxes(settings, gateway=gateway, maildirs={}) if raw is not None else {}
+        agents = Agents(gateway, team_id="")  # nobody acts here but the operator
+        desk = Desk(store, agents=agents, mailboxes=mailboxes, keys=settings.secret_keys)
+        if raw is None:
+            stored = await desk.replay(MailId(int(what)))
+            return f"Mail {what} was read again; it stands in conversation #{stored.number}."
+        number = await desk.take_again(next(iter(mailboxes.values())), raw)
+        return f"{_described(parse(raw))}\nIt stands in conversation #{number}."
+
+
+def _described(message: Message) -> str:
+    """How a mail was read, for a terminal."""
+    lines = [f"From:     {message.author}", f"To:       {', '.join(map(str, message.to))}"]
+    lines += [f"Subject:  {message.subject}", f"Kind:     {message.automatic}"]
+    lines += [f"File:     {one.filename} ({one.content_type}, {one.size} bytes)" for one in message.attachments]
+    lines += [f"Note:     {one}" for one in message.notes]
+    return "\n".join([*lines, "", message.text[:4000].rstrip()])

@@ -1,0 +1,293 @@
+"""Settings: what an operator may say, read once into frozen models.
+
+Three layers make one tree (`bridge.layers`): the environment over `.env` over `bridge.toml`. The tree is checked by the
+models (`bridge.settings`) and completed here with what follows from the rest. Secrets come from the environment and
+`.env` alone; they are `SecretStr`, and no error repeats a value.
+
+It must not open a connection, nor write anything but the one file `secret.key`, made on the first load.
+"""
+
+import contextlib
+import difflib
+import functools
+import os
+import re
+import secrets
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
+
+from bridge import layers
+from bridge.errors import Misconfigured
+from bridge.layers import Layers, PathInTree
+from bridge.providers import Security, provider_of
+from bridge.settings import (
+    SHORTEST_KEY,
+    AgentSettings,
+    FolderSettings,
+    IntakeSettings,
+    Listen,
+    MailboxSettings,
+    ServerSettings,
+    Settings,
+    SlackSettings,
+    is_loopback,
+)
+
+__all__ = [
+    "AgentSettings",
+    "FolderSettings",
+    "IntakeSettings",
+    "Listen",
+    "MailboxSettings",
+    "ServerSettings",
+    "Settings",
+    "SlackSettings",
+    "check_runnable",
+    "is_loopback",
+    "load",
+]
+
+_PORTS: dict[str, dict[Security, int]] = {
+    # RFC 8314 section 7.3 for implicit TLS; RFC 3501 and RFC 6409 for the others.
+    "imap": {"tls": 993, "starttls": 143, "none": 143},
+    "smtp": {"tls": 465, "starttls": 587, "none": 25},
+}
+_PLAIN_PORTS = frozenset({25, 143, 587})
+"""Ports where TLS begins by STARTTLS, if nothing else is said."""
+
+
+def load(
+    *,
+    config_file: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    env_file: Path | None = Path(".env"),
+) -> Settings:
+    """Read, check and complete the settings: the environment over `env_file` over the TOML file.
+
+    `environ` is the process's own where it is not given. The TOML file is `config_file`, else the one `BRIDGE_CONFIG`
+    names, else `bridge.toml` beside `env_file`; without an `env_file` none is looked for. `secret.key` is made in
+    `data` on the first load, unless a key is set.
+
+    Raises Misconfigured: one sentence that names the first wrong key and the fix, and says how many more there are.
+    """
+    written = layers.read(
+        config_file=config_file, environ=os.environ if environ is None else environ, env_file=env_file
+    )
+    try:
+        settings = Settings.model_validate(written.tree)
+    except ValidationError as error:
+        problems = [_sentence(written, problem) for problem in error.errors(include_input=False, include_url=False)]
+        raise _misconfigured(problems) from None
+    return _complete(settings, written)
+
+
+def check_runnable(settings: Settings) -> None:
+    """Raise Misconfigured unless there is all that `bridge run` needs, which other commands do without."""
+    slack = settings.slack
+    problems = []
+    if not slack.bot_token:
+        problems.append(
+            "SLACK_BOT_TOKEN is not set: copy the bot token (xoxb-) from the app's OAuth & Permissions page"
+        )
+    if not (slack.app_token or slack.signing_secret):
+        problems.append("SLACK_APP_TOKEN is not set: make an app-level token (xapp-) with connections:write")
+    if slack.signing_secret and not slack.app_token and settings.http.port is None:
+        problems.append("BRIDGE_HTTP is off but Slack calls it without SLACK_APP_TOKEN: set either of them")
+    if not settings.mailboxes:
+        problems.append("MAIL_ADDRESS is not set: give the address whose mail is shown, or [[mailbox]] in bridge.toml")
+    if problems:
+        raise _misconfigured(problems)
+
+
+def _complete(settings: Settings, written: Layers) -> Settings:
+    """Fill in what follows from the rest: servers from the address, the database from the folder, the key."""
+    mailboxes = tuple(
+        _completed(mailbox, ca_file=settings.ca_file, variables=written.variables) for mailbox in settings.mailboxes
+    )
+    problems = [
+        f"{written.name(('mailbox', index, *path))} {complaint}"
+        for index, mailbox in enumerate(mailboxes)
+        for path, complaint in (*_complaints(mailbox), *_twins(mailbox, mailboxes[:index]))
+    ]
+    data = settings.data.expanduser()
+    database_url = settings.database_url.get_secret_value() or f"sqlite:///{data / 'bridge.db'}"
+    if database_url.startswith("postgresql://") and not settings.secret_keys:
+        problems.append(
+            "BRIDGE_SECRET_KEY is not set: with PostgreSQL give every replica the same,"
+            " such as the output of `openssl rand -hex 32`"
+        )
+    if problems:
+        raise _misconfigured(problems)
+    by_terminal: Literal["console", "json"] = "console" if sys.stderr.isatty() else "json"
+    return settings.model_copy(
+        update={
+            "data": data,
+            "database_url": SecretStr(database_url),
+            "log": settings.log if "log" in settings.model_fields_set else by_terminal,
+            "mailboxes": mailboxes,
+            "secret_keys": settings.secret_keys or (_key_in(data),),
+        }
+    )
+
+
+def _completed(mailbox: MailboxSettings, *, ca_file: Path | None, variables: Mapping[str, str]) -> MailboxSettings:
+    """The mailbox with its gaps filled. What could not be filled stays empty, for `_complaints` to find."""
+    imap = mailbox.imap or ServerSettings()
+    inherited = imap.model_fields_set & {"username", "password", "password_env", "auth", "ca_file"}
+    if mailbox.smtp.model_fields_set & {"password", "password_env"}:
+        inherited -= {"password", "password_env"}
+    inherited -= mailbox.smtp.model_fields_set
+    smtp = mailbox.smtp.model_copy(update={key: getattr(imap, key) for key in inherited})
+    name = re.sub(r"[^\w.+-]", "-", mailbox.address.rpartition("@")[0])[:64]
+    completed = functools.partial(_server, address=mailbox.address, ca_file=ca_file, variables=variables)
+    return mailbox.model_copy(
+        update={
+            "name": mailbox.name or name,
+            "imap": completed("imap", imap) if mailbox.source == "imap" else None,
+            "smtp": completed("smtp", smtp),
+        }
+    )
+
+
+def _server(
+    kind: Literal["imap", "smtp"],
+    server: ServerSettings,
+    *,
+    address: str,
+    ca_file: Path | None,
+    variables: Mapping[str, str],
+) -> ServerSettings:
+    """A server with its gaps filled from the address's provider, the standards' ports and the variables."""
+    said, provider = server.model_fields_set, provider_of(address)
+    host, security = server.host, server.security
+    if not host and provider:
+        host = provider.imap if kind == "imap" else provider.smtp
+        guess: Security = "tls" if kind == "imap" else provider.smtp_security
+        security = security if "security" in said else guess
+    if "security" not in said and server.port in _PLAIN_PORTS:
+        security = "starttls"
+    password = SecretStr(variables.get(server.password_env, "")) if server.password_env else server.password
+    asks_nothing = kind == "smtp" and server.auth == "password" and not password and is_loopback(host)
+    no_login = kind == "smtp" and not server.username and ("username" in said or asks_nothing)
+    return server.model_copy(
+        update={
+            "host": host,
+            "port": server.port or _PORTS[kind][security],
+            "security": security,
+            "username": "" if no_login else server.username or address,
+            "password": password,
+            "ca_file": server.ca_file or ca_file,
+        }
+    )
+
+
+def _complaints(mailbox: MailboxSettings) -> Iterator[tuple[PathInTree, str]]:
+    """What is wrong with a completed mailbox: the setting's path within it, and what to do."""
+    for kind, server in (("imap", mailbox.imap), ("smtp", mailbox.smtp)):
+        if server is None:
+            continue
+        if not server.host:
+            yield (kind, "host"), f"is not set, and the address's provider is unknown: give its {kind.upper()} server"
+        elif server.security == "none" and not is_loopback(server.host):
+            yield (kind, "security"), "may be none for a server on loopback only: set tls or starttls"
+        if server.username and server.auth == "password" and not server.password:
+            if server.password_env:
+                yield (kind, "password_env"), "names a variable that is not set: set it in the environment or .env"
+            else:
+                yield (kind, "password"), "is not set: put the mailbox's password into the environment or .env"
+
+
+def _twins(mailbox: MailboxSettings, before: tuple[MailboxSettings, ...]) -> Iterator[tuple[PathInTree, str]]:
+    """A name or an address that a mailbox before it has: each is what tells them apart."""
+    for key in ("name", "address"):
+        if getattr(mailbox, key).lower() in {getattr(other, key).lower() for other in before}:
+            yield (key,), "is another mailbox's as well: give each its own"
+
+
+def _key_in(data: Path) -> bytes:
+    """The key kept in the data folder, made there if it is missing; of several starts at once, one makes it."""
+    file = data / "secret.key"
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not file.exists():
+            _make_key(file)
+        key = file.read_bytes().strip()
+    except OSError as error:
+        raise Misconfigured(
+            f"BRIDGE_DATA is no folder the bridge can use ({error.strerror}): set it to one that it may write."
+        ) from error
+    if len(key) < SHORTEST_KEY:
+        raise Misconfigured("secret.key in BRIDGE_DATA holds no key: restore it, or remove it to have a new one made.")
+    return key
+
+
+def _make_key(file: Path) -> None:
+    """Write the key beside its place and link it there: it appears whole, once, readable by its owner alone."""
+    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=".secret-")  # mode 0600
+    try:
+        with os.fdopen(descriptor, "w") as beside:
+            beside.write(secrets.token_urlsafe(32) + "\n")
+            beside.flush()
+            os.fsync(beside.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(name, file)
+    finally:
+        Path(name).unlink()
+
+
+# --- what is wrong, in a sentence -----------------------------------------------------------------------------------
+
+_MISSING = {
+    "address": "give the address whose mail is shown",
+    "channel": "give the id or the #name of the channel that its mail is posted to",
+}
+
+_PLAIN_WORDS = {
+    "bool_parsing": "must be on or off",
+    "bool_type": "must be on or off",
+    "float_parsing": "must be a number",
+    "int_parsing": "must be a whole number",
+}
+_TABLES: dict[tuple[str, ...], type[BaseModel]] = {
+    (): Settings,
+    ("slack",): SlackSettings,
+    ("mailbox",): MailboxSettings,
+    ("mailbox", "imap"): ServerSettings,
+    ("mailbox", "smtp"): ServerSettings,
+    ("mailbox", "folders"): FolderSettings,
+    ("intake",): IntakeSettings,
+    ("agents",): AgentSettings,
+}
+
+
+def _misconfigured(problems: list[str]) -> Misconfigured:
+    more = len(problems) - 1
+    count = f" ({more} more {'problem' if more == 1 else 'problems'} after this one)" if more else ""
+    return Misconfigured(f"{problems[0]}{count}.")
+
+
+def _sentence(written: Layers, problem: ErrorDetails) -> str:
+    """One problem by its key's own name. Pydantic's words for it never hold the value."""
+    path: PathInTree = problem["loc"]
+    name, text = written.name(path), problem["msg"]
+    if problem["type"] == "missing":
+        return f"{name} is not set: {_MISSING[str(path[-1])]}"
+    if problem["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(str(path[-1]), _known_beside(path), n=1, cutoff=0)
+        return f"{name} is no setting: the nearest is `{near[0]}`, else remove it"
+    if problem["type"] == "value_error":
+        text = str(problem["ctx"]["error"])
+    text = _PLAIN_WORDS.get(problem["type"], text)
+    return f"{name} {text.replace('Input should', 'must').replace('String should', 'must')}"
+
+
+def _known_beside(path: PathInTree) -> list[str]:
+    """The keys a file may have in the table that `path` points into."""
+    model = _TABLES.get(tuple(step for step in path[:-1] if isinstance(step, str)), Listen)
+    return sorted({info.alias or key for key, info in model.model_fields.items()} - layers.SECRETS)

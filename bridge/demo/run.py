@@ -1,0 +1,38 @@
+"""`bridge demo`: everything on this machine, with no account. The page shows the stage, and people play on it."""
+
+import asyncio
+import tempfile
+import webbrowser
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from bridge.demo.mails import CUSTOMERS, SHOP, samples
+from bridge.demo.page import Page
+from bridge.demo.stage import Stage
+from bridge.model import now
+from bridge.slack import manifest
+
+
+async def demo(*, port: int, open_browser: bool, data: Path | None) -> None:
+    """Run the demo until cancelled. `port`: the page's, 0 for any free one; `data`: kept, else a temporary folder.
+
+    Prints `demo ready: URL` once the page can be used. Raises Misconfigured where the port is taken.
+    """
+    async with AsyncExitStack() as closing:
+        folder = data or Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="bridge-demo-")))
+        is_new = not (folder / "bridge.db").exists()
+        stage = Stage(folder)
+        closing.push_async_callback(stage.stop)
+        await stage.start()
+        page = Page(
+            stage.slack, stage.world, customers=CUSTOMERS, mailboxes=[SHOP], manifest=manifest.load(), port=port
+        )
+        await page.start()
+        closing.push_async_callback(page.stop)
+        if is_new:
+            for mail in samples(SHOP, at=now()):
+                await stage.world.hand_over(mail.raw, sender=mail.sender, recipients=mail.recipients)
+        print(f"demo ready: {page.url}", flush=True)  # noqa: T201 - the contract's line
+        if open_browser:
+            await asyncio.to_thread(webbrowser.open, page.url)
+        await asyncio.Event().wait()

@@ -1,0 +1,110 @@
+"""The stage: a Slack workspace, the world's mail, and the real bridge between them, on this machine.
+
+The demo shows it, the stories are told on it. Nothing of the product is here twice: the bridge is started by the wiring
+that `bridge run` uses, from a `bridge.toml` as an operator would write it.
+"""
+
+from pathlib import Path
+
+from bridge.app import Bridge
+from bridge.config import Settings, load
+from bridge.demo.mails import SHOP
+from bridge.demo.slack import SlackDouble, Timing
+from bridge.demo.world import World
+from bridge.slack import manifest
+
+CHANNEL = "C0SUPPORT1"
+MINA = "U0MINA0001"
+JONAS = "U0JONAS001"
+GUEST = "U0GUEST001"
+STRANGER = "U0STRANGE1"
+"""Not in the channel."""
+
+
+class Stage:
+    """Everything but the page. `data` is the bridge's folder; `hold` its undo time in seconds."""
+
+    def __init__(self, data: Path, *, hold: float = 10, timing: Timing | None = None) -> None:
+        self.data = data
+        self.hold = hold
+        self.max_bytes = 40 << 20
+        self.intake_port = 0
+        self.slack = SlackDouble(manifest=manifest.load(), timing=timing)
+        self.world = World()
+        self.bridge: Bridge | None = None
+        _people_the_workspace(self.slack)
+
+    async def start(self) -> None:
+        """Start the two worlds, then the bridge."""
+        await self.slack.start()
+        await self.world.start()
+        await self.start_bridge()
+
+    async def start_bridge(self) -> None:
+        """Start the bridge, again after `stop_bridge` on the same data."""
+        self.bridge = Bridge(self.settings())
+        await self.bridge.start()
+        if self.bridge.smtp and self.bridge.smtp.smtp_port:
+            self.world.intake = (self.bridge.smtp.host, self.bridge.smtp.smtp_port)
+
+    async def stop_bridge(self) -> None:
+        """Stop the bridge as SIGTERM would; the worlds go on."""
+        if self.bridge:
+            await self.bridge.stop()
+            self.bridge = None
+
+    async def stop(self) -> None:
+        """Stop everything."""
+        await self.stop_bridge()
+        await self.world.stop()
+        await self.slack.stop()
+
+    def settings(self) -> Settings:
+        """What an operator would have written to join the bridge to these worlds."""
+        return load(environ=self.environ(), config_file=self.config_file(), env_file=None)
+
+    def environ(self) -> dict[str, str]:
+        """The bridge's environment: where Slack is, and the secrets."""
+        return {
+            "SLACK_BOT_TOKEN": self.slack.bot_token,
+            "SLACK_APP_TOKEN": self.slack.app_token,
+            "SLACK_API_URL": self.slack.url,
+            "BRIDGE_DATA": str(self.data),
+            "BRIDGE_HTTP": "",
+        }
+
+    def config_file(self) -> Path:
+        """The `bridge.toml`, written into the data folder."""
+        file = self.data / "bridge.toml"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(
+            f"""\
+max_bytes = {self.max_bytes}
+
+[[mailbox]]
+name = "support"
+address = "{SHOP.email}"
+display_name = "{SHOP.name}"
+channel = "#support"
+hold_seconds = {self.hold}
+source = "local"
+save_sent = "on"
+smtp = {{ host = "{self.world.host}", port = {self.world.port}, security = "none" }}
+
+[intake]
+smtp = "127.0.0.1:{self.intake_port}"
+lmtp = "127.0.0.1:0"
+""",
+            encoding="utf-8",
+        )
+        return file
+
+
+def _people_the_workspace(slack: SlackDouble) -> None:
+    here = slack.workspace
+    here.add_user("mina", user_id=MINA, real_name="Mina Park", email="mina@fernhill.example.com")
+    here.add_user("jonas", user_id=JONAS, real_name="Jonas Weber", email="jonas@fernhill.example.com")
+    here.add_user("lee", user_id=GUEST, real_name="Lee (guest)", email="lee@agency.example", is_restricted=True)
+    here.add_user("olga", user_id=STRANGER, real_name="Olga Ferro", email="olga@fernhill.example.com")
+    here.add_channel("support", channel_id=CHANNEL, members=[MINA, JONAS, GUEST, here.bot_user_id])
+    here.add_channel("general", channel_id="C0GENERAL1", members=[MINA, JONAS, STRANGER])

@@ -1,0 +1,202 @@
+"""Bytes to text, for mail whose declared charset is often missing, unknown or untrue.
+
+`decode` never raises and never drops bytes silently: what no charset explains becomes U+FFFD. The order is the one that
+reads most real mail right: the declared charset, strictly, in the superset that senders mean (gb2312 is gb18030,
+iso-8859-1 is windows-1252, RFC 1345 names as browsers read them), then strict UTF-8, then detection, then replacement.
+"""
+
+import codecs
+import re
+from functools import lru_cache
+
+import chardet
+
+_SUPERSETS = {
+    "ascii": ("utf-8",),
+    "iso8859-1": ("cp1252", "latin-1"),
+    "cp1252": ("cp1252", "latin-1"),
+    "iso8859-9": ("cp1254", "iso8859-9"),
+    "iso8859-11": ("cp874",),
+    "tis-620": ("cp874",),
+    "gb2312": ("gb18030",),
+    "gbk": ("gb18030",),
+    "big5": ("cp950", "big5hkscs"),
+    "cp950": ("cp950", "big5hkscs"),
+    "euc_kr": ("cp949",),
+    "shift_jis": ("cp932", "shift_jis_2004"),
+    "cp932": ("cp932", "shift_jis_2004"),
+    "euc_jp": ("euc_jp", "euc_jis_2004"),
+    "iso2022_jp": ("iso2022_jp_ext",),
+    "iso2022_jp_1": ("iso2022_jp_ext",),
+    "iso2022_jp_2": ("iso2022_jp_2", "iso2022_jp_ext"),
+    "iso2022_jp_3": ("iso2022_jp_3", "iso2022_jp_ext"),
+}
+_ALIASES = {
+    "ansi": "cp1252",
+    "iso-gb2312": "gb18030",
+    "ms932": "cp932",
+    "ms949": "cp949",
+    "macroman": "mac_roman",
+    "mac-ce": "mac_latin2",
+    "unicode": "utf-16",
+    "unicode-1-1-utf-7": "utf-7",
+    "unicode-1-1-utf-8": "utf-8",
+    "iso-8859-8-i": "iso8859-8",
+    "iso-8859-8-e": "iso8859-8",
+    "iso-8859-6-i": "iso8859-6",
+    "iso-8859-6-e": "iso8859-6",
+    "cp50220": "iso2022_jp",
+    "cp50221": "iso2022_jp",
+    "cp51932": "euc_jp",
+}
+# Text codecs that are no charsets of mail; punycode and idna also take more than linear time.
+_NOT_CHARSETS = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem"})
+# Charsets whose ASCII bytes do not always mean ASCII characters.
+_NOT_ASCII = re.compile(r"iso2022|utf-?_?7|utf-?_?16|utf-?_?32|hz|cp037|cp500|cp1026|cp1140|cp273|cp424|cp875")
+_LIKE_LATIN_1 = frozenset({"iso8859-1", "cp1252", "ascii"})
+_FAMILIES = (
+    (re.compile(r"utf[-_ ]?8"), "utf-8"),
+    (re.compile(r"iso[-_ ]?8859[-_ ]?(\d{1,2})"), r"iso8859-\1"),
+    (re.compile(r"(?:windows|win|cp|ms)[-_ ]?(\d{3,5})"), r"cp\1"),
+    (re.compile(r"gb[-_ ]?(?:2312|k|18030)"), "gb18030"),
+)
+# Detection reads this many bytes: more changes no verdict and costs time.
+_SAMPLE = 16_384
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_MULTIBYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+_FOREIGN_BESIDE_LATIN = re.compile("[A-Za-z][\u0370-\u06ff]|[\u0370-\u06ff][A-Za-z]")
+_META = re.compile(rb"<meta\b[^>]{0,300}?charset\s*=\s*[\"']?\s*([\w.:-]{2,40})", re.IGNORECASE)
+_ESCAPE = re.compile(rb"\x1b(\$[@B]|\([BJI])")
+_LOST_ESCAPES = re.compile(rb"\$([@B])((?:[\x21-\x7e]{2})+?)\(([BJ])")
+
+
+def decode(data: bytes, charset: str = "", *, hint: str = "") -> str:
+    """The text of `data`, whose declared charset (any spelling, may be empty or wrong) is `charset`.
+
+    `hint` is tried where the declared one and UTF-8 do not fit, before detection.
+    """
+    codec = resolve(charset)
+    if data.isascii() and not _NOT_ASCII.search(codec):
+        if b"\x1b" not in data:
+            return data.decode("ascii")
+        codec = "iso2022_jp"
+    if codec in _LIKE_LATIN_1:
+        # Labelled with the default of old software, but nobody writes valid UTF-8 sequences in Latin-1 by chance.
+        text = _strictly(data, "utf-8")
+        if text is not None:
+            return text
+    if codec.startswith("iso2022_jp") and data.isascii():
+        return _jis(data, codec)
+    for candidate in (*_SUPERSETS.get(codec, (codec,)), "utf-8", *_SUPERSETS.get(resolve(hint), (resolve(hint),))):
+        text = _strictly(data, candidate)
+        if text is not None:
+            return text
+    return _guess(data, codec)
+
+
+def declared_in_html(data: bytes) -> str:
+    """The charset that an HTML document declares of itself in its first 4 KB, or an empty string."""
+    found = _META.search(data[:4096])
+    return found[1].decode("ascii") if found else ""
+
+
+@lru_cache(maxsize=512)
+def resolve(charset: str) -> str:
+    """Python's own name of the codec that `charset` means, or an empty string where it means none."""
+    name = charset.strip().strip("\"'").strip().lower().removeprefix("charset=").strip("\"' ;").removeprefix("3d")
+    name = name.strip("\"'").removeprefix("x-").split("*")[0]
+    if not name or len(name) > 60 or not name.isascii():
+        return ""
+    known = _lookup(_ALIASES.get(name, name))
+    if known:
+        return known
+    for family, codec in _FAMILIES:
+        found = family.search(name)
+        if found:
+            return _lookup(found.expand(codec))
+    return ""
+
+
+def _lookup(name: str) -> str:
+    if not re.fullmatch(r"[\w .:+-]+", name, re.ASCII):
+        return ""
+    try:
+        info = codecs.lookup(name)
+    except (LookupError, ValueError, ImportError):
+        return ""
+    return info.name if info._is_text_encoding and info.name not in _NOT_CHARSETS else ""  # noqa: SLF001 - no public way
+
+
+def _strictly(data: bytes, codec: str) -> str | None:
+    if not codec:
+        return None
+    try:
+        text = data.decode(codec)
+    except (UnicodeError, LookupError, ValueError):
+        return None
+    if codec.startswith("utf") and codec != "utf-8":
+        text = _SURROGATE.sub("\ufffd", text)
+    return text.removeprefix("\ufeff")
+
+
+def _guess(data: bytes, codec: str) -> str:
+    """Neither the declared charset nor UTF-8 fits: a damaged multibyte text, or another charset altogether."""
+    if codec in {"", "utf-8", "ascii"}:
+        whole = len(_MULTIBYTE.findall(data))
+        broken = data.decode("utf-8", "replace").count("\ufffd")
+        if whole > broken:
+            return data.decode("utf-8", "replace").removeprefix("\ufeff")
+    verdict = chardet.detect(data[:_SAMPLE], encoding_era=chardet.EncodingEra.MODERN_WEB)["encoding"]
+    detected = resolve(verdict or "")
+    for candidate in _SUPERSETS.get(detected, (detected,)):
+        text = _strictly(data, candidate)
+        if text is not None:
+            return text if not _mixes_scripts(text) else data.decode("cp1252", "replace")
+    if codec and codec not in _LIKE_LATIN_1:
+        return _SURROGATE.sub("\ufffd", data.decode(codec, "replace"))
+    return data.decode(detected or "cp1252", "replace")
+
+
+def _mixes_scripts(text: str) -> bool:
+    """Whether Greek, Cyrillic, Hebrew or Arabic letters stand within Latin words: then they are misread accents."""
+    foreign = sum("\u0370" <= char <= "\u06ff" for char in text[:_SAMPLE])
+    return foreign > 0 and 2 * len(_FOREIGN_BESIDE_LATIN.findall(text[:_SAMPLE])) >= foreign
+
+
+def _jis(data: bytes, codec: str) -> str:
+    """ISO-2022-JP. Some relays drop its ESC bytes; what is left (`$B...(B`) is put back."""
+    if b"\x1b" not in data:
+        data = _LOST_ESCAPES.sub(b"\x1b$\\1\\2\x1b(\\3", data)
+    texts = (_strictly(data, candidate) for candidate in _SUPERSETS.get(codec, (codec,)))
+    return next((text for text in texts if text is not None), None) or _vendor_jis(data)
+
+
+def _vendor_jis(data: bytes) -> str:
+    """ISO-2022-JP as Windows writes it (cp50221): with NEC's and IBM's characters, which Python's codecs refuse."""
+    pieces = _ESCAPE.split(data)
+    text = [pieces[0].decode("ascii", "replace")]
+    for escape, piece in zip(pieces[1::2], pieces[2::2], strict=True):
+        if escape in {b"$@", b"$B"}:
+            text.append(_shifted(piece).decode("cp932", "replace"))
+        elif escape == b"(I":
+            text.append(bytes(byte | 0x80 if 0x20 < byte < 0x60 else byte for byte in piece).decode("cp932", "replace"))
+        else:
+            text.append(piece.decode("ascii", "replace"))
+    return "".join(text)
+
+
+def _shifted(jis: bytes) -> bytes:
+    """JIS X 0208 rows and cells (two 7-bit bytes a character) as Shift_JIS bytes; line ends stay."""
+    shifted = bytearray()
+    at = 0
+    while at < len(jis):
+        if jis[at] < 0x21 or at + 1 == len(jis):
+            shifted.append(jis[at])
+            at += 1
+            continue
+        row, cell = jis[at], jis[at + 1]
+        lead = (row + 1) // 2 + (0x70 if row < 0x5F else 0xB0)
+        trail = cell + (0x1F if cell < 0x60 else 0x20) if row % 2 else cell + 0x7E
+        shifted += bytes((min(lead, 0xFF), min(trail, 0xFF)))
+        at += 2
+    return bytes(shifted)

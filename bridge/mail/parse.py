@@ -1,0 +1,361 @@
+"""A raw mail becomes a `Message` (RFC 5322, 2045-2049, 2183, 2387).
+
+`parse` never raises, whatever the bytes, and its time is linear in their number. It decides which parts are the letter
+and which are files; it does not part new words from quotes (`bridge.mail.quotes`), and changes nothing outside.
+
+What counts as the letter: text/plain and text/html without a name and not marked as attachments, in their order (Apple
+Mail puts pictures between them); of a multipart/alternative its plain and its HTML form; the root of a
+multipart/related. Every other part is a file, a `message/*` part as a whole; winmail.dat and uuencoded files in the text
+are opened. Nothing is dropped but empty nameless parts and further alternatives that say the same.
+"""
+
+import html as entities
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from urllib.parse import unquote
+
+from bridge.mail import files, tnef
+from bridge.mail.addresses import addresses
+from bridge.mail.charset import declared_in_html, decode
+from bridge.mail.dates import date
+from bridge.mail.decode import clean, filename, words
+from bridge.mail.flowed import unwrap
+from bridge.mail.html import plain
+from bridge.mail.mime import Part, head, tree
+from bridge.mail.reports import classify
+from bridge.mail.transfer import uuencoded
+from bridge.model import Address, Attachment, Message
+
+# Further forms of the same letter, which add nothing beside its plain or HTML form.
+_SPARE = frozenset({"text/enriched", "text/richtext", "text/x-amp-html", "text/watch-html", "text/x-watch-html"})
+_BODY = frozenset({"text/plain", "text/html"}) | _SPARE
+_TNEF = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
+_SMIME = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
+_MESSAGE_ID = re.compile(r"<[^<>]+>")
+_CID = re.compile(r"""(?:cid:|src\s*=\s*["']?)([^"'\s>)]+)""", re.IGNORECASE)
+_HTML_DOCUMENT = re.compile(r"\s{0,200}(?:<!--.{0,2000}?-->\s{0,200})?<(?:!doctype\s+html|html|head|body)\b", re.I | re.S)
+_TAG = re.compile(r"</?[a-z][^<>]*>|&(?:#\d+|[a-z]+);", re.IGNORECASE)
+_ENRICHED = re.compile(r"<(?:param>.{0,1000}?</param|/?[a-z-]{1,60})>", re.IGNORECASE | re.DOTALL)
+# A text part that only says that the letter is in the other part.
+_NO_TEXT = re.compile(
+    r"(?:this is a multi-?part message in mime format"
+    r"|(?:your|this) (?:e-?mail (?:client|program|reader|software)|mail reader|client) (?:does not|cannot|can't|doesn't)"
+    r"|(?:please )?(?:to )?view this (?:e-?mail|message|newsletter) (?:in|with|using) (?:a|an) html"
+    r"|to (?:view|read) (?:this|the) (?:e-?mail |message|newsletter)[^.]{0,40}html"
+    r"|this (?:e-?mail|message) (?:is|was sent|contains?) (?:in )?html"
+    r"|html (?:only|content|message|version)|<html>)",
+    re.IGNORECASE,
+)
+# A text that says no more than `_NO_TEXT` does is at most this many characters long.
+_LONGEST_NO_TEXT = 300
+_WORDS = re.compile(r"\w+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Chunk:
+    """A piece of the letter: its plain form, its HTML form, or both. `position`: how many files stand before it."""
+
+    text: str = ""
+    html: str = ""
+    position: int = 0
+
+
+def parse(raw: bytes) -> Message:
+    """The mail that `raw` holds, read as far as it can be read."""
+    root, odd = tree(raw)
+    letter = _Letter(odd)
+    chunks = _paired(letter.read(root))
+    text, html = _plain_form(chunks), _html_form(chunks)
+    shown = frozenset(_references(html)) if html else frozenset()
+    attachments = tuple(
+        replace(attachment, inline=attachment.content_id.lower() in shown) if attachment.content_id else attachment
+        for attachment in letter.attachments
+    )
+    headers = tuple((name, clean(words(value))) for name, value in root.headers)
+    automatic, bounce = classify(headers, text=text, attachments=attachments)
+    return replace(
+        _envelope(root.headers, headers),
+        text=text,
+        html=html or None,
+        attachments=attachments,
+        automatic=automatic,
+        bounce=bounce,
+        notes=tuple(dict.fromkeys(letter.notes)),
+    )
+
+
+def _envelope(raw: list[tuple[str, str]], headers: tuple[tuple[str, str], ...]) -> Message:
+    """What the headers say."""
+    encoded: dict[str, list[str]] = {}
+    for name, value in raw:
+        encoded.setdefault(name.lower(), []).append(value)
+
+    def first(name: str) -> str:
+        return next((clean(words(value)) for value in encoded.get(name, ()) if value), "")
+
+    def authors(name: str) -> tuple[Address, ...]:
+        return next((found for value in encoded.get(name, ()) if (found := addresses(value))), ())
+
+    def recipients(name: str) -> tuple[Address, ...]:
+        return tuple(found for value in encoded.get(name, ()) for found in addresses(value) if found.email)
+
+    return Message(
+        message_id=next(iter(_message_ids(first("message-id"))), ""),
+        in_reply_to=_message_ids(" ".join(map(words, encoded.get("in-reply-to", ())))),
+        references=_message_ids(" ".join(map(words, encoded.get("references", ())))),
+        date=next((when for value in encoded.get("date", ()) if (when := date(value))), None),
+        sender=authors("sender"),
+        from_=authors("from"),
+        reply_to=recipients("reply-to"),
+        to=recipients("to"),
+        cc=recipients("cc"),
+        bcc=recipients("bcc"),
+        subject=first("subject"),
+        headers=headers,
+    )
+
+
+def _message_ids(text: str) -> tuple[str, ...]:
+    """The Message-IDs in a header, with angle brackets also where the sender forgot them, each once."""
+    found = [f"<{''.join(clean(match[1:-1]).split())}>" for match in _MESSAGE_ID.findall(text)]
+    if not found:
+        found = [f"<{word.strip('<>')}>" for word in clean(text).replace(",", " ").split() if "@" in word]
+    return tuple(dict.fromkeys(entry for entry in found if entry != "<>"))
+
+
+class _Letter:
+    """One walk over a mail's parts: gathers files and notes, gives the pieces of the letter."""
+
+    def __init__(self, notes: list[str]) -> None:
+        self.notes = notes
+        self.attachments: list[Attachment] = []
+        self.has_text = False
+        self.charset = ""
+        self.default_names: dict[str, int] = {}
+
+    def read(self, part: Part) -> list[_Chunk]:
+        """The pieces of the letter within `part`, in their order."""
+        if not part.children:
+            return list(self._leaf(part, beside_others=False))
+        return self._multipart(part)
+
+    def _multipart(self, part: Part) -> list[_Chunk]:
+        if part.type == "multipart/encrypted":
+            self.notes.append("The mail is encrypted (OpenPGP): its content cannot be read here.")
+        elif part.type == "multipart/signed":
+            kind = "S/MIME" if "pkcs7" in part.parameters.get("protocol", "") else "OpenPGP"
+            self.notes.append(f"The mail is signed ({kind}); the signature was not verified.")
+        if part.type == "multipart/alternative":
+            return self._alternative(part)
+        root = _root(part) if part.type == "multipart/related" else None
+        chunks: list[_Chunk] = []
+        for child in part.children:
+            if child.children:
+                chunks += self._multipart(child)
+            elif root is not None and child is not root and (child.content_id or child.name):
+                self._attach(child)
+            else:
+                chunks += self._leaf(child, beside_others=part.type != "multipart/related")
+        return chunks
+
+    def _alternative(self, part: Part) -> list[_Chunk]:
+        """One piece from several forms of the same: the plain form and the HTML form."""
+        position = len(self.attachments)
+        texts: list[str] = []
+        htmls: list[str] = []
+        spare = ""
+        for child in part.children:
+            chunks = self._multipart(child) if child.children else list(self._leaf(child, beside_others=False))
+            if child.type in _SPARE:
+                spare = spare or _plain_form(chunks)
+            elif any(chunk.html for chunk in chunks):
+                htmls.append(_html_form(chunks))
+                texts += [chunk.text for chunk in chunks if chunk.text and chunk.html]
+            elif chunks:
+                texts.append(_plain_form(chunks))
+        text, html = next(iter(texts), ""), next(reversed(htmls), "")
+        text = text if text or html else spare
+        return [_Chunk(text=text, html=html, position=position)] if text or html else []
+
+    def _leaf(self, part: Part, *, beside_others: bool) -> Iterator[_Chunk]:
+        """A part without children: a piece of the letter, or files."""
+        if part.type in _TNEF or part.name.lower() == "winmail.dat":
+            yield from self._winmail(part)
+            return
+        if part.type in _SMIME and "sign" not in part.parameters.get("smime-type", ""):
+            self.notes.append("The mail is encrypted (S/MIME): its content cannot be read here.")
+        elif part.type in _SMIME:
+            self.notes.append("The mail is signed (S/MIME) in a form that cannot be read here.")
+        if not self._is_letter(part, beside_others=beside_others):
+            self._attach(part)
+            return
+        content = part.content()
+        if files.content_type("text/plain", name="", content=content).partition("/")[0] != "text":
+            self._attach(part)
+            return
+        position = len(self.attachments)
+        if b"begin " in content:
+            content = self._without_uuencoded(content)
+        chunk = self._chunk(part, content)
+        if chunk.text.strip() or chunk.html.strip():
+            self.has_text = True
+            yield replace(chunk, position=position)
+
+    def _is_letter(self, part: Part, *, beside_others: bool) -> bool:
+        if part.disposition == "attachment":
+            return False
+        if part.type.startswith("multipart/"):
+            return True
+        if part.type not in _BODY:
+            return part.type.startswith("text/") and not (beside_others or part.name or part.type in files.TEXT_FILES)
+        if not part.name:
+            return True
+        # A body with a name but without a disposition: some mailers name every part.
+        return not part.disposition and not (beside_others and self.has_text)
+
+    def _chunk(self, part: Part, content: bytes) -> _Chunk:
+        charset = part.parameters.get("charset", "")
+        if part.type == "text/html" and not charset:
+            charset = declared_in_html(content)
+        text = _lines(decode(content, charset, hint=self.charset))
+        self.charset = self.charset or charset
+        if part.type == "text/html":
+            return _Chunk(html=text) if _TAG.search(text) else _Chunk(text=entities.unescape(text))
+        if part.type in _SPARE:
+            return _Chunk(text=_ENRICHED.sub("", text).replace("<<", "<"))
+        if part.type in {"text/plain", "text/markdown"} and _HTML_DOCUMENT.match(text):
+            return _Chunk(html=text)
+        if part.parameters.get("format", "").strip().lower() == "flowed":
+            text = unwrap(text, delsp=part.parameters.get("delsp", ""))
+        if "-----BEGIN PGP MESSAGE-----" in text:
+            self.notes.append("The mail is encrypted (OpenPGP): its content cannot be read here.")
+        elif "-----BEGIN PGP SIGNED MESSAGE-----" in text:
+            self.notes.append("The mail is signed (OpenPGP); the signature was not verified.")
+        return _Chunk(text=text)
+
+    def _without_uuencoded(self, content: bytes) -> bytes:
+        """A text without the files that stand uuencoded in it, which become attachments."""
+        found, rest = uuencoded(content)
+        for name, data in found:
+            named = filename(decode(name))
+            self._add(named, files.content_type("application/octet-stream", name=named, content=data), data)
+        return rest
+
+    def _winmail(self, part: Part) -> Iterator[_Chunk]:
+        contents = tnef.read(part.content())
+        if contents is None:
+            self.notes.append("The mail holds a winmail.dat that could not be opened.")
+            self._attach(part)
+            return
+        for file in contents.files:
+            name = filename(file.name)
+            kind = files.content_type(file.content_type or "application/octet-stream", name=name, content=file.content)
+            self._add(name, kind, file.content, content_id=file.content_id)
+        if self.has_text:
+            return
+        if contents.text.strip() or contents.html.strip():
+            self.has_text = True
+            yield _Chunk(text=_lines(contents.text), html=_lines(contents.html), position=len(self.attachments))
+        elif contents.rtf:
+            self._add("message.rtf", "application/rtf", contents.rtf)
+
+    def _attach(self, part: Part) -> None:
+        """Keep a part as a file."""
+        content = part.content()
+        name = filename(part.name)
+        if part.type.startswith("message/"):
+            name = name or _mail_name(part.type, content)
+            kind = part.type
+        else:
+            if not content.strip() and not name:
+                return
+            name = name or _name_elsewhere(part)
+            kind = files.content_type(part.type, name=name, content=content)
+        self._add(name, kind, content, content_id=clean(part.content_id))
+
+    def _add(self, name: str, kind: str, content: bytes, *, content_id: str = "") -> None:
+        if not name:
+            name = files.default_name(kind)
+            count = self.default_names[name] = self.default_names.get(name, 0) + 1
+            stem, dot, ending = name.rpartition(".")
+            name = f"{stem}-{count}{dot}{ending}" if count > 1 else name
+        self.attachments.append(Attachment(filename=name, content_type=kind, content=content, content_id=content_id))
+
+
+def _root(part: Part) -> Part:
+    """The root of a multipart/related (RFC 2387): the part that `start` names, else the first."""
+    start = part.parameters.get("start", "").strip("<> ")
+    return next((child for child in part.children if start and child.content_id == start), part.children[0])
+
+
+def _mail_name(kind: str, content: bytes) -> str:
+    """The name of a nameless `message/*` part: an attached mail goes by its subject."""
+    if kind not in {"message/rfc822", "message/global", "message/news"}:
+        return ""
+    subject = next((value for name, value in head(content[:65_536]) if name.lower() == "subject"), "")
+    return files.mail_name(clean(words(subject)))
+
+
+def _name_elsewhere(part: Part) -> str:
+    """The name of a part that declares none: Outlook's `image001.png@...` as Content-ID, or the Content-Location."""
+    for text in (part.header("content-location"), part.content_id.partition("@")[0]):
+        name = filename(unquote(words(text).partition("?")[0]))
+        if files.is_named(name):
+            return name
+    return ""
+
+
+def _lines(text: str) -> str:
+    """`text` with line ends as `\\n` and without NULs."""
+    if "\r" in text:
+        text = text.replace("\r\r\n", "\n").replace("\r\n", "\n").replace("\r", "\n")
+    return text.replace("\0", "")
+
+
+def _paired(chunks: list[_Chunk]) -> list[_Chunk]:
+    """Plain text directly followed by HTML that says the same is one piece: some senders label it mixed."""
+    paired: list[_Chunk] = []
+    for chunk in chunks:
+        before = paired[-1] if paired else None
+        if before and not before.html and not chunk.text and before.position == chunk.position:
+            if _say_the_same(before.text, plain(chunk.html)):
+                paired[-1] = replace(before, html=chunk.html)
+                continue
+        paired.append(chunk)
+    return paired
+
+
+def _say_the_same(first: str, second: str) -> bool:
+    start, other = (_WORDS.findall(text[:4000])[:60] for text in (first, second))
+    common = sum(a == b for a, b in zip(start, other, strict=False))
+    return min(len(start), len(other)) > 0 and 5 * common >= 4 * max(len(start), len(other))
+
+
+def _plain_form(chunks: list[_Chunk]) -> str:
+    """The pieces as one plain text, from their HTML where there is no other."""
+    return "\n".join(_text(chunk).strip("\n").rstrip() for chunk in chunks)
+
+
+def _html_form(chunks: list[_Chunk]) -> str:
+    """The pieces as one HTML text, or an empty string where none has HTML."""
+    if not any(chunk.html for chunk in chunks):
+        return ""
+    return "\n".join(chunk.html or _as_html(chunk.text) for chunk in chunks)
+
+
+def _text(chunk: _Chunk) -> str:
+    if not chunk.html:
+        return chunk.text
+    stripped = chunk.text.strip()
+    useless = not stripped or (len(stripped) < _LONGEST_NO_TEXT and _NO_TEXT.search(stripped))
+    return (plain(chunk.html) or chunk.text) if useless or _HTML_DOCUMENT.match(chunk.text) else chunk.text
+
+
+def _as_html(text: str) -> str:
+    return "<div>" + entities.escape(text).replace("\n", "<br>\n") + "</div>"
+
+
+def _references(html: str) -> Iterable[str]:
+    """What the HTML shows from the mail itself, as Content-IDs in lower case."""
+    return (unquote(entities.unescape(found)).lower().removeprefix("cid:") for found in _CID.findall(html))

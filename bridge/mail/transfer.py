@@ -1,0 +1,106 @@
+"""Content-Transfer-Encoding (RFC 2045 section 6) and uuencode undone, for content that is often damaged.
+
+No function raises; each reads what can be read. Linear in the size of its input.
+"""
+
+import binascii
+import re
+
+_BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/ \t\r\n"
+_FOREIGN = re.compile(rb"[^A-Za-z0-9+/=\s]+")
+# Bytes looked through at once, so that checking a large file needs no second copy of it.
+_STEP = 1 << 20
+_PADDING = re.compile(rb"=[=\s]*")
+_SOFT_BREAK_WITH_SPACES = re.compile(rb"=[ \t]+(?=\r?\n)")
+_NAME = re.compile(r"[a-z0-9-]+")
+_UU_BEGIN = re.compile(rb"^begin [0-7]{3,4} ([^\r\n]{1,255}?)[ \t]*\r?\n", re.MULTILINE)
+
+
+def undo(data: bytes | memoryview, encoding: str) -> bytes:
+    """The content that `data` carries under a Content-Transfer-Encoding as written; unknown ones are identity."""
+    found = _NAME.search(encoding.lower())
+    name = found[0] if found else ""
+    if name == "base64":
+        return base64(data)
+    if name == "quoted-printable":
+        return quoted_printable(bytes(data))
+    if name in {"x-uuencode", "uuencode", "x-uue", "uue"}:
+        files, _ = uuencoded(bytes(data))
+        return files[0][1] if files else bytes(data)
+    return bytes(data)
+
+
+def base64(data: bytes | memoryview) -> bytes:
+    """Base64 without trust: stray bytes are skipped, missing padding is added, several padded runs are joined.
+
+    What is plainly not base64 (a tenth of it is foreign) is returned as it stands.
+    """
+    if _not_letters(data) in {b"", b"=", b"=="}:
+        try:
+            return binascii.a2b_base64(data)
+        except binascii.Error:
+            pass
+    foreign = sum(found.end() - found.start() for found in _FOREIGN.finditer(data))
+    if foreign * 10 > len(data):
+        return bytes(data)
+    decoded = bytearray()
+    for run in _PADDING.split(_FOREIGN.sub(b"", data)):
+        letters = b"".join(run.split())
+        letters = letters[: len(letters) - (len(letters) % 4 == 1)]
+        decoded += binascii.a2b_base64(letters + b"=" * (-len(letters) % 4))
+    return bytes(decoded)
+
+
+def _not_letters(data: bytes | memoryview) -> bytes:
+    """What of `data` is no letter of the base64 alphabet, in its order, at least its first such bytes."""
+    rest = b""
+    for at in range(0, len(data), _STEP):
+        rest += bytes(data[at : at + _STEP]).translate(None, _BASE64)
+        if len(rest) > 2:
+            break
+    return rest
+
+
+def quoted_printable(data: bytes) -> bytes:
+    """Quoted-printable; what is no valid escape stays as written."""
+    if b"= " in data or b"=\t" in data:
+        data = _SOFT_BREAK_WITH_SPACES.sub(b"=", data)
+    return binascii.a2b_qp(data)
+
+
+def uuencoded(data: bytes) -> tuple[list[tuple[bytes, bytes]], bytes]:
+    """The files (name, content) that stand uuencoded within `data`, and what is left without them."""
+    files: list[tuple[bytes, bytes]] = []
+    kept = bytearray()
+    at = 0
+    while begin := _UU_BEGIN.search(data, at):
+        content, after = _uu(data, begin.end())
+        if content is None:
+            kept += data[at : begin.end()]
+            at = begin.end()
+            continue
+        files.append((begin[1], content))
+        kept += data[at : begin.start()]
+        at = after
+    kept += data[at:]
+    return files, bytes(kept)
+
+
+def _uu(data: bytes, at: int) -> tuple[bytes | None, int]:
+    """The bytes of the uuencoded lines from `at` to `end`, and where they end; None where they are words, not code."""
+    decoded = bytearray()
+    while at < len(data):
+        after = data.find(b"\n", at) + 1 or len(data)
+        line = data[at:after].rstrip(b"\r\n")
+        at = after
+        if line.rstrip() == b"end":
+            return bytes(decoded), at
+        length = (line[0] - 32) & 63 if line else 0
+        if length and len(line) - 1 > (length + 2) // 3 * 4 + 2:
+            return None, at
+        try:
+            # Cut to what the length says: some encoders write a checksum or padding behind it.
+            decoded += binascii.a2b_uu(line[: 1 + (length + 2) // 3 * 4])
+        except binascii.Error:
+            return None, at
+    return None, at

@@ -1,0 +1,121 @@
+"""Pure decisions: which conversation a mail joins, whether it is news, who an answer goes to, whose turn it is then.
+
+Nothing here talks to anybody or remembers anything: what was known when the decision was taken is handed in.
+"""
+
+import hashlib
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from bridge.model import Address, Automatic, Direction, DraftKind, Message, Number, Status, StoredMessage
+
+# --- is it news? ------------------------------------------------------------------------------------------------------
+
+
+def digest(raw: bytes, message: Message) -> str:
+    """What makes a mail the same mail when it turns up again: 64 hex digits.
+
+    A mail handed over twice, or moved and found again, differs only in what servers put on top of it (Received,
+    Return-Path ...): so its Message-ID, author, subject and body count. Two mails that share a Message-ID but not a
+    body are two mails. Without a Message-ID every byte counts, since two equal forms may both be meant.
+    """
+    if not message.message_id:
+        return hashlib.sha256(raw).hexdigest()
+    body = raw.partition(b"\r\n\r\n")[2] or raw.partition(b"\n\n")[2]
+    known = hashlib.sha256()
+    for piece in (message.message_id, message.author.email, message.subject):
+        known.update(piece.encode("utf-8", "replace") + b"\0")
+    known.update(body)
+    return known.hexdigest()
+
+
+# --- which conversation? ----------------------------------------------------------------------------------------------
+
+
+def spoken_of(message: Message) -> list[str]:
+    """The Message-IDs that say which conversation a mail belongs to, the strongest first.
+
+    A report speaks of the mail it reports on; an answer of the mail it answers (In-Reply-To), then of the ones before
+    it, the newest first (References stand oldest first, RFC 5322 section 3.6.4).
+    """
+    about = [message.bounce.about] if message.bounce and message.bounce.about else []
+    ids = [*about, *message.in_reply_to, *reversed(message.references)]
+    return list(dict.fromkeys(one for one in ids if one))
+
+
+def joins(
+    message: Message, *, known: Mapping[str, Number], signed: Mapping[str, Number] | None = None
+) -> Number | None:
+    """The conversation a mail joins, or None where it begins one.
+
+    `known` are the Message-IDs the mailbox has heard of, `signed` those of the spoken-of ids that bear our own
+    signature: nobody else can make these, so they win. The subject decides nothing: anybody can write one.
+    """
+    ids = spoken_of(message)
+    for one in ids:
+        if signed and one in signed:
+            return signed[one]
+    # Its own id last: an answer that came before the mail it answers has spoken of it already.
+    return next((known[one] for one in (*ids, message.message_id) if one in known), None)
+
+
+# --- whose turn? ------------------------------------------------------------------------------------------------------
+
+
+def status_after_mail(status: Status, message: Message) -> Status:
+    """The conversation's status once a mail has come in: a person's words open it again, a machine's do not."""
+    if message.automatic in (Automatic.NO, Automatic.BOUNCE, Automatic.CHALLENGE):
+        return Status.OPEN
+    return status
+
+
+# --- who gets the answer? ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipients:
+    """Who an answer goes to. Bcc is never filled in by us."""
+
+    to: tuple[Address, ...] = ()
+    cc: tuple[Address, ...] = ()
+
+
+def answered(messages: Iterable[StoredMessage]) -> StoredMessage | None:
+    """The mail of a conversation that an answer speaks to: the newest a person wrote, else the newest of all."""
+    newest_first = sorted(messages, key=lambda one: one.id, reverse=True)
+    from_people = (
+        one for one in newest_first if one.direction is Direction.IN and one.message.automatic is Automatic.NO
+    )
+    inbound = (one for one in newest_first if one.direction is Direction.IN)
+    return next(from_people, None) or next(inbound, None) or next(iter(newest_first), None)
+
+
+def recipients(kind: DraftKind, mail: StoredMessage, *, own: Collection[str]) -> Recipients:
+    """The recipients filled in for an answer to a mail; `own` are our mailboxes' addresses, lower case.
+
+    Reply: the addresses of Reply-To, else of From (RFC 5322 section 3.6.3); for a mail of our own, those it went to.
+    Reply all: the other recipients of To and Cc as well. Nobody falls off silently, and none of our own is written to.
+    """
+    message = mail.message
+    if kind in (DraftKind.FORWARD, DraftKind.NEW):
+        return Recipients()
+    if mail.direction is Direction.OUT:
+        first: tuple[Address, ...] = message.to
+        rest: tuple[Address, ...] = ()
+    else:
+        first = message.reply_to or message.from_ or message.sender
+        rest = message.to
+    if kind is DraftKind.REPLY:
+        return Recipients(to=_distinct(first, without=own) or _distinct(first, without=()))
+    to = _distinct((*first, *rest), without=own) or _distinct(first, without=())
+    taken = {one.email.lower() for one in to}
+    return Recipients(to=to, cc=_distinct(message.cc, without={*own, *taken}))
+
+
+def _distinct(addresses: Iterable[Address], *, without: Collection[str]) -> tuple[Address, ...]:
+    kept: dict[str, Address] = {}
+    for one in addresses:
+        email = one.email.lower()
+        if email and email not in without:
+            kept.setdefault(email, one)
+    return tuple(kept.values())

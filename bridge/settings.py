@@ -1,0 +1,248 @@
+"""The settings as frozen models: what there is to say, what a value may look like, and what holds if nothing is said.
+
+The models' fields are the keys of `bridge.toml`. Nothing is read or looked up here; how the layers become a `Settings`
+is told in `bridge.config`, which is where to import these from.
+"""
+
+import ipaddress
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+
+from bridge.providers import Security, files_sent_mail
+
+_MIB = 1024 * 1024
+_UNITS = {"": 1, "b": 1, "kib": 1024, "kb": 1000, "mib": _MIB, "mb": 1000 * 1000, "gib": 1024 * _MIB, "gb": 1000**3}
+
+SHORTEST_KEY = 16
+"""Characters. A shorter BRIDGE_SECRET_KEY could be guessed, and Message-IDs would no longer prove anything."""
+
+
+# --- what a value may look like -------------------------------------------------------------------------------------
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or literal address is this machine's own loopback; nothing is looked up."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _size(value: object) -> object:
+    """Bytes from `41943040` or "40 MiB"; what is no text is left for the model to judge."""
+    if not isinstance(value, str):
+        return value
+    written = re.fullmatch(r"(\d{1,15}(?:\.\d{1,3})?) ?([A-Za-z]{0,3})", value.strip())
+    if not written or written[2].lower() not in _UNITS:
+        raise ValueError('must be a size such as "40 MiB", or a number of bytes')
+    return int(float(written[1]) * _UNITS[written[2].lower()])
+
+
+def _address(value: str) -> str:
+    if not re.fullmatch(r"[^\s@<>,;:\"()\[\]\\]+@[^\s@<>,;:\"()\[\]\\]+", value):
+        raise ValueError("must be one plain mail address such as support@example.com")
+    return value
+
+
+def _channel(value: str) -> str:
+    if not re.fullmatch(r"[CG][A-Z0-9]{2,}|#[^\s#@<>]{1,80}", value):
+        raise ValueError("must be a channel's id (it starts with C) or its name written as #name")
+    return value
+
+
+def _name(value: str) -> str:
+    if not re.fullmatch(r"[\w.+-]{0,64}", value):
+        raise ValueError("must be a short word of letters, digits, dots and hyphens")
+    return value
+
+
+def _user(value: str) -> str:
+    if not re.fullmatch(r"[UW][A-Z0-9]{2,}", value):
+        raise ValueError("must hold ids of Slack users, which start with U or W")
+    return value
+
+
+def _database_url(value: SecretStr) -> SecretStr:
+    url = value.get_secret_value()
+    if url.startswith("postgres://"):  # libpq takes both spellings, SQLAlchemy one
+        return SecretStr("postgresql://" + url.removeprefix("postgres://"))
+    if not re.match(r"sqlite:///.|postgresql://.", url):
+        raise ValueError("must be sqlite:///path or postgresql://user:password@host/database")
+    return value
+
+
+def _api_url(value: str) -> str:
+    try:
+        url = urlsplit(value)
+        safe = url.scheme == "https" or (url.scheme == "http" and is_loopback(url.hostname or ""))
+        named = bool(url.hostname) and not url.query and not url.fragment and url.username is None
+    except ValueError:
+        safe = named = False
+    if not (safe and named):
+        raise ValueError("must be an https URL, or an http URL on loopback, without a query")
+    return value if value.endswith("/") else value + "/"
+
+
+def _token(value: SecretStr, prefixes: tuple[str, ...], complaint: str) -> SecretStr:
+    """The two tokens look alike and are easily exchanged; what Slack answers then says little."""
+    if not value.get_secret_value().startswith(prefixes):
+        raise ValueError(complaint)
+    return value
+
+
+def _bot_token(value: SecretStr) -> SecretStr:
+    return _token(value, ("xoxb-", "xoxe.xoxb-"), "must be a bot token (xoxb-...): copy it from OAuth & Permissions")
+
+
+def _app_token(value: SecretStr) -> SecretStr:
+    return _token(value, ("xapp-",), "must be an app-level token (xapp-...): copy it from Basic Information")
+
+
+def _keys(value: object) -> object:
+    """BRIDGE_SECRET_KEY's parts, the first to sign with, all to be accepted."""
+    if not isinstance(value, str):
+        return value
+    keys = tuple(key.strip().encode() for key in value.split(",") if key.strip())
+    if not keys or min(map(len, keys)) < SHORTEST_KEY:
+        raise ValueError(f"must be a key of at least {SHORTEST_KEY} characters, or several separated by commas")
+    return keys
+
+
+def _save_sent(value: object) -> object:
+    """TOML's own true and false mean on and off."""
+    return {True: "on", False: "off"}.get(value, value) if isinstance(value, bool) else value
+
+
+def _variable_name(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
+        raise ValueError("must be the name of a variable that holds the password, never the password itself")
+    return value
+
+
+def _file(value: Path) -> Path:
+    if not value.is_file():
+        raise ValueError("must be the path of a file that exists")
+    return value
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Listen(_Model):
+    """Where to listen. Written `host:port`; `port` None (written as nothing) is off, 0 is any free one."""
+
+    host: str = "127.0.0.1"
+    port: int | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read(cls, value: object) -> object:
+        if isinstance(value, dict | Listen):
+            return value
+        written = value.strip() if isinstance(value, str) else None
+        if written == "":
+            return {}
+        host, _, port = (written or "").rpartition(":")
+        host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+        if not (host and re.fullmatch(r"[0-9]{1,5}", port) and int(port) <= 65_535):
+            raise ValueError('must be "host:port", such as "127.0.0.1:8080", or "" for off')
+        return {"host": host, "port": int(port)}
+
+
+# --- the settings ---------------------------------------------------------------------------------------------------
+
+
+class SlackSettings(_Model):
+    """How to reach Slack. An empty token or secret is one that is not set; an app token means Socket Mode."""
+
+    bot_token: Annotated[SecretStr, AfterValidator(_bot_token)] = SecretStr("")
+    app_token: Annotated[SecretStr, AfterValidator(_app_token)] = SecretStr("")
+    signing_secret: SecretStr = SecretStr("")
+    api_url: Annotated[str, AfterValidator(_api_url)] = "https://slack.com/api/"
+
+
+class ServerSettings(_Model):
+    """An IMAP or SMTP server. As `load` gives it, every field is filled; an empty `username` means no login.
+
+    `password` is empty with "xoauth2", whose tokens are kept in the store.
+    """
+
+    host: str = ""
+    port: int = Field(default=0, ge=1, le=65_535)
+    security: Security = "tls"
+    username: str = ""
+    password: SecretStr = SecretStr("")
+    password_env: Annotated[str, AfterValidator(_variable_name)] | None = None
+    auth: Literal["password", "xoauth2"] = "password"
+    ca_file: Annotated[Path, AfterValidator(_file)] | None = None
+
+
+class FolderSettings(_Model):
+    """IMAP folders by their names on the server; None is found by SPECIAL-USE (RFC 6154)."""
+
+    inbox: str = "INBOX"
+    sent: str | None = None
+    trash: str | None = None
+    archive: str | None = None
+    junk: str | None = None
+
+
+class MailboxSettings(_Model):
+    """One address. `imap` is None where the mail comes from the embedded intake (`source` "local")."""
+
+    name: Annotated[str, AfterValidator(_name)] = ""
+    address: Annotated[str, AfterValidator(_address)]
+    display_name: str = ""
+    channel: Annotated[str, AfterValidator(_channel)]
+    hold_seconds: float = Field(default=10, ge=0, le=3600)
+    auto_ack: bool = False
+    source: Literal["imap", "local"] = "imap"
+    imap: ServerSettings | None = None
+    smtp: ServerSettings = ServerSettings()
+    folders: FolderSettings = FolderSettings()
+    save_sent: Annotated[Literal["on", "off", "auto"], BeforeValidator(_save_sent)] = "auto"
+
+    @property
+    def saves_sent(self) -> bool:
+        """Whether a copy of what was sent is to be put into Sent: not where the provider does so by itself."""
+        if self.save_sent == "auto":
+            return self.imap is not None and not files_sent_mail(self.smtp.host)
+        return self.save_sent == "on"
+
+
+class IntakeSettings(_Model):
+    """Where the embedded SMTP and LMTP listeners stand, which mailboxes with `source` "local" are fed from."""
+
+    smtp: Listen = Listen(port=2525)
+    lmtp: Listen = Listen(port=2424)
+
+
+class AgentSettings(_Model):
+    """Who may act. No `users` means the full members of the conversation's channel."""
+
+    users: tuple[Annotated[str, AfterValidator(_user)], ...] = ()
+
+
+class Settings(_Model):
+    """Everything an operator may say. `secret_keys`: the first signs and encrypts, all are accepted."""
+
+    slack: SlackSettings = SlackSettings()
+    database_url: Annotated[SecretStr, AfterValidator(_database_url)] = SecretStr("")
+    data: Path = Path("bridge-data")
+    http: Listen = Listen(port=8080)
+    log: Literal["console", "json"] = "console"
+    secret_keys: Annotated[tuple[bytes, ...], BeforeValidator(_keys)] = Field(
+        default=(), repr=False, alias="secret_key"
+    )
+    max_bytes: Annotated[int, BeforeValidator(_size)] = Field(default=40 * _MIB, ge=1024)
+    ca_file: Annotated[Path, AfterValidator(_file)] | None = None
+    mailboxes: tuple[MailboxSettings, ...] = Field(default=(), alias="mailbox")
+    intake: IntakeSettings = IntakeSettings()
+    agents: AgentSettings = AgentSettings()

@@ -1,0 +1,204 @@
+"""The job "show": what the store says of a conversation becomes what Slack shows of it.
+
+Idempotent: it compares what is shown with what is, and does what is missing, in this order: the card, each mail in its
+thread, each mail's files, the lines of outgoing mails, the card's newest state. Every post has a key; after a crash the
+engine asks Slack for that key before it posts again.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime
+
+import structlog
+
+from bridge.errors import BridgeError, Permanent
+from bridge.jobs import Engine
+from bridge.mail.html import plain_lines
+from bridge.mail.parse import parse
+from bridge.model import (
+    Address,
+    Conversation,
+    Direction,
+    Draft,
+    FileId,
+    Job,
+    MailboxName,
+    Number,
+    StoredMessage,
+    Ts,
+)
+from bridge.slack import blocks, modals, richtext
+from bridge.slack.blocks import Surface
+from bridge.slack.gateway import Gateway
+from bridge.slack.mrkdwn import sections
+from bridge.store import conversations, drafts, mails
+from bridge.store.database import Store
+
+log = structlog.get_logger()
+
+
+class Show:
+    """Brings Slack in step with the store, one conversation at a time."""
+
+    def __init__(
+        self, store: Store, *, engine: Engine, gateway: Gateway, senders: Mapping[MailboxName, Address]
+    ) -> None:
+        self._store = store
+        self._engine = engine
+        self._gateway = gateway
+        self._senders = senders
+
+    async def show(self, job: Job) -> None:
+        """Show a conversation as it stands now; a job whose version is shown already has nothing to do."""
+        number = Number(job.payload["number"])
+        async with self._store.read() as conn:
+            conversation = await conversations.get(conn, number)
+            shown = await conversations.shown(conn, number)
+            messages = await mails.of_conversation(conn, number)
+            behind = await drafts.unshown(conn, number)
+        if conversation is None or conversation.version <= shown:
+            return
+        surface = blocks.card(conversation, messages, mailbox=conversation.mailbox)
+        card = conversation.card_ts or await self._post_card(conversation, surface)
+        for stored in messages:
+            if stored.direction is Direction.IN and not stored.shared:
+                await self._show_mail(conversation, card, stored)
+        for draft, revision, view_id in behind:
+            await self._show_draft(conversation, card, draft, revision=revision)
+            await self._show_view(draft, view_id)
+        if conversation.card_ts:
+            await self._gateway.update(
+                conversation.channel,
+                card,
+                text=surface.text,
+                blocks=surface.blocks,
+                key=_card_key(number),
+                number=number,
+            )
+        async with self._store.write() as conn:
+            await conversations.mark_shown(conn, number, version=conversation.version)
+
+    async def _post_card(self, conversation: Conversation, surface: Surface) -> Ts:
+        ts = await self._post(conversation, surface, key=_card_key(conversation.number))
+        async with self._store.write() as conn:
+            await conversations.card_posted(conn, conversation.number, ts=ts)
+        return ts
+
+    async def _show_mail(self, conversation: Conversation, card: Ts, stored: StoredMessage) -> None:
+        surface = blocks.mail(stored)
+        key = f"mail:{stored.id}"
+        if stored.thread_ts is None:
+            ts = await self._post(conversation, surface, key=key, thread=card)
+            async with self._store.write() as conn:
+                await mails.posted(conn, stored.id, ts=ts)
+        elif stored.readings > 1:
+            await self._gateway.update(
+                conversation.channel,
+                stored.thread_ts,
+                text=surface.text,
+                blocks=surface.blocks,
+                key=key,
+                number=conversation.number,
+            )
+        await self._share_files(conversation, card, stored)
+        async with self._store.write() as conn:
+            await mails.files_shared(conn, stored.id)
+
+    async def _share_files(self, conversation: Conversation, card: Ts, stored: StoredMessage) -> None:
+        """Put a mail's attachments, and the rest of a long text, into the thread, in one message."""
+        put: list[tuple[FileId, str]] = []
+        for position, (filename, content) in enumerate(await self._files(stored)):
+            uploaded = await self._put(f"file:{stored.id}:{stored.readings}:{position}", filename, content)
+            if uploaded:
+                put.append((uploaded, filename))
+        if not put:
+            return
+
+        async def share() -> dict[str, str]:
+            await self._gateway.share_files(conversation.channel, thread_ts=card, files=put)
+            return {}
+
+        async def look(since: datetime) -> dict[str, str] | None:  # noqa: ARG001 - a file id says it all
+            return {} if await self._gateway.wait_shared(put[0][0], conversation.channel) else None
+
+        await self._engine.once(f"files:{stored.id}:{stored.readings}", act=share, find=look)
+
+    async def _put(self, key: str, filename: str, content: bytes) -> FileId | None:
+        async def upload() -> dict[str, str]:
+            try:
+                return {"id": await self._gateway.put_file(filename=filename, content=content)}
+            except Permanent as refused:  # one file that Slack refuses must not keep the mail's text away
+                log.warning("a file was refused by Slack and stays in the mailbox", reason=str(refused))
+                return {"id": ""}
+
+        async def look(since: datetime) -> None:  # noqa: ARG001 - a file that nothing shares is nowhere to be seen
+            return None
+
+        found = await self._engine.once(key, act=upload, find=look)
+        return FileId(found["id"]) if found["id"] else None
+
+    async def _files(self, stored: StoredMessage) -> list[tuple[str, bytes]]:
+        files: list[tuple[str, bytes]] = []
+        if sections(stored.reading.new)[1]:
+            text = plain_lines((*stored.reading.new, *stored.reading.folded))
+            files.append((f"mail-{stored.number}.txt", text.encode()))
+        if stored.files and stored.raw_id:
+            async with self._store.read() as conn:
+                raw = await mails.load_raw(conn, stored.raw_id)
+            message = await asyncio.to_thread(parse, raw)
+            files += [(one.filename, one.content) for one in message.attachments if one.content]
+        elif stored.quarantined and stored.raw_id:
+            async with self._store.read() as conn:
+                files.append((f"mail-{stored.number}.eml", await mails.load_raw(conn, stored.raw_id)))
+        return files
+
+    async def _show_draft(self, conversation: Conversation, card: Ts, draft: Draft, *, revision: int) -> None:
+        surface = blocks.line(draft, words=richtext.lines(draft.rich_text))
+        key = f"draft:{draft.id}"
+        if draft.line_ts is None:
+            ts = await self._post(conversation, surface, key=key, thread=card)
+        else:
+            ts = draft.line_ts
+            await self._gateway.update(
+                conversation.channel,
+                ts,
+                text=surface.text,
+                blocks=surface.blocks,
+                key=key,
+                number=conversation.number,
+            )
+        async with self._store.write() as conn:
+            await drafts.line_posted(conn, draft.id, ts=ts)
+            await drafts.mark_shown(conn, draft.id, revision=revision)
+
+    async def _show_view(self, draft: Draft, view_id: str) -> None:
+        """The view that its author may still have open follows too; one that is closed is no loss."""
+        if not view_id:
+            return
+        view = modals.leaving(draft, sender=self._senders[draft.mailbox], words=richtext.lines(draft.rich_text))
+        try:
+            await self._gateway.update_view(view_id, view)
+        except BridgeError as gone:
+            log.debug("a view was not updated", reason=str(gone))
+
+    async def _post(self, conversation: Conversation, surface: Surface, *, key: str, thread: Ts | None = None) -> Ts:
+        async def post() -> dict[str, str]:
+            ts = await self._gateway.post(
+                conversation.channel,
+                text=surface.text,
+                blocks=surface.blocks,
+                key=key,
+                number=conversation.number,
+                thread_ts=thread,
+            )
+            return {"ts": ts}
+
+        async def look(since: datetime) -> dict[str, str] | None:
+            ts = await self._gateway.find(conversation.channel, key=key, since=since, thread_ts=thread)
+            return {"ts": ts} if ts else None
+
+        return Ts((await self._engine.once(key, act=post, find=look))["ts"])
+
+
+def _card_key(number: Number) -> str:
+    return f"card:{number}"

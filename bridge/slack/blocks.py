@@ -1,0 +1,333 @@
+"""What the channel shows: the card, a mail in its thread, and the line of an answer on its way out.
+
+Pure: records in, Block Kit out, within Slack's limits on any mail (50 blocks, 3,000 characters a section, about 13,000
+a message). Text that came by mail goes through `mrkdwn` and is posted `verbatim`, so it can neither ping nor link.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from bridge.model import (
+    Address,
+    Automatic,
+    Conversation,
+    Direction,
+    Draft,
+    DraftState,
+    Line,
+    MailId,
+    Number,
+    Status,
+    StoredFile,
+    StoredMessage,
+)
+from bridge.slack.mrkdwn import escape, sections
+
+Block = dict[str, Any]
+
+HEADER_LIMIT = 150  # characters of a header block
+PREVIEW_LIMIT = 280  # characters of the newest mail on the card: enough to decide, short enough to scan a channel
+FALLBACK_LIMIT = 300  # characters of `text`: notifications and screen readers; chat.update refuses over 4,000
+ADDRESSES_SHOWN = 10  # of one header; the rest is counted, and all stand in "show original"
+FILES_NAMED = 10
+NAME_LIMIT = 120  # characters of a name or an address in a line of ours
+REASON_LIMIT = 500  # characters: a server's refusal may be a page
+
+STATUS_WORDS = {
+    Status.OPEN: ":large_green_circle: Open",
+    Status.WAITING: ":hourglass_flowing_sand: Waiting for the customer",
+    Status.SNOOZED: ":zzz: Snoozed",
+    Status.CLOSED: ":white_check_mark: Closed",
+}
+AUTOMATIC_WORDS = {
+    Automatic.BOUNCE: ":warning: Could not be delivered",
+    Automatic.DELAYED: ":hourglass: Delivery delayed",
+    Automatic.REPLY: ":robot_face: Automatic answer",
+    Automatic.LIST: ":newspaper: List mail",
+    Automatic.RECEIPT: ":eyes: Read receipt",
+    Automatic.CHALLENGE: ":warning: The other side asks for a confirmation",
+    Automatic.OTHER: ":robot_face: Automatic mail",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surface:
+    """One Slack message: its blocks, and the plain `text` for notifications and screen readers."""
+
+    text: str
+    blocks: list[Block]
+
+
+# --- the card ---------------------------------------------------------------------------------------------------------
+
+
+def card(conversation: Conversation, messages: Sequence[StoredMessage], *, mailbox: str) -> Surface:
+    """The card of a conversation: who wants what, whose turn it is, and the buttons that fit."""
+    subject = conversation.subject or "(no subject)"
+    inbound = [one for one in messages if one.direction is Direction.IN]
+    latest = next(reversed(inbound), None) or next(reversed(messages), None)
+    blocks: list[Block] = [
+        {"type": "header", "text": {"type": "plain_text", "text": shorten(subject, HEADER_LIMIT), "emoji": False}}
+    ]
+    if latest:
+        blocks += [_section(_from_line(latest)), _section(_preview(latest))]
+    blocks.append(_context(_state(conversation, messages, mailbox=mailbox)))
+    blocks.append(_actions(conversation))
+    who = latest.message.author if latest else None
+    sender = (who.name or who.email) if who else mailbox
+    return Surface(text=escape(shorten(f"#{conversation.number} {sender}: {subject}", FALLBACK_LIMIT)), blocks=blocks)
+
+
+def _from_line(mail: StoredMessage) -> str:
+    who = mail.message.author
+    arrow = "To " if mail.direction is Direction.OUT else ""
+    shown = mail.message.to[0] if mail.direction is Direction.OUT and mail.message.to else who
+    name = f"*{_inert(shorten(shown.name, NAME_LIMIT))}*  " if shown.name else ""
+    return f"{arrow}{name}{_inert(shorten(shown.email, NAME_LIMIT)) or '(unknown sender)'}"
+
+
+def _preview(mail: StoredMessage) -> str:
+    words = [line for line in mail.reading.new if line.text.strip()]
+    pieces, _ = sections(words, limit=PREVIEW_LIMIT, total=PREVIEW_LIMIT)
+    return pieces[0] if pieces else "_(no text)_"
+
+
+def _state(conversation: Conversation, messages: Sequence[StoredMessage], *, mailbox: str) -> str:
+    facts = [f"*#{conversation.number}*", _inert(mailbox), STATUS_WORDS[conversation.status]]
+    facts.append(f"<@{conversation.owner}>" if conversation.owner else "nobody's yet")
+    if len(messages) > 1:
+        facts.append(f"{len(messages)} mails")
+    if files := sum(len(one.files) for one in messages):
+        facts.append(f":paperclip: {files}")
+    facts.append(moment(conversation.updated))
+    latest = next(reversed(messages), None)
+    if latest and latest.message.automatic is not Automatic.NO:
+        facts.append(AUTOMATIC_WORDS[latest.message.automatic])
+    return "  ·  ".join(facts)
+
+
+def _actions(conversation: Conversation) -> Block:
+    number = str(conversation.number)
+    closed = conversation.status is Status.CLOSED
+    last = ("Reopen", "reopen") if closed else ("Close", "close")
+    return {
+        "type": "actions",
+        "elements": [
+            button("Reply", "reply", number, style="primary"),
+            button("Claim", "claim", number),
+            button(*last, number),
+            {
+                "type": "overflow",
+                "action_id": "more",
+                "options": [{"text": plain(words), "value": f"{verb}:{number}"} for verb, words in MENU],
+            },
+        ],
+    }
+
+
+MENU = (
+    ("reply_all", "Reply to all"),
+    ("forward", "Forward"),
+    ("show_full", "Show full text"),
+    ("show_original", "Show original"),
+)
+"""The verbs of the card's menu, with their words; Slack allows five."""
+
+
+# --- a mail in the thread ---------------------------------------------------------------------------------------------
+
+
+def mail(stored: StoredMessage) -> Surface:
+    """A mail as its thread message: head, the new words, what was folded or goes on elsewhere."""
+    message = stored.message
+    pieces, cut = sections(stored.reading.new)
+    blocks = [_context(_head(stored))]
+    blocks += [_section(piece) for piece in pieces] or [_section("_(no text)_")]
+    if notes := _notes(stored, cut):
+        blocks.append(_context(notes))
+    if stored.reading.folded or cut:
+        blocks.append(
+            {
+                "type": "actions",
+                "elements": [button("Show full text", "show_mail", mail_value(stored.number, stored.id))],
+            }
+        )
+    who = message.author
+    text = f"{who.name or who.email}: {_first_words(stored.reading.new) or message.subject}"
+    return Surface(text=escape(shorten(text, FALLBACK_LIMIT)), blocks=blocks)
+
+
+def mail_value(number: Number, mail_id: MailId) -> str:
+    """The value of a button that means one mail of a conversation."""
+    return f"{number}:{mail_id}"
+
+
+def _head(stored: StoredMessage) -> str:
+    message = stored.message
+    facts = [f":incoming_envelope: {_from_line(stored)}"]
+    if message.to:
+        facts.append(f"to {addresses(message.to)}")
+    if message.cc:
+        facts.append(f"cc {addresses(message.cc)}")
+    facts.append(moment(message.date or stored.received))
+    if message.automatic is not Automatic.NO:
+        facts.append(AUTOMATIC_WORDS[message.automatic])
+    return "  ·  ".join(facts)
+
+
+def _notes(stored: StoredMessage, cut: bool) -> str:
+    facts = []
+    if bounce := stored.message.bounce:
+        told = " ".join(one for one in (bounce.status, bounce.reason) if one)
+        facts.append(f":warning: {_inert(shorten(f'{bounce.recipient}: {told}', 300))}")
+    if cut:
+        facts.append(":scroll: The text goes on in the file below")
+    if stored.reading.folded:
+        facts.append(f":left_speech_bubble: {_count(len(stored.reading.folded), 'line')} of quotes or signature folded")
+    if stored.files:
+        facts.append(f":paperclip: {names(stored.files)}")
+    facts += [f":information_source: {_inert(shorten(note, 300))}" for note in stored.message.notes[:3]]
+    return "  ·  ".join(facts)
+
+
+# --- an answer on its way out -----------------------------------------------------------------------------------------
+
+
+def line(draft: Draft, *, words: Sequence[Line]) -> Surface:
+    """The thread's line of an answer: who sends what to whom, where it is on its way, and the buttons that fit."""
+    pieces, cut = sections(words)
+    blocks = [_context(f"{_where(draft)}  ·  <@{draft.author}>  ·  {recipients(draft)}")]
+    blocks += [_section(piece) for piece in pieces]
+    if draft.files:
+        blocks.append(_context(f":paperclip: {names(draft.files)}"))
+    if cut:
+        blocks.append(_context(":scroll: The whole text is in the mail"))
+    if draft.reason:
+        blocks.append(_section(f":warning: {_inert(shorten(draft.reason, REASON_LIMIT))}"))
+    refused = [f"{address}: {said}" for address, said in draft.outcome if said != "accepted"]
+    if refused and draft.state is DraftState.SENT:
+        blocks.append(_section(f":warning: Not accepted for {_inert(shorten('; '.join(refused), 2000))}"))
+    if buttons := draft_buttons(draft):
+        blocks.append({"type": "actions", "elements": buttons})
+    text = f"{draft.author_name} answers: {_first_words(words)} ({draft.state})"
+    return Surface(text=escape(shorten(text, FALLBACK_LIMIT)), blocks=blocks)
+
+
+def draft_buttons(draft: Draft) -> list[Block]:
+    """The buttons that fit an outgoing mail's state; their value is the draft's id."""
+    match draft.state:
+        case DraftState.HELD:
+            return [
+                button("Undo", "cancel_send", draft.id),
+                button("Send now", "send_now", draft.id, style="primary"),
+            ]
+        case DraftState.UNCERTAIN:
+            return [button("Send again", "resend", draft.id), button("It arrived", "mark_delivered", draft.id)]
+        case DraftState.FAILED:
+            return [button("Try again", "resend", draft.id), button("Write anew", "cancel_send", draft.id)]
+        case _:
+            return []
+
+
+def _where(draft: Draft) -> str:
+    match draft.state:
+        case DraftState.HELD:
+            return f":hourglass_flowing_sand: Leaves at {clock(draft.due)}"
+        case DraftState.QUEUED | DraftState.HANDING_OVER:
+            return ":outbox_tray: Sending"
+        case DraftState.SENT:
+            return ":white_check_mark: Sent"
+        case DraftState.FAILED:
+            return ":x: Not sent"
+        case DraftState.UNCERTAIN:
+            return ":grey_question: Perhaps delivered"
+        case DraftState.CANCELLED:
+            return ":leftwards_arrow_with_hook: Undone"
+
+
+def recipients(draft: Draft) -> str:
+    """The exact recipients of an answer, in mrkdwn."""
+    parts = [f"to {addresses(draft.to)}"] if draft.to else []
+    parts += [f"cc {addresses(draft.cc)}"] if draft.cc else []
+    parts += [f"bcc {addresses(draft.bcc)}"] if draft.bcc else []
+    return ", ".join(parts)
+
+
+# --- small pieces -----------------------------------------------------------------------------------------------------
+
+
+def button(words: str, action_id: str, value: str, *, style: str = "") -> Block:
+    """A button element."""
+    made: Block = {"type": "button", "text": plain(words), "action_id": action_id, "value": value}
+    return made | {"style": style} if style else made
+
+
+def plain(words: str) -> Block:
+    """A plain_text object."""
+    return {"type": "plain_text", "text": words, "emoji": True}
+
+
+def marked(text: str) -> Block:
+    """A mrkdwn object in which nothing but our own marks means anything."""
+    return {"type": "mrkdwn", "text": text, "verbatim": True}
+
+
+def addresses(of: Sequence[Address]) -> str:
+    """Addresses for a person to read, in mrkdwn."""
+    shown = ", ".join(_inert(shorten(str(one), NAME_LIMIT)) for one in of[:ADDRESSES_SHOWN])
+    return shown + (f" and {len(of) - ADDRESSES_SHOWN} more" if len(of) > ADDRESSES_SHOWN else "")
+
+
+def names(files: Sequence[StoredFile] | Sequence[Any]) -> str:
+    """Files by name and size, in mrkdwn."""
+    shown = ", ".join(f"{_inert(shorten(one.filename, 80))} ({size(one.size)})" for one in files[:FILES_NAMED])
+    return shown + (f" and {len(files) - FILES_NAMED} more" if len(files) > FILES_NAMED else "")
+
+
+def size(count: int) -> str:
+    """A number of bytes for a person to read."""
+    if count < 1000:
+        return f"{count} B"
+    if count < 1_000_000:
+        return f"{count / 1000:.0f} kB"
+    return f"{count / 1_000_000:.1f} MB"
+
+
+def moment(at: datetime) -> str:
+    """A time in the reader's own zone, as Slack draws it."""
+    return f"<!date^{int(at.timestamp())}^{{date_short_pretty}} {{time}}|{at:%Y-%m-%d %H:%M} UTC>"
+
+
+def clock(at: datetime) -> str:
+    """A time of day to the second, in the reader's own zone."""
+    return f"<!date^{int(at.timestamp())}^{{time_secs}}|{at:%H:%M:%S} UTC>"
+
+
+def shorten(text: str, limit: int) -> str:
+    """The text on one line, cut at `limit` characters."""
+    flat = " ".join(text.split())
+    return flat if len(flat) <= limit else flat[: limit - 1] + "…"
+
+
+def _inert(text: str) -> str:
+    """Foreign words within a line of ours: on one line, and without a meaning to Slack, whatever they hold."""
+    pieces, _ = sections([Line.of(shorten(text, 1000))], limit=2900, total=2900)
+    return pieces[0] if pieces else ""
+
+
+def _first_words(lines: Iterable[Line]) -> str:
+    return next((one.text for one in lines if one.text.strip()), "")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _section(text: str) -> Block:
+    return {"type": "section", "text": marked(text)}
+
+
+def _context(text: str) -> Block:
+    return {"type": "context", "elements": [marked(text[:3000])]}

@@ -1,0 +1,77 @@
+"""What is typed after `/mail`: words in, a verb with its number and the rest out. Pure.
+
+Slack escapes what it knows (`should_escape`): a person comes as <@U123|name>, a channel as <#C123|name>, an address as
+<mailto:a@b|a@b>.
+"""
+
+import re
+from dataclasses import dataclass
+
+from bridge.errors import Refused
+from bridge.model import Number, UserId
+
+USAGE = {
+    "inbox": "inbox — what is open, the longest waiting first",
+    "read": "read N — the newest mail of conversation N",
+    "search": "search WORDS — conversations that hold every word",
+    "new": "new [address] — write a new mail",
+    "reply": "reply N — answer conversation N",
+    "reply_all": "reply_all N — answer everybody",
+    "forward": "forward N — pass the newest mail on, with its attachments",
+    "show": "show N full or original — the whole text, or the mail as it came",
+    "claim": "claim N — make it yours",
+    "assign": "assign N @user — make it somebody's",
+    "close": "close N — nothing is left to do",
+    "reopen": "reopen N — there is something to do again",
+    "help": "help — this list",
+}
+NUMBERED = frozenset({"read", "reply", "reply_all", "forward", "show", "claim", "assign", "close", "reopen"})
+
+_USER = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*)?>")
+_MAILTO = re.compile(r"<mailto:([^|>]+)(?:\|[^>]*)?>")
+
+
+_NONE = Number(0)  # where a verb needs no number
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """One `/mail` command. `number` is set for the verbs that need one."""
+
+    verb: str
+    number: Number = _NONE
+    rest: str = ""
+
+    @property
+    def words(self) -> list[str]:
+        """The words of the rest; `Refused` where there are none."""
+        if not self.rest:
+            raise Refused("Say what to look for: `/mail search WORDS`.")
+        return self.rest.split()
+
+    @property
+    def user(self) -> UserId:
+        """The person that the rest names; `Refused` where it names none."""
+        found = _USER.search(self.rest)
+        if not found:
+            raise Refused(f"Say who: `/mail {USAGE[self.verb].partition(' — ')[0]}`.")
+        return UserId(found[1])
+
+
+def parse_command(text: str) -> Command:
+    """The command that was typed; `Refused` with the usage where it makes no sense. Nothing typed is `help`."""
+    words = _MAILTO.sub(r"\1", text).split()
+    verb = words[0].lower().replace("-", "_") if words else "help"
+    if verb not in USAGE:
+        raise Refused(f"`/mail` has no verb `{verb[:40]}`. `/mail help` lists them all.")
+    if verb not in NUMBERED:
+        return Command(verb=verb, rest=" ".join(words[1:]))
+    typed = words[1].lstrip("#") if len(words) > 1 else ""
+    if not (typed.isascii() and typed.isdigit() and 0 < int(typed[:18]) < 10**15):
+        raise Refused(f"Say which conversation: `/mail {USAGE[verb].partition(' — ')[0]}`, N as on its card.")
+    return Command(verb=verb, number=Number(int(typed)), rest=" ".join(words[2:]))
+
+
+def help_text() -> str:
+    """All verbs, in mrkdwn."""
+    return "\n".join(f"• `/mail {verb.partition(' — ')[0]}` — {verb.partition(' — ')[2]}" for verb in USAGE.values())

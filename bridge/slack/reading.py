@@ -1,0 +1,65 @@
+"""What a person is shown who asks: lists, one mail, its full text, its original. Pure."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from bridge.errors import Refused
+from bridge.model import Conversation, Line, MailId, StoredMessage
+from bridge.slack import blocks, modals
+from bridge.slack.mrkdwn import escape
+
+View = dict[str, Any]
+
+ORIGINAL_LIMIT = 60_000  # characters of a raw mail in a modal: its headers and text; the rest is attachments in base64
+
+
+def chosen(messages: Sequence[StoredMessage], mail_id: MailId | None) -> StoredMessage:
+    """The mail of that id, or the newest."""
+    found = [one for one in messages if mail_id in (None, one.id)]
+    if not found:
+        raise Refused("There is no such mail in this conversation.")
+    return found[-1]
+
+
+def full(conversation: Conversation, stored: StoredMessage) -> View:
+    """All of a mail's text, quotes and signature included."""
+    head = f"*{escape(blocks.shorten(stored.message.subject, 250)) or '(no subject)'}*"
+    lines = (*stored.reading.new, Line(), *stored.reading.folded)
+    return modals.full_text(f"#{conversation.number}", head=head, lines=lines)
+
+
+def original(conversation: Conversation, raw: bytes | None) -> View:
+    """A mail as it came, its headers first."""
+    if raw is None:
+        raise Refused("The original is not kept here; open it in the mailbox.")
+    text = raw[:ORIGINAL_LIMIT].decode("utf-8", "replace")
+    lines = [Line(spans=Line.of(one).spans, pre=True) for one in text.splitlines()]
+    head = f"The mail as it came, {blocks.size(len(raw))}"
+    return modals.full_text(f"#{conversation.number}", head=head, lines=lines)
+
+
+def newest(messages: Sequence[StoredMessage]) -> dict[str, Any]:
+    """The newest mail of a conversation, as an answer to a command."""
+    surface = blocks.mail(chosen(messages, None))
+    return {"response_type": "ephemeral", "text": surface.text, "blocks": surface.blocks}
+
+
+def listing(title: str, found: Sequence[Conversation]) -> dict[str, Any]:
+    """Conversations, a line each, as an answer to a command."""
+    if not found:
+        return sentence(f"{escape(title)}: nothing.")
+    return sentence("\n".join([f"*{escape(title)}*", *(row(one) for one in found)]))
+
+
+def row(one: Conversation) -> str:
+    """A conversation on one line, in mrkdwn."""
+    owner = f"<@{one.owner}>" if one.owner else "nobody's yet"
+    subject = escape(blocks.shorten(one.subject, 80)) or "(no subject)"
+    return (
+        f"*#{one.number}*  {subject}  ·  {blocks.STATUS_WORDS[one.status]}  ·  {owner}  ·  {blocks.moment(one.updated)}"
+    )
+
+
+def sentence(text: str) -> dict[str, Any]:
+    """An answer to a command that only its sender sees."""
+    return {"response_type": "ephemeral", "text": text}

@@ -1,0 +1,1 @@
+"""The store: everything that is durable, in one database. SQL stands only here."""

@@ -1,0 +1,118 @@
+"""Conversations: named questions and changes. Each takes the connection of the transaction it belongs to."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, RowMapping, func, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bridge.model import ChannelId, Conversation, MailboxName, Number, Status, Ts, UserId
+from bridge.store.schema import conversations, messages
+
+
+async def create(
+    conn: AsyncConnection, *, mailbox: MailboxName, channel: ChannelId, subject: str, status: Status, at: datetime
+) -> Number:
+    """Begin a conversation; its number is never given twice."""
+    row = await conn.execute(
+        insert(conversations)
+        .values(
+            mailbox=mailbox,
+            channel=channel,
+            subject=subject,
+            status=status,
+            version=1,
+            shown=0,
+            created=at,
+            updated=at,
+        )
+        .returning(conversations.c.number)
+    )
+    return Number(row.scalar_one())
+
+
+async def get(conn: AsyncConnection, number: Number) -> Conversation | None:
+    """The conversation of that number, or None."""
+    row = (await conn.execute(select(conversations).where(conversations.c.number == number))).mappings().first()
+    return _conversation(row) if row else None
+
+
+async def change(conn: AsyncConnection, number: Number, *, at: datetime, **values: Any) -> int:
+    """Set columns (status, owner, channel, subject) and return the new version, which its card has yet to show."""
+    row = await conn.execute(
+        update(conversations)
+        .where(conversations.c.number == number)
+        .values(version=conversations.c.version + 1, updated=at, **values)
+        .returning(conversations.c.version)
+    )
+    return int(row.scalar_one())
+
+
+async def card_posted(conn: AsyncConnection, number: Number, *, ts: Ts) -> None:
+    """Remember the Slack message that is the conversation's card."""
+    await conn.execute(update(conversations).where(conversations.c.number == number).values(card_ts=ts))
+
+
+async def mark_shown(conn: AsyncConnection, number: Number, *, version: int) -> None:
+    """The card shows that version now."""
+    await conn.execute(update(conversations).where(conversations.c.number == number).values(shown=version))
+
+
+async def shown(conn: AsyncConnection, number: Number) -> int:
+    """The version that the card shows; 0 before there is a card."""
+    return int((await conn.execute(select(conversations.c.shown).where(conversations.c.number == number))).scalar_one())
+
+
+async def by_card(conn: AsyncConnection, *, channel: ChannelId, ts: Ts) -> Conversation | None:
+    """The conversation whose card, and so whose thread, that Slack message is."""
+    question = select(conversations).where(conversations.c.channel == channel, conversations.c.card_ts == ts)
+    row = (await conn.execute(question)).mappings().first()
+    return _conversation(row) if row else None
+
+
+async def unfinished(conn: AsyncConnection, *, channels: Sequence[ChannelId], limit: int) -> list[Conversation]:
+    """What is not closed in those channels, the longest untouched first."""
+    question = (
+        select(conversations)
+        .where(conversations.c.channel.in_(channels), conversations.c.status != Status.CLOSED)
+        .order_by(conversations.c.updated)
+        .limit(limit)
+    )
+    return [_conversation(row) for row in (await conn.execute(question)).mappings()]
+
+
+async def search(
+    conn: AsyncConnection, words: Sequence[str], *, channels: Sequence[ChannelId], limit: int
+) -> list[Conversation]:
+    """Conversations in those channels that hold every word, in a subject, an address or a text; the newest first."""
+    question = select(conversations).where(conversations.c.channel.in_(channels), *map(_holds, words))
+    question = question.order_by(conversations.c.updated.desc()).limit(limit)
+    return [_conversation(row) for row in (await conn.execute(question)).mappings()]
+
+
+def _holds(word: str) -> ColumnElement[bool]:
+    wanted = word.lower()
+    in_messages = select(messages.c.number).where(
+        or_(
+            func.lower(messages.c.subject).contains(wanted, autoescape=True),
+            func.lower(messages.c.people).contains(wanted, autoescape=True),
+            func.lower(messages.c.text).contains(wanted, autoescape=True),
+        )
+    )
+    return conversations.c.number.in_(in_messages)
+
+
+def _conversation(row: RowMapping) -> Conversation:
+    return Conversation(
+        number=Number(row["number"]),
+        mailbox=MailboxName(row["mailbox"]),
+        channel=ChannelId(row["channel"]),
+        subject=row["subject"],
+        status=Status(row["status"]),
+        owner=UserId(row["owner"]) if row["owner"] else None,
+        card_ts=Ts(row["card_ts"]) if row["card_ts"] else None,
+        version=row["version"],
+        created=row["created"],
+        updated=row["updated"],
+    )

@@ -1,0 +1,163 @@
+"""The database: opening it, reading and writing in transactions, and telling the runner of jobs about new work.
+
+    store = await Store.open("sqlite:///bridge-data/bridge.db")
+    async with store.write() as conn:       # one transaction: committed at the end, rolled back by an exception
+        await jobs.add(conn, key=..., kind=..., lane=...)
+    async with store.read() as conn:        # one consistent view; writing in it fails
+
+A write transaction is short: nothing outside the database is awaited in it. What time or an operator can mend (the
+disk is full, the database is locked, the connection is lost) comes out as Temporary; a mistake in our SQL comes out as
+SQLAlchemy raised it. What the databases do differently stands in `sqlite.py` and `postgresql.py`.
+"""
+
+import asyncio
+import functools
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from typing import Protocol
+
+from sqlalchemy import Insert, Table, make_url
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from bridge.errors import Misconfigured, Temporary
+from bridge.store import migrations
+from bridge.store.postgresql import Postgresql
+from bridge.store.sqlite import Sqlite
+
+RING = "bridge: ring"
+
+
+class Backend(Protocol):
+    """One kind of database. Two implementations: `sqlite.Sqlite` and `postgresql.Postgresql`.
+
+    `shared`: several processes may run its jobs. `parallel_writes`: how many transactions of one may write at once.
+    """
+
+    reader: AsyncEngine
+    writer: AsyncEngine
+    shared: bool
+    parallel_writes: int
+
+    async def before_upgrade(self, conn: AsyncConnection) -> None:
+        """Keep other processes from upgrading the tables until this transaction ends."""
+
+    def trouble(self, error: BaseException) -> str | None:
+        """A sentence for an error that time or an operator can mend; None for anything else."""
+
+    async def announce(self, conn: AsyncConnection) -> None:
+        """Called in a transaction with new work, just before its commit."""
+
+    def ring(self) -> None:
+        """Called after the commit of a transaction with new work."""
+
+    def runner(self, wake: Callable[[], None]) -> AbstractAsyncContextManager[None]:
+        """Run jobs for as long as the context lasts; `wake` is called when there is new work."""
+
+    async def close(self) -> None:
+        """Close every connection."""
+
+
+class Store:
+    """One database. Safe to use from many tasks of one event loop. `shared`: several processes may run its jobs."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self.shared = backend.shared
+        self._writing = asyncio.Semaphore(backend.parallel_writes)
+
+    @classmethod
+    async def open(cls, url: str) -> "Store":
+        """Open `sqlite:///path` or `postgresql://...`, make what is missing, and bring the tables up to date.
+
+        A folder that has to be made gets mode 0700, the file 0600. Raises Misconfigured for a URL or a place that
+        cannot work, Temporary where the database is away.
+        """
+        store = cls(await asyncio.to_thread(_backend, url))
+        try:
+            async with store.write() as conn:
+                await store._backend.before_upgrade(conn)
+                await conn.run_sync(migrations.upgrade)
+        except BaseException:
+            await store.close()
+            raise
+        return store
+
+    async def close(self) -> None:
+        """Close every connection. Transactions still open are rolled back."""
+        await self._backend.close()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A connection with one consistent view of the database, which waits for no writer."""
+        with self._named():
+            async with self._backend.reader.connect() as conn:
+                yield conn
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """A connection in a transaction, committed at the end. Where jobs were added, their runner is woken then."""
+        async with self._writing:
+            rings = False
+            with self._named():
+                async with self._backend.writer.begin() as conn:
+                    conn.info.pop(RING, None)
+                    yield conn
+                    rings = RING in conn.info
+                    if rings:
+                        await self._backend.announce(conn)
+            if rings:
+                self._backend.ring()
+
+    def runner(self, wake: Callable[[], None]) -> AbstractAsyncContextManager[None]:
+        """Be a runner of jobs while the context lasts: `wake` is called whenever any process commits new work.
+
+        SQLite has one runner: a second one raises Misconfigured.
+        """
+        return self._backend.runner(wake)
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        try:
+            yield
+        except PoolTimeout as error:
+            raise Temporary("The database is too busy to answer; it is tried again.") from error
+        except (DBAPIError, OSError) as error:
+            sentence = self._backend.trouble(error)
+            if sentence is None:
+                raise
+            raise Temporary(sentence, detail=str(error.orig if isinstance(error, DBAPIError) else error)) from error
+
+
+def ring_at_commit(conn: AsyncConnection) -> None:
+    """Say that this transaction has new work: the runner is woken once it is committed, wherever it runs."""
+    conn.info[RING] = True
+
+
+def insert_new(conn: AsyncConnection, table: Table) -> Insert:
+    """An INSERT that does nothing where a unique key stands already; its row goes to `execute` beside it."""
+    return _insert_new(conn.dialect.name, table)
+
+
+@functools.cache
+def _insert_new(dialect: str, table: Table) -> Insert:
+    insert = postgresql_insert if dialect == "postgresql" else sqlite_insert
+    return insert(table).on_conflict_do_nothing()
+
+
+def _backend(url: str) -> Backend:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise Misconfigured(
+            "BRIDGE_DATABASE_URL is no database URL; write sqlite:///path or postgresql://user@host/name."
+        ) from None
+    match parsed.get_backend_name():
+        case "sqlite":
+            return Sqlite(parsed)
+        case "postgresql" | "postgres":
+            return Postgresql(parsed)
+    raise Misconfigured("BRIDGE_DATABASE_URL must begin with sqlite:/// or postgresql://.")

@@ -1,0 +1,186 @@
+"""Drafts: named questions and changes. Each takes the connection of the transaction it belongs to."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bridge.model import (
+    Draft,
+    DraftFile,
+    DraftId,
+    DraftKind,
+    DraftState,
+    FileId,
+    MailboxName,
+    MailId,
+    Number,
+    Ts,
+    UserId,
+)
+from bridge.store.packing import clean, pack_addresses, unpack_addresses
+from bridge.store.schema import draft_files, drafts
+
+
+async def add(conn: AsyncConnection, draft: Draft, *, view_id: str) -> None:
+    """Keep a draft and the list of its files."""
+    await conn.execute(
+        insert(drafts).values(
+            id=draft.id,
+            kind=draft.kind,
+            state=draft.state,
+            mailbox=draft.mailbox,
+            number=draft.number,
+            answers=draft.answers,
+            author=draft.author,
+            author_name=clean(draft.author_name),
+            recipients={name: pack_addresses(getattr(draft, name)) for name in ("to", "cc", "bcc")},
+            subject=clean(draft.subject),
+            rich_text=draft.rich_text,
+            quote=draft.quote,
+            message_id=draft.message_id,
+            due=draft.due,
+            created=draft.created,
+            view_id=view_id,
+            revision=1,
+            shown=0,
+            reason="",
+            outcome=[],
+        )
+    )
+    rows = [
+        {
+            "draft_id": draft.id,
+            "position": position,
+            "filename": clean(one.filename),
+            "content_type": clean(one.content_type),
+            "size": one.size,
+            "slack_id": one.slack_id,
+            "mail_id": one.mail_id,
+            "mail_position": one.position,
+        }
+        for position, one in enumerate(draft.files)
+    ]
+    if rows:
+        await conn.execute(insert(draft_files), rows)
+
+
+async def get(conn: AsyncConnection, draft_id: DraftId) -> Draft | None:
+    """The draft of that id, or None."""
+    found = await _drafts(conn, drafts.c.id == draft_id)
+    return found[0] if found else None
+
+
+async def of_conversation(conn: AsyncConnection, number: Number) -> list[Draft]:
+    """The drafts of a conversation, the oldest first."""
+    return await _drafts(conn, drafts.c.number == number)
+
+
+async def move(
+    conn: AsyncConnection, draft_id: DraftId, to: DraftState, *, out_of: Collection[DraftState], **values: Any
+) -> bool:
+    """Move a draft to another state if it is in one of `out_of`: True where it was. Two who press at once: one wins."""
+    change = update(drafts).where(drafts.c.id == draft_id, drafts.c.state.in_(list(out_of)))
+    return bool((await conn.execute(change.values(state=to, revision=drafts.c.revision + 1, **values))).rowcount)
+
+
+async def hold_until(conn: AsyncConnection, draft_id: DraftId, due: datetime) -> bool:
+    """Set when a held draft leaves; False where it is held no more."""
+    change = update(drafts).where(drafts.c.id == draft_id, drafts.c.state == DraftState.HELD)
+    return bool((await conn.execute(change.values(due=due))).rowcount)
+
+
+async def line_posted(conn: AsyncConnection, draft_id: DraftId, *, ts: Ts) -> None:
+    """Remember the thread's message that shows this draft."""
+    await conn.execute(update(drafts).where(drafts.c.id == draft_id).values(line_ts=ts))
+
+
+async def mark_shown(conn: AsyncConnection, draft_id: DraftId, *, revision: int) -> None:
+    """The thread's line shows that revision of the draft now."""
+    await conn.execute(update(drafts).where(drafts.c.id == draft_id).values(shown=revision))
+
+
+async def unshown(conn: AsyncConnection, number: Number) -> list[tuple[Draft, int, str]]:
+    """The drafts of a conversation whose thread line is behind: the draft, its revision, and the id of the view in
+    which its author sees it (or "").
+    """
+    behind = (drafts.c.number == number) & (drafts.c.shown < drafts.c.revision)
+    rest = {
+        row.id: (row.revision, row.view_id)
+        for row in await conn.execute(select(drafts.c.id, drafts.c.revision, drafts.c.view_id).where(behind))
+    }
+    return [(draft, *rest[draft.id]) for draft in await _drafts(conn, behind)]
+
+
+async def by_message_id(conn: AsyncConnection, message_id: str) -> DraftId | None:
+    """The draft that leaves, or left, under that Message-ID."""
+    found = (await conn.execute(select(drafts.c.id).where(drafts.c.message_id == message_id))).scalar()
+    return DraftId(found) if found else None
+
+
+async def composed(conn: AsyncConnection, draft_id: DraftId, *, raw_id: int) -> None:
+    """The draft was composed: these bytes leave, at every try."""
+    await conn.execute(update(drafts).where(drafts.c.id == draft_id).values(raw_id=raw_id))
+
+
+async def raw_id(conn: AsyncConnection, draft_id: DraftId) -> int | None:
+    """The id of the composed mail, or None before it was composed."""
+    return (await conn.execute(select(drafts.c.raw_id).where(drafts.c.id == draft_id))).scalar()
+
+
+async def file_raws(conn: AsyncConnection, draft_id: DraftId) -> list[int | None]:
+    """For each of its files the id of its bytes, or None where they are not fetched (or stand in a mail)."""
+    question = select(draft_files.c.raw_id).where(draft_files.c.draft_id == draft_id)
+    return list((await conn.execute(question.order_by(draft_files.c.position))).scalars())
+
+
+async def file_fetched(conn: AsyncConnection, draft_id: DraftId, position: int, *, raw_id: int) -> None:
+    """Its file at that position is kept under that id now."""
+    which = (draft_files.c.draft_id == draft_id) & (draft_files.c.position == position)
+    await conn.execute(update(draft_files).where(which).values(raw_id=raw_id))
+
+
+async def _drafts(conn: AsyncConnection, which: Any) -> list[Draft]:
+    rows = (await conn.execute(select(drafts).where(which).order_by(drafts.c.created, drafts.c.id))).mappings().all()
+    files: dict[str, list[DraftFile]] = {}
+    question = select(draft_files).where(draft_files.c.draft_id.in_([row["id"] for row in rows]))
+    for one in (await conn.execute(question.order_by(draft_files.c.position))).mappings():
+        files.setdefault(one["draft_id"], []).append(_file(one))
+    return [_draft(row, files.get(row["id"], ())) for row in rows]
+
+
+def _file(row: RowMapping) -> DraftFile:
+    return DraftFile(
+        filename=row["filename"],
+        content_type=row["content_type"],
+        size=row["size"],
+        slack_id=FileId(row["slack_id"]) if row["slack_id"] else None,
+        mail_id=MailId(row["mail_id"]) if row["mail_id"] else None,
+        position=row["mail_position"],
+    )
+
+
+def _draft(row: RowMapping, files: Sequence[DraftFile]) -> Draft:
+    return Draft(
+        id=DraftId(row["id"]),
+        kind=DraftKind(row["kind"]),
+        state=DraftState(row["state"]),
+        mailbox=MailboxName(row["mailbox"]),
+        number=Number(row["number"]),
+        answers=MailId(row["answers"]) if row["answers"] else None,
+        author=UserId(row["author"]),
+        author_name=row["author_name"],
+        subject=row["subject"],
+        rich_text=row["rich_text"],
+        quote=row["quote"],
+        files=tuple(files),
+        message_id=row["message_id"],
+        due=row["due"],
+        created=row["created"],
+        line_ts=Ts(row["line_ts"]) if row["line_ts"] else None,
+        reason=row["reason"],
+        outcome=tuple((address, said) for address, said in row["outcome"]),
+        **{name: unpack_addresses(row["recipients"][name]) for name in ("to", "cc", "bcc")},
+    )

@@ -1,0 +1,54 @@
+"""Effects on the world outside, remembered: an intent before acting, a result after. See `bridge.jobs.Engine.once`."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bridge.model import now
+from bridge.store.database import insert_new
+from bridge.store.schema import effects
+
+# Made once: SQLAlchemy takes longer to make a statement than SQLite to run it. Columns to set come with the parameters.
+_KNOWN = select(effects.c.begun, effects.c.result).where(effects.c.key == bindparam("wanted"))
+_FINISH = update(effects).where(effects.c.key == bindparam("wanted"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """One outside effect under its key. `fresh`: nobody had meant to do it before; `begun`: when somebody first did.
+
+    `result` is what acting returned, or None where it is not known whether it happened.
+    """
+
+    key: str
+    begun: datetime
+    result: dict[str, Any] | None
+    fresh: bool
+
+
+async def begin(conn: AsyncConnection, key: str) -> Effect:
+    """Write down that the effect is about to be tried, or return what is known of it."""
+    at = now()
+    if (await conn.execute(insert_new(conn, effects), {"key": key, "begun": at})).rowcount:
+        return Effect(key=key, begun=at, result=None, fresh=True)
+    row = (await conn.execute(_KNOWN, {"wanted": key})).one()
+    return Effect(key=key, begun=row.begun, result=row.result, fresh=False)
+
+
+async def finish(conn: AsyncConnection, key: str, result: dict[str, Any]) -> None:
+    """Write down what the effect came to."""
+    await conn.execute(_FINISH, {"wanted": key, "result": result, "done": now()})
+
+
+async def forget(conn: AsyncConnection, key: str) -> None:
+    """Forget the effect: the next try acts without looking."""
+    await conn.execute(delete(effects).where(effects.c.key == key))
+
+
+async def forget_finished(conn: AsyncConnection, *, before: datetime, limit: int = 1000) -> int:
+    """Delete effects done before that time, at most `limit`; how many. Only what no job will ask for again."""
+    old = select(effects.c.key).where(effects.c.done < before).limit(limit)
+    return (await conn.execute(delete(effects).where(effects.c.key.in_(old)))).rowcount

@@ -1,0 +1,241 @@
+"""Jobs in the database: named questions and changes, each taking the connection of the transaction it belongs to.
+
+A job is ready, running, parked (a person must act) or done; a done one keeps its key, so that the same promise made
+twice stays one. Within a lane, jobs run one at a time and in the order they were added: a ready job waits for every
+earlier unfinished one that has been due, so a job that is due later (a snooze) holds up nothing, and a parked one
+neither. A job without a lane (an empty string) waits for none.
+
+`now` is the caller's clock; leases go by the database's own where several processes share the work (PostgreSQL).
+A claim raises the job's fence; whoever settles the job must bring the fence it was claimed with, or changes nothing.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import CTE, ColumnElement, Interval, RowMapping, bindparam, delete, exists, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bridge.model import Job
+from bridge.model import now as time_now
+from bridge.store.database import insert_new, ring_at_commit
+from bridge.store.packing import clean
+from bridge.store.schema import Utc, jobs
+
+
+class State(StrEnum):
+    """Where a job stands."""
+
+    READY = "ready"
+    RUNNING = "running"
+    PARKED = "parked"
+    DONE = "done"
+
+
+CLAIM_LOCK = 0x6A6F6273
+"""The number of PostgreSQL's advisory lock around a claim ("jobs" in ASCII)."""
+
+# Statements that every job needs are made once: SQLAlchemy takes longer to make one than SQLite to run it. The columns
+# to set come with the parameters.
+
+_JOB = (jobs.c.id, jobs.c.key, jobs.c.kind, jobs.c.lane, jobs.c.payload, jobs.c.attempts, jobs.c.due, jobs.c.fence)
+
+_UNOWNED: dict[str, Any] = {"owner": None, "lease_until": None}
+
+
+def _free() -> CTE:
+    """The jobs to claim. Materialized: inlined, PostgreSQL may run it twice and claim more than the limit."""
+    running, earlier, at = jobs.alias("running"), jobs.alias("earlier"), bindparam("at", type_=Utc)
+    # Two questions, because each then is one look into the index on (lane, state, id).
+    blocked = or_(
+        exists().where(running.c.lane == jobs.c.lane, running.c.state == State.RUNNING),
+        exists().where(
+            earlier.c.lane == jobs.c.lane,
+            earlier.c.state == State.READY,
+            earlier.c.id < jobs.c.id,
+            or_(earlier.c.since <= at, earlier.c.attempts > 0),
+        ),
+    )
+    return (
+        select(jobs.c.id)
+        .where(jobs.c.state == State.READY, jobs.c.due <= at, or_(jobs.c.lane == "", ~blocked))
+        .order_by(jobs.c.due, jobs.c.id)
+        .limit(bindparam("most"))
+        .with_for_update(skip_locked=True)
+        .cte("free")
+        .prefix_with("MATERIALIZED")
+    )
+
+
+_CLAIM = (
+    update(jobs)
+    .where(jobs.c.id.in_(select(_free().c.id)))
+    .values(state=State.RUNNING, fence=jobs.c.fence + 1, owner=bindparam("owner"), lease_until=bindparam("lease_until"))
+    .returning(*_JOB)
+)
+_CLAIM_BY_SERVER_CLOCK = _CLAIM.values(lease_until=func.clock_timestamp() + bindparam("lease", type_=Interval))
+_SETTLE = update(jobs).where(
+    jobs.c.id == bindparam("job_id"), jobs.c.state == State.RUNNING, jobs.c.fence == bindparam("job_fence")
+)
+_NEXT_DUE = select(func.min(jobs.c.due)).where(jobs.c.state == State.READY, jobs.c.due > bindparam("after"))
+
+
+async def add(
+    conn: AsyncConnection,
+    *,
+    key: str,
+    kind: str,
+    lane: str = "",
+    payload: dict[str, Any] | None = None,
+    due: datetime | None = None,
+) -> bool:
+    """Promise a job, due at once or at `due`. False where the key stands already: then nothing changes.
+
+    The runner is woken when the transaction commits.
+    """
+    if lane and conn.dialect.name == "postgresql":
+        # A sequence's order is not the order of commits: whoever adds to a lane holds it until the commit.
+        await conn.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(lane, 0))))
+    at = due or time_now()
+    row = {"key": key, "kind": kind, "lane": lane, "payload": payload or {}, "since": at, "due": at}
+    row |= {"attempts": 0, "state": State.READY, "fence": 0}
+    added = await conn.execute(insert_new(conn, jobs), row)
+    ring_at_commit(conn)
+    return bool(added.rowcount)
+
+
+# --- running ---------------------------------------------------------------------------------------------------------
+
+
+async def claim(
+    conn: AsyncConnection, *, limit: int, owner: str, lease: timedelta, now: datetime | None = None
+) -> list[Job]:
+    """Take up to `limit` jobs that are due and whose lane is free, the longest due first."""
+    at = now or time_now()
+    if conn.dialect.name == "postgresql":
+        # Two claims at once could each take a job of one lane, as neither sees what the other has not committed.
+        await conn.execute(select(func.pg_advisory_xact_lock(CLAIM_LOCK)))
+        await recover(conn)
+        taken = await conn.execute(_CLAIM_BY_SERVER_CLOCK, {"at": at, "lease": lease, "most": limit, "owner": owner})
+    else:
+        taken = await conn.execute(_CLAIM, {"at": at, "lease_until": at + lease, "most": limit, "owner": owner})
+    return sorted((_job(row) for row in taken.mappings()), key=lambda job: (job.due, job.id))
+
+
+async def finish(conn: AsyncConnection, job: Job) -> bool:
+    """The job is done. Like every way to settle a job: False where it is no longer ours."""
+    return await _settle(conn, job, state=State.DONE, finished=time_now(), error=None)
+
+
+async def retry_later(conn: AsyncConnection, job: Job, *, due: datetime, error: str) -> bool:
+    """The job failed and is tried again at `due`; it keeps its place in the lane."""
+    return await _settle(conn, job, state=State.READY, due=due, attempts=job.attempts + 1, error=clean(error))
+
+
+async def park(conn: AsyncConnection, job: Job, *, error: str) -> bool:
+    """The job failed for good: it stays for a person to look at, and its lane goes on."""
+    return await _settle(conn, job, state=State.PARKED, attempts=job.attempts + 1, error=clean(error))
+
+
+async def _settle(conn: AsyncConnection, job: Job, **values: Any) -> bool:
+    which = {"job_id": job.id, "job_fence": job.fence}
+    return bool((await conn.execute(_SETTLE, {**which, **_UNOWNED, **values})).rowcount)
+
+
+async def release(conn: AsyncConnection, *, owner: str) -> int:
+    """Hand back everything that this owner still has in hand, as if it had never been claimed; how many."""
+    return await _hand_back(conn, jobs.c.owner == owner)
+
+
+async def recover(conn: AsyncConnection) -> int:
+    """Hand back what was in hand when its owner died; how many jobs.
+
+    On SQLite that is everything running, and only the one runner may ask, at its start. On PostgreSQL it is what
+    outlived its lease.
+    """
+    if conn.dialect.name == "postgresql":
+        return await _hand_back(conn, jobs.c.lease_until < func.clock_timestamp())
+    return await _hand_back(conn)
+
+
+async def _hand_back(conn: AsyncConnection, *which: ColumnElement[bool]) -> int:
+    back = update(jobs).where(jobs.c.state == State.RUNNING, *which).values(state=State.READY, **_UNOWNED)
+    return (await conn.execute(back)).rowcount
+
+
+async def extend(conn: AsyncConnection, *, owner: str, lease: timedelta) -> dict[int, int]:
+    """Hold on to everything that this owner has in hand for another lease; the fence of each by the job's id."""
+    until = func.clock_timestamp() + lease if conn.dialect.name == "postgresql" else time_now() + lease
+    mine = update(jobs).where(jobs.c.owner == owner, jobs.c.state == State.RUNNING).values(lease_until=until)
+    return {row.id: row.fence for row in await conn.execute(mine.returning(jobs.c.id, jobs.c.fence))}
+
+
+# --- what others change ----------------------------------------------------------------------------------------------
+
+
+async def reschedule(conn: AsyncConnection, key: str, *, due: datetime) -> bool:
+    """Make a job due at another time. False where it is not waiting (running, parked, done, unknown)."""
+    ring_at_commit(conn)
+    return await _change(conn, key, State.READY, due=due, since=due)
+
+
+async def cancel(conn: AsyncConnection, key: str) -> bool:
+    """Take a promise back: the job is done without having run. False where it runs already, is done, or is unknown."""
+    ring_at_commit(conn)
+    return await _change(conn, key, State.READY, State.PARKED, state=State.DONE, finished=time_now(), error="cancelled")
+
+
+async def unpark(conn: AsyncConnection, key: str) -> bool:
+    """Try a parked job again, now, from the start. False where it is not parked."""
+    ring_at_commit(conn)
+    return await _change(conn, key, State.PARKED, state=State.READY, due=time_now(), attempts=0, error=None)
+
+
+async def _change(conn: AsyncConnection, key: str, *states: State, **values: Any) -> bool:
+    change = update(jobs).where(jobs.c.key == key, jobs.c.state.in_(states)).values(**values)
+    return bool((await conn.execute(change)).rowcount)
+
+
+async def forget_finished(conn: AsyncConnection, *, before: datetime, limit: int = 1000) -> int:
+    """Delete jobs done before that time, at most `limit` of them; how many. Their keys may then be used again."""
+    old = select(jobs.c.id).where(jobs.c.state == State.DONE, jobs.c.finished < before).order_by(jobs.c.due)
+    return (await conn.execute(delete(jobs).where(jobs.c.id.in_(old.limit(limit))))).rowcount
+
+
+# --- questions -------------------------------------------------------------------------------------------------------
+
+
+async def next_due(conn: AsyncConnection, *, after: datetime) -> datetime | None:
+    """When the next waiting job becomes due after that time; those due already wait for their lane, not for a time."""
+    found: datetime | None = (await conn.execute(_NEXT_DUE, {"after": after})).scalar()
+    return found
+
+
+async def counts(conn: AsyncConnection) -> dict[State, int]:
+    """How many jobs stand in each state; every state is named."""
+    rows = await conn.execute(select(jobs.c.state, func.count()).group_by(jobs.c.state))
+    return dict.fromkeys(State, 0) | {State(state): count for state, count in rows}
+
+
+async def lag(conn: AsyncConnection, *, now: datetime | None = None) -> timedelta:
+    """How long the longest waiting job that is due has waited; zero where none waits."""
+    at = now or time_now()
+    oldest = (await conn.execute(select(func.min(jobs.c.due)).where(jobs.c.state == State.READY))).scalar()
+    return max(at - oldest, timedelta()) if oldest else timedelta()
+
+
+async def find(conn: AsyncConnection, key: str) -> tuple[Job, State, str] | None:
+    """A job by its key, with its state and the sentence of its last failure (or an empty one)."""
+    row = (await conn.execute(select(jobs).where(jobs.c.key == key))).mappings().first()
+    return (_job(row), State(row["state"]), row["error"] or "") if row else None
+
+
+async def parked(conn: AsyncConnection, *, limit: int = 100) -> Sequence[tuple[Job, str]]:
+    """The parked jobs, the oldest first, each with the sentence that says why."""
+    rows = await conn.execute(select(jobs).where(jobs.c.state == State.PARKED).order_by(jobs.c.due).limit(limit))
+    return [(_job(row), row["error"] or "") for row in rows.mappings()]
+
+
+def _job(row: RowMapping) -> Job:
+    return Job(**{column.name: row[column.name] for column in _JOB})

@@ -1,0 +1,75 @@
+"""aiosqlite with one trip to its thread for a statement, where cursor, execute, fetch and close would make four.
+
+A trip costs about a tenth of a millisecond, a small statement a fifth of that. Results are fetched whole: streaming
+(`AsyncConnection.stream`) is not offered.
+"""
+
+import sqlite3
+from collections.abc import Callable
+from typing import Any, Self, TypeVar
+
+import aiosqlite
+
+T = TypeVar("T")
+
+
+def connect(path: str, **options: Any) -> aiosqlite.Connection:
+    """As `aiosqlite.connect`, for SQLAlchemy's `async_creator_fn`. The thread never keeps a process alive."""
+    made = _Connection(lambda: sqlite3.connect(path, **options), 64)
+    made._thread.daemon = True  # noqa: SLF001 - as SQLAlchemy does with the connections that it makes itself
+    return made
+
+
+class _Connection(aiosqlite.Connection):
+    def cursor(self) -> "_Cursor":  # type: ignore[override]
+        return _Cursor(self)
+
+    async def fetched(self, sql: str, parameters: Any) -> tuple[Any, list[Any], int, int | None]:
+        """What a statement brings: description, rows, row count and the last row's id."""
+        return await self._trip(self._fetch, sql, parameters)
+
+    def _fetch(self, sql: str, parameters: Any) -> tuple[Any, list[Any], int, int | None]:
+        cursor = self._conn.execute(sql, parameters)
+        rows = cursor.fetchall() if cursor.description else []
+        outcome = cursor.description, rows, cursor.rowcount, cursor.lastrowid
+        cursor.close()
+        return outcome
+
+    async def many(self, sql: str, parameters: Any) -> int:
+        """The row count of a statement run with each of the parameters."""
+        return (await self._trip(self._conn.executemany, sql, parameters)).rowcount
+
+    async def _trip(self, call: Callable[..., T], *arguments: Any) -> T:
+        outcome: T = await self._execute(call, *arguments)  # type: ignore[no-untyped-call]
+        return outcome
+
+
+class _Cursor:
+    """What SQLAlchemy needs of an aiosqlite cursor."""
+
+    arraysize = 1
+
+    def __init__(self, connection: _Connection) -> None:
+        self._connection = connection
+        self._rows: list[Any] = []
+        self.description: Any = None
+        self.rowcount = -1
+        self.lastrowid: int | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def execute(self, sql: str, parameters: Any = ()) -> Self:
+        outcome = await self._connection.fetched(sql, parameters)
+        self.description, self._rows, self.rowcount, self.lastrowid = outcome
+        return self
+
+    async def executemany(self, sql: str, parameters: Any) -> Self:
+        self.rowcount = await self._connection.many(sql, parameters)
+        return self
+
+    async def fetchall(self) -> list[Any]:
+        return self._rows
+
+    async def close(self) -> None:
+        self._rows = []

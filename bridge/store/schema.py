@@ -1,0 +1,236 @@
+"""The tables, once, for both databases. What they hold is asked and changed only by the modules beside this one."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.types import TypeDecorator
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class Utc(TypeDecorator[datetime]):
+    """An aware datetime, to the microsecond, in UTC. SQLite keeps it as text whose order is the order in time."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """To UTC; a naive datetime is a mistake."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a datetime without a zone was to be stored")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Always aware, whatever the driver gives back."""
+        if value is None:
+            return None
+        found: datetime = value
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+
+
+Id = BigInteger().with_variant(Integer, "sqlite")
+"""A row's own number: only INTEGER counts by itself in SQLite."""
+
+Json = JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
+
+# --- mails ----------------------------------------------------------------------------------------------------------
+
+mailboxes = Table(
+    "mailboxes",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("uidvalidity", BigInteger, nullable=False),
+    Column("uidnext", BigInteger, nullable=False),
+)
+
+raw_mails = Table(
+    "raw_mails",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("stored", Utc, nullable=False),
+)
+
+raw_chunks = Table(
+    "raw_chunks",
+    metadata,
+    Column("raw_id", ForeignKey("raw_mails.id", ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("data", LargeBinary, nullable=False),
+)
+
+arrivals = Table(  # the ledger: every place a mail was ever seen at ends in a named state
+    "arrivals",
+    metadata,
+    Column("mailbox", Text, primary_key=True),
+    Column("uidvalidity", BigInteger, primary_key=True),
+    Column("uid", BigInteger, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("reason", Text, nullable=False, default=""),
+    Column("mail_id", ForeignKey("messages.id"), nullable=True, index=True),
+    Column("seen", Utc, nullable=False),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("mailbox", Text, nullable=False),
+    Column("number", ForeignKey("conversations.number"), nullable=False, index=True),
+    Column("direction", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("message_id", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("people", Text, nullable=False),  # names and addresses, for search
+    Column("head", Json, nullable=False),  # addresses, dates, kinds: what is shown and answered, not searched
+    Column("text", Text, nullable=False),
+    Column("reading", Json, nullable=False),
+    Column("raw_id", ForeignKey("raw_mails.id"), nullable=True),
+    Column("received", Utc, nullable=False),
+    Column("thread_ts", Text, nullable=True),
+    Column("shared", Boolean, nullable=False, default=False),  # its files stand in the thread
+    Column("quarantined", Boolean, nullable=False, default=False),  # it could not be read: only its bytes are known
+    Column("readings", Integer, nullable=False, default=1),
+    UniqueConstraint("mailbox", "digest"),
+)
+
+attachments = Table(
+    "attachments",
+    metadata,
+    Column("mail_id", ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("filename", Text, nullable=False),
+    Column("content_type", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("inline", Boolean, nullable=False),
+)
+
+message_refs = Table(  # every Message-ID that was seen or spoken of, and the conversation it belongs to
+    "message_refs",
+    metadata,
+    Column("mailbox", Text, primary_key=True),
+    Column("message_id", Text, primary_key=True),
+    Column("number", ForeignKey("conversations.number"), nullable=False),
+)
+
+# --- conversations ----------------------------------------------------------------------------------------------------
+
+conversations = Table(
+    "conversations",
+    metadata,
+    Column("number", Id, primary_key=True),
+    Column("mailbox", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("status", Text, nullable=False, index=True),
+    Column("owner", Text, nullable=True),
+    Column("card_ts", Text, nullable=True),
+    Column("version", Integer, nullable=False),
+    Column("shown", Integer, nullable=False, default=0),  # the version that the card shows
+    Column("created", Utc, nullable=False),
+    Column("updated", Utc, nullable=False),
+    sqlite_autoincrement=True,  # a number is never given twice
+)
+
+# --- drafts -----------------------------------------------------------------------------------------------------------
+
+drafts = Table(
+    "drafts",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("mailbox", Text, nullable=False),
+    Column("number", ForeignKey("conversations.number"), nullable=False, index=True),
+    Column("answers", ForeignKey("messages.id"), nullable=True),
+    Column("author", Text, nullable=False),
+    Column("author_name", Text, nullable=False),
+    Column("recipients", Json, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("rich_text", Json, nullable=False),
+    Column("quote", Boolean, nullable=False),
+    Column("message_id", Text, nullable=False, index=True),
+    Column("due", Utc, nullable=False),
+    Column("created", Utc, nullable=False),
+    Column("line_ts", Text, nullable=True),
+    Column("revision", Integer, nullable=False),  # grows with every change
+    Column("shown", Integer, nullable=False, default=0),  # the revision that the thread's line shows
+    Column("view_id", Text, nullable=False, default=""),
+    Column("reason", Text, nullable=False, default=""),
+    Column("outcome", Json, nullable=False),
+    Column("raw_id", ForeignKey("raw_mails.id"), nullable=True),  # as composed; every try sends the same bytes
+)
+
+draft_files = Table(
+    "draft_files",
+    metadata,
+    Column("draft_id", ForeignKey("drafts.id", ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("filename", Text, nullable=False),
+    Column("content_type", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("slack_id", Text, nullable=True),
+    Column("mail_id", ForeignKey("messages.id"), nullable=True),
+    Column("mail_position", Integer, nullable=False, default=0),
+    Column("raw_id", ForeignKey("raw_mails.id"), nullable=True),  # its bytes, once fetched from Slack
+)
+
+# --- the durable engine ---------------------------------------------------------------------------------------------
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("key", Text, nullable=False, unique=True),
+    Column("kind", Text, nullable=False),
+    Column("lane", Text, nullable=False),
+    Column("payload", Json, nullable=False),
+    Column("since", Utc, nullable=False),  # when it was first due: what its place in the lane goes by
+    Column("due", Utc, nullable=False),  # when it is to be tried next
+    Column("attempts", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("error", Text),
+    Column("owner", Text),
+    Column("lease_until", Utc),
+    Column("fence", Integer, nullable=False),  # grows with every claim: an owner who lost the job changes nothing
+    Column("finished", Utc),
+    # A partial index would be smaller, but SQLite uses one only where the state is no parameter.
+    Index(None, "state", "due"),
+    Index(None, "lane", "state", "id"),
+)
+
+effects = Table(
+    "effects",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("begun", Utc, nullable=False),
+    Column("result", Json),
+    Column("done", Utc),
+)

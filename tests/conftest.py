@@ -1,0 +1,87 @@
+"""What every test may stand on: databases (SQLite always, PostgreSQL where installed and always in CI), the stage."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bridge.store.database import Store
+
+if TYPE_CHECKING:
+    from bridge.demo.stage import Stage
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[str]:
+    """A server of our own on a socket of its own: the URL of its database."""
+    binaries = [*Path("/usr/lib/postgresql").glob("*/bin"), *(Path(p) for p in os.get_exec_path())]
+    found = next((folder for folder in binaries if (folder / "initdb").exists()), None)
+    if found is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("PostgreSQL is not installed, and CI must test on it")
+        pytest.skip("PostgreSQL is NOT tested: no initdb in /usr/lib/postgresql or PATH")
+    folder = Path(tempfile.mkdtemp(prefix="pg-"))
+    user = "postgres" if os.geteuid() == 0 else None  # the server refuses to run as root
+    if user:
+        shutil.chown(folder, user)
+    data, log = folder / "data", folder / "log"
+
+    def run(program: str, *arguments: str) -> None:
+        command: list[str | Path] = [found / program, "-D", data, *arguments]
+        subprocess.run(command, check=True, cwd=folder, stdout=subprocess.DEVNULL, user=user)
+
+    run("initdb", "--auth=trust", "--username=bridge", "--no-sync", "--encoding=UTF8", "--locale=C")
+    options = f"-c listen_addresses='' -c unix_socket_directories='{folder}' -c fsync=off"
+    run("pg_ctl", "start", "--wait", f"--log={log}", f"--options={options}")
+    try:
+        yield f"postgresql://bridge@/postgres?host={folder}&sslmode=disable"
+    finally:
+        run("pg_ctl", "stop", "--wait", "--mode=immediate")
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'data' / 'bridge.db'}"
+
+
+@pytest.fixture
+async def postgresql_url(postgresql_server: str) -> str:
+    """An empty schema, which costs a hundredth of what an empty database would. `connect_timeout` is libpq's alone."""
+    import asyncpg  # noqa: PLC0415 - an extra
+
+    name = f"test_{os.urandom(6).hex()}"
+    connection = await asyncpg.connect(postgresql_server)
+    await connection.execute(f"CREATE SCHEMA {name}")
+    await connection.close()
+    return f"{postgresql_server}&options=-csearch_path%3D{name}&connect_timeout=10"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """Each database in turn: what a test with it promises, both keep."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+@pytest.fixture
+async def store(database_url: str) -> AsyncIterator[Store]:
+    opened = await Store.open(database_url)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def stage(tmp_path: Path) -> AsyncIterator["Stage"]:
+    """The real bridge between a Slack workspace and the world's mail, both on loopback. Nothing is held for long."""
+    from bridge.demo.stage import Stage  # noqa: PLC0415 - the whole bridge, which a test of one part need not import
+
+    made = Stage(tmp_path, hold=0.2)
+    await made.start()
+    yield made
+    await made.stop()

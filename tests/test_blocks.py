@@ -1,0 +1,231 @@
+"""What the channel and the modals show stays within what Slack takes, on any mail."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bridge.demo.blockkit import check_message_blocks, check_view
+from bridge.model import (
+    Address,
+    Automatic,
+    Bounce,
+    ChannelId,
+    Conversation,
+    Direction,
+    Draft,
+    DraftFile,
+    DraftId,
+    DraftKind,
+    DraftState,
+    FileId,
+    Line,
+    MailboxName,
+    MailId,
+    Message,
+    Number,
+    Reading,
+    Span,
+    Status,
+    StoredFile,
+    StoredMessage,
+    UserId,
+)
+from bridge.slack import blocks, home, modals, reading
+
+AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
+words = st.text(max_size=30) | st.sampled_from(
+    ["<!channel>", "x" * 5000, "`" * 40, "&lt;", "*_~", "\u202egnp", "가" * 900]
+)
+addresses = st.builds(Address, name=words, email=st.just("a@example.com") | words)
+people = st.lists(addresses, max_size=12).map(tuple)
+lines = st.lists(
+    st.builds(
+        Line,
+        spans=st.lists(st.builds(Span, text=words, bold=st.booleans(), code=st.booleans()), max_size=2).map(tuple),
+        quote=st.integers(0, 3),
+        pre=st.booleans(),
+        heading=st.booleans(),
+    ),
+    max_size=6,
+).map(tuple)
+messages = st.builds(
+    Message,
+    from_=people,
+    to=people,
+    cc=people,
+    subject=words,
+    automatic=st.sampled_from(Automatic),
+    bounce=st.none() | st.builds(Bounce, reason=words, recipient=words),
+    notes=st.lists(words, max_size=5).map(tuple),
+)
+files = st.lists(
+    st.builds(
+        StoredFile,
+        position=st.just(0),
+        filename=words,
+        content_type=st.just("image/png"),
+        size=st.integers(0, 10**9),
+        inline=st.booleans(),
+    ),
+    max_size=30,
+).map(tuple)
+stored = st.builds(
+    StoredMessage,
+    id=st.just(MailId(10**9)),
+    mailbox=st.just(MailboxName("support")),
+    number=st.just(Number(10**9)),
+    direction=st.sampled_from(Direction),
+    message=messages,
+    reading=st.builds(Reading, new=lines, folded=lines),
+    files=files,
+    raw_id=st.none(),
+    received=st.just(AT),
+    thread_ts=st.none(),
+    shared=st.just(False),
+    quarantined=st.booleans(),
+    readings=st.just(1),
+)
+conversations = st.builds(
+    Conversation,
+    number=st.just(Number(10**9)),
+    mailbox=st.just(MailboxName("support")),
+    channel=st.just(ChannelId("C1")),
+    subject=words,
+    status=st.sampled_from(Status),
+    owner=st.none() | st.just(UserId("U0MINA0001")),
+    card_ts=st.none(),
+    version=st.just(1),
+    created=st.just(AT),
+    updated=st.just(AT),
+)
+drafts = st.builds(
+    Draft,
+    id=st.just(DraftId("0123456789abcdef")),
+    kind=st.sampled_from(DraftKind),
+    state=st.sampled_from(DraftState),
+    mailbox=st.just(MailboxName("support")),
+    number=st.just(Number(1)),
+    answers=st.none(),
+    author=st.just(UserId("U0MINA0001")),
+    author_name=words,
+    to=people,
+    cc=people,
+    bcc=people,
+    subject=words,
+    rich_text=st.just({"type": "rich_text", "elements": []}),
+    files=st.lists(
+        st.builds(
+            DraftFile,
+            filename=words,
+            content_type=st.just("image/png"),
+            size=st.integers(0, 10**9),
+            slack_id=st.just(FileId("F1")),
+        ),
+        max_size=12,
+    ).map(tuple),
+    message_id=st.just("<a@b>"),
+    due=st.just(AT),
+    created=st.just(AT),
+    reason=words,
+    outcome=st.lists(st.tuples(words, words), max_size=12).map(tuple),
+)
+modest = settings(max_examples=40, deadline=None)
+
+
+def inert(surface: blocks.Surface) -> None:
+    """Within the limits, and nothing in it that mail text could have made Slack do."""
+    assert check_message_blocks(surface.blocks) == []
+    assert surface.text
+    assert len(surface.text) <= 4000
+    for text in (surface.text, *mrkdwn(surface.blocks)):
+        assert "<!channel" not in text
+
+
+def mrkdwn(node: Any) -> list[str]:
+    if isinstance(node, dict):
+        own = [node["text"]] if node.get("type") == "mrkdwn" else []
+        return own + [text for value in node.values() for text in mrkdwn(value)]
+    if isinstance(node, list):
+        return [text for item in node for text in mrkdwn(item)]
+    return []
+
+
+@modest
+@given(conversations, st.lists(stored, max_size=3))
+def test_every_card_is_one_that_slack_takes(conversation: Conversation, found: list[StoredMessage]) -> None:
+    inert(blocks.card(conversation, found, mailbox="support"))
+
+
+@modest
+@given(stored)
+def test_every_mail_is_a_message_that_slack_takes(mail: StoredMessage) -> None:
+    inert(blocks.mail(mail))
+
+
+@modest
+@given(drafts, lines)
+def test_every_line_and_every_view_of_a_draft_is_one_that_slack_takes(draft: Draft, text: tuple[Line, ...]) -> None:
+    inert(blocks.line(draft, words=text))
+    assert check_view(modals.leaving(draft, sender=Address(name="Shop", email="s@example.com"), words=text)) == []
+
+
+@modest
+@given(people, people, words, files)
+def test_every_compose_modal_is_one_that_slack_takes(
+    to: tuple[Address, ...], cc: tuple[Address, ...], subject: str, found: tuple[StoredFile, ...]
+) -> None:
+    kept = tuple(
+        modals.Kept(
+            file=DraftFile(
+                filename=one.filename, content_type="image/png", size=one.size, mail_id=MailId(1), position=position
+            ),
+            checked=True,
+        )
+        for position, one in enumerate(found)
+    )
+    form = modals.Form(
+        draft=DraftId("0123456789abcdef"),
+        kind=DraftKind.FORWARD,
+        channel=ChannelId("C1"),
+        mailbox=MailboxName("support"),
+        number=Number(10**9),
+        to=to,
+        cc=cc,
+        subject=subject,
+        quote=True,
+        originals=kept,
+        mailboxes=((MailboxName("support"), "support <s@example.com>"),),
+    )
+    assert check_view(modals.compose(form)) == []
+
+
+@modest
+@given(conversations, stored, st.binary(max_size=3000))
+def test_every_full_text_original_and_home_is_a_view_that_slack_takes(
+    conversation: Conversation, mail: StoredMessage, raw: bytes
+) -> None:
+    assert check_view(reading.full(conversation, mail)) == []
+    assert check_view(reading.original(conversation, raw * 30)) == []
+    assert check_view(home.home([conversation] * 40, user=UserId("U0MINA0001"))) == []
+
+
+def test_a_long_text_goes_on_in_a_file_and_says_so() -> None:
+    long = Reading(new=tuple(Line.of("All work and no play makes a dull mail. " * 5) for _ in range(200)))
+    mail = StoredMessage(
+        id=MailId(1),
+        mailbox=MailboxName("support"),
+        number=Number(1),
+        direction=Direction.IN,
+        message=Message(from_=(Address(email="a@example.com"),)),
+        reading=long,
+        files=(),
+        raw_id=1,
+        received=AT,
+        thread_ts=None,
+        shared=False,
+        quarantined=False,
+        readings=1,
+    )
+    assert "goes on in the file" in str(blocks.mail(mail).blocks)

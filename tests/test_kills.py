@@ -1,0 +1,250 @@
+"""Nothing lost, nothing twice: the real service is killed again and again while mail comes in and answers leave.
+
+`bridge run` is a process of its own; Slack and the world's mail server stand in the test's process and outlive it. The
+seed is printed; `BRIDGE_SEED` repeats a run.
+"""
+
+import asyncio
+import contextlib
+import os
+import random
+import signal
+import socket
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bridge.demo.faults import Fault
+from bridge.demo.mails import SHOP
+from bridge.demo.people import Person
+from bridge.demo.refusals import NoAck
+from bridge.demo.stage import CHANNEL, MINA, Stage
+from bridge.errors import Refused
+
+AGENT_TRIES = 200  # how often an agent whose click was not answered clicks again, some tenths of a second apart
+
+
+class Service:
+    """`bridge run` as a process. `command` is what is run; it is killed as often as the test says."""
+
+    def __init__(self, stage: Stage, command: list[str]) -> None:
+        self._stage = stage
+        self._command = command
+        self._process: asyncio.subprocess.Process | None = None
+        self._log: asyncio.Task[None] | None = None
+        self.ready = asyncio.Event()
+        self.kills = 0
+
+    async def start(self) -> None:
+        self.ready.clear()
+        self._process = await asyncio.create_subprocess_exec(
+            *self._command,
+            str(self._stage.config_file()),
+            env={**os.environ, **self._stage.environ(), "BRIDGE_LOG": "json"},
+            cwd=self._stage.data,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        self._log = asyncio.create_task(self._read(self._process.stderr))
+
+    async def _read(self, log: asyncio.StreamReader | None) -> None:
+        assert log
+        async for line in log:
+            if b"bridge ready" in line:
+                self.ready.set()
+            if b"Traceback" in line or b'"level": "error"' in line:
+                sys.stderr.write(line.decode())
+
+    async def kill(self) -> None:
+        assert self._process
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(signal.SIGKILL)
+        await self._process.wait()
+        assert self._log
+        await self._log
+        self.kills += 1
+
+
+@pytest.fixture
+async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
+    made = Stage(tmp_path, hold=0.1)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        made.intake_port = free.getsockname()[1]
+    made.world.intake = ("127.0.0.1", made.intake_port)
+    await made.slack.start()
+    await made.world.start()
+    yield made
+    await made.stop()
+
+
+async def deliver(stage: Stage, subject: str) -> None:
+    """As a mail server does: hand it over until it is accepted, however often the connection breaks."""
+    raw = (
+        f"From: Customer <{subject}@example.com>\r\nTo: {SHOP.email}\r\nSubject: {subject}\r\n"
+        f"Message-ID: <{subject}@example.com>\r\nDate: Mon, 2 Mar 2026 10:00:00 +0000\r\n\r\n"
+        f"Please help with {subject}.\r\n"
+    ).encode()
+    while True:
+        with contextlib.suppress(Refused):
+            await stage.world.hand_over(raw, sender=f"{subject}@example.com", recipients=[SHOP.email])
+            return
+        await asyncio.sleep(0.05)
+
+
+async def persist(act: Any) -> None:
+    """As an agent does: click again where the app did not answer."""
+    for _ in range(AGENT_TRIES):
+        with contextlib.suppress(NoAck, TimeoutError):
+            await act()
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError("the bridge never answered a click")
+
+
+def cards(stage: Stage) -> list[dict[str, Any]]:
+    return [one for one in stage.slack.workspace.history(CHANNEL) if one.get("bot_id")]
+
+
+def subject_of(card: dict[str, Any]) -> str:
+    return str(card["blocks"][0]["text"]["text"])
+
+
+async def answer(stage: Stage, person: Person, subject: str) -> None:
+    """Reply to a card: open the modal, submit; a modal that never filled is closed and opened anew."""
+
+    async def once() -> None:
+        card = await person.sees(
+            lambda: next((one for one in cards(stage) if subject_of(one) == subject), None), timeout=30
+        )
+        assert card
+        while person.view():
+            await person.close_view()
+        await person.click(CHANNEL, card["ts"], "reply")
+        await person.sees(lambda: (person.view() or {}).get("callback_id") == "compose", timeout=3)
+
+    await persist(once)
+    words = {"type": "text", "text": f"Answer to {subject}"}
+    body = {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": [words]}]}
+    await persist(lambda: person.submit({"body": body}))
+
+
+def lines(stage: Stage) -> list[tuple[str, dict[str, Any]]]:
+    """The lines of outgoing mails: the draft's id and the message."""
+    found = []
+    for card in cards(stage):
+        for one in stage.slack.workspace.replies(CHANNEL, card["ts"]):
+            key = one.get("metadata", {}).get("event_payload", {}).get("key", "")
+            if key.startswith("draft:"):
+                found.append((key.removeprefix("draft:"), one))
+    return found
+
+
+async def decide(stage: Stage, person: Person) -> None:
+    """As an agent does: where delivery is uncertain, look whether the customer has it, and press one of the buttons."""
+    for draft, line in lines(stage):
+        if "mark_delivered" in str(line["blocks"]):
+            arrived = any(f".{draft}.".encode() in one.raw for one in stage.world.envelopes)
+            button = "mark_delivered" if arrived else "resend"
+            await persist(lambda line=line, button=button: person.click(CHANNEL, line["ts"], button))
+
+
+async def storm(stage: Stage, service: Service, *, mails: int, answers: int, kills: int, dice: random.Random) -> None:
+    """Mail comes in and answers leave while the service is killed; then it is left alone to finish."""
+    subjects = [f"matter-{number}" for number in range(mails)]
+    person = stage.slack.person(MINA)
+
+    async def customers() -> None:
+        for subject in subjects:
+            await deliver(stage, subject)
+
+    async def agent() -> None:
+        for subject in subjects[:answers]:
+            await answer(stage, person, subject)
+
+    async def killer() -> None:
+        for _ in range(kills):
+            if dice.random() < 0.8:  # most kills meet a service at work, some meet one that is still starting
+                await service.ready.wait()
+            await asyncio.sleep(dice.uniform(0.02, 0.7))
+            await service.kill()
+            await service.start()
+
+    await service.start()
+    await asyncio.gather(customers(), agent(), killer())
+    await service.ready.wait()
+
+    async def settled() -> None:
+        while True:
+            await decide(stage, person)
+            done = [one for _, one in lines(stage) if ":white_check_mark: Sent" in str(one["blocks"])]
+            threads = [len(stage.slack.workspace.replies(CHANNEL, one["ts"])) for one in cards(stage)]
+            if len(done) >= answers and len(threads) >= mails and min(threads) >= 2:
+                return
+            await asyncio.sleep(0.1)
+
+    await asyncio.wait_for(settled(), timeout=60)
+    await service.kill()
+
+
+def doubled(stage: Stage, mails: int, answers: int) -> dict[str, int]:
+    """What stands there more or less often than once."""
+    shown = Counter(subject_of(one) for one in cards(stage))
+    posts = Counter(
+        one["metadata"]["event_payload"]["key"]
+        for card in cards(stage)
+        for one in stage.slack.workspace.replies(CHANNEL, card["ts"])
+        if one.get("metadata")
+    )
+    sent = Counter(one.recipients for one in stage.world.envelopes)
+    return {
+        "cards lost": mails - len(shown),
+        "cards doubled": sum(shown.values()) - len(shown),
+        "posts doubled": sum(posts.values()) - len(posts),
+        "answers lost": answers - len(sent),
+        "answers doubled": sum(sent.values()) - len(sent),
+    }
+
+
+def dice() -> random.Random:
+    seed = int(os.environ.get("BRIDGE_SEED") or random.SystemRandom().randrange(10**6))
+    sys.stderr.write(f"BRIDGE_SEED={seed}\n")
+    return random.Random(seed)
+
+
+@pytest.mark.storm
+@pytest.mark.timeout(240)
+async def test_kills_at_random_moments_lose_nothing_and_double_nothing(stage: Stage) -> None:
+    service = Service(stage, [sys.executable, "-m", "bridge", "run", "--config"])
+    await storm(stage, service, mails=200, answers=60, kills=20, dice=dice())
+    assert service.kills > 20
+    assert set(doubled(stage, 200, 60).values()) == {0}, doubled(stage, 200, 60)
+
+
+WITHOUT_LOOKING = """
+import asyncio, sys, pathlib
+from bridge.app import Bridge
+from bridge.config import load
+from bridge.logs import configure
+
+async def run():
+    await Bridge(load(config_file=pathlib.Path(sys.argv[1])), look_first=False).start()
+    await asyncio.Event().wait()
+
+configure("json")
+asyncio.run(run())
+"""
+
+
+@pytest.mark.storm
+@pytest.mark.timeout(120)
+async def test_without_looking_before_redoing_the_same_storm_shows_doubles(stage: Stage) -> None:
+    """The control: were finding before redoing worth nothing, or the test blind, nothing would be doubled here."""
+    chance = dice()
+    lost = Fault(kind="drop_after_commit", method="chat.postMessage")
+    stage.slack.faults.storm(share=0.1, seed=chance.randrange(10**6), faults=[lost])
+    service = Service(stage, [sys.executable, "-c", WITHOUT_LOOKING])
+    await storm(stage, service, mails=40, answers=0, kills=4, dice=chance)
+    assert doubled(stage, 40, 0)["cards doubled"] + doubled(stage, 40, 0)["posts doubled"] > 0

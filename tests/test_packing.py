@@ -1,0 +1,71 @@
+"""What goes into a column comes out the same."""
+
+from datetime import UTC, datetime
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bridge.model import Address, Automatic, Bounce, Line, Message, Reading, Span
+from bridge.store.packing import clean, pack_message, pack_reading, unpack_message, unpack_reading
+
+words = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=40)
+people = st.lists(st.builds(Address, name=words, email=words), max_size=3).map(tuple)
+spans = st.builds(
+    Span,
+    text=words,
+    bold=st.booleans(),
+    italic=st.booleans(),
+    strike=st.booleans(),
+    code=st.booleans(),
+    href=words,
+)
+lines = st.lists(
+    st.builds(
+        Line,
+        spans=st.lists(spans, max_size=3).map(tuple),
+        quote=st.integers(0, 3),
+        indent=st.integers(0, 3),
+        marker=st.sampled_from(["", "•", "1."]),
+        pre=st.booleans(),
+        heading=st.booleans(),
+    ),
+    max_size=4,
+).map(tuple)
+ids = st.lists(words, max_size=3).map(tuple)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.builds(Reading, new=lines, folded=lines))
+def test_a_reading_comes_back_as_it_was(reading: Reading) -> None:
+    assert unpack_reading(pack_reading(reading)) == reading
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.builds(
+        Message,
+        message_id=words,
+        subject=words,
+        text=words,
+        from_=people,
+        sender=people,
+        reply_to=people,
+        to=people,
+        cc=people,
+        bcc=people,
+        in_reply_to=ids,
+        references=ids,
+        date=st.none() | st.just(datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)),
+        automatic=st.sampled_from(Automatic),
+        bounce=st.none() | st.builds(Bounce, status=words, recipient=words, about=words, reason=words),
+        notes=ids,
+    )
+)
+def test_a_message_comes_back_as_it_was(message: Message) -> None:
+    packed = pack_message(message)
+    again = unpack_message(packed, message_id=message.message_id, subject=message.subject, text=message.text)
+    assert again == message
+
+
+def test_text_that_no_database_takes_is_made_one_that_it_takes() -> None:
+    assert clean("a\x00b\ud800c") == "ab?c"

@@ -1,0 +1,531 @@
+"""The two flows of the design, told on the stage: a mail comes in, an answer goes out, for real."""
+
+import email
+import email.policy
+from collections.abc import Callable
+from email.message import EmailMessage
+from typing import Any, TypeVar
+
+import pytest
+
+from bridge.demo.mails import SHOP
+from bridge.demo.people import Person
+from bridge.demo.refusals import NoAck
+from bridge.demo.stage import CHANNEL, GUEST, JONAS, MINA, STRANGER, Stage
+from bridge.demo.world import Silence
+from bridge.model import Attachment
+
+T = TypeVar("T")
+
+DANA = "Dana Reyes <dana@example.com>"
+ENOUGH = 20.0  # seconds a condition may take on a slow machine; nothing ever waits that long for its own sake
+
+
+def said(message: dict[str, Any]) -> str:
+    """All the words of a message's blocks."""
+    return "\n".join(_texts(message.get("blocks") or [])) or str(message.get("text", ""))
+
+
+def _texts(node: Any) -> list[str]:
+    if isinstance(node, dict):
+        own = [node["text"]] if isinstance(node.get("text"), str) else []
+        return own + [text for value in node.values() for text in _texts(value)]
+    if isinstance(node, list):
+        return [text for item in node for text in _texts(item)]
+    return []
+
+
+def marked(node: Any) -> list[str]:
+    """The texts in which Slack would see a meaning."""
+    if isinstance(node, dict):
+        own = [node["text"]] if node.get("type") == "mrkdwn" else []
+        return own + [one for value in node.values() for one in marked(value)]
+    if isinstance(node, list):
+        return [one for item in node for one in marked(item)]
+    return []
+
+
+def actions(node: Any) -> list[str]:
+    """The action_ids of everything that can be pressed."""
+    if isinstance(node, dict):
+        own = [node["action_id"]] if "action_id" in node else []
+        return own + [one for value in node.values() for one in actions(value)]
+    if isinstance(node, list):
+        return [one for item in node for one in actions(item)]
+    return []
+
+
+def rich(text: str, **style: bool) -> dict[str, Any]:
+    """A rich text of one section."""
+    element: dict[str, Any] = {"type": "text", "text": text}
+    if style:
+        element["style"] = style
+    return {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": [element]}]}
+
+
+class Desk:
+    """One agent at the stage, with the questions that stories ask."""
+
+    def __init__(self, stage: Stage, user: str = MINA) -> None:
+        self.stage = stage
+        self.person: Person = stage.slack.person(user)
+
+    def cards(self) -> list[dict[str, Any]]:
+        return [one for one in self.stage.slack.workspace.history(CHANNEL) if one.get("bot_id")]
+
+    def card(self, words: str = "") -> dict[str, Any] | None:
+        return next((one for one in self.cards() if words in said(one)), None)
+
+    def thread(self, card: dict[str, Any]) -> list[dict[str, Any]]:
+        return [one for one in self.stage.slack.workspace.replies(CHANNEL, card["ts"]) if one["ts"] != card["ts"]]
+
+    def line(self, card: dict[str, Any], words: str) -> dict[str, Any] | None:
+        return next((one for one in self.thread(card) if words in said(one)), None)
+
+    async def sees(self, look: Callable[[], T]) -> T:
+        return await self.person.sees(look, timeout=ENOUGH)
+
+    async def sees_card(self, words: str) -> dict[str, Any]:
+        card = await self.sees(lambda: self.card(words))
+        assert card
+        return card
+
+    async def opens(self, card: dict[str, Any], action: str = "reply") -> dict[str, Any]:
+        """Press Reply (or choose from the menu) and wait for the compose modal."""
+        if action == "reply":
+            await self.person.click(CHANNEL, card["ts"], "reply")
+        else:
+            number = next(one for one in _values(card) if one.isdigit())
+            await self.person.choose(CHANNEL, card["ts"], "more", f"{action}:{number}")
+        return await self.sees_compose()
+
+    async def sees_compose(self) -> dict[str, Any]:
+        def compose() -> dict[str, Any] | None:
+            view = self.person.view()
+            return view if view and view.get("callback_id") == "compose" else None
+
+        view = await self.sees(compose)
+        assert view
+        return view
+
+
+def _values(node: Any) -> list[str]:
+    if isinstance(node, dict):
+        own = [node["value"]] if isinstance(node.get("value"), str) else []
+        return own + [one for value in node.values() for one in _values(value)]
+    if isinstance(node, list):
+        return [one for item in node for one in _values(item)]
+    return []
+
+
+def initial(view: dict[str, Any], block_id: str) -> Any:
+    """What a modal's input was filled with."""
+    element = next(one["element"] for one in view["blocks"] if one.get("block_id") == block_id)
+    return element.get("initial_value", element.get("initial_options", ""))
+
+
+async def received(stage: Stage, address: str, count: int = 1) -> EmailMessage:
+    """The newest mail that a customer got, once there are that many."""
+    person = stage.slack.person(MINA)
+    await person.sees(lambda: len(stage.world.inbox[address]) >= count, timeout=ENOUGH)
+    found = email.message_from_bytes(stage.world.inbox[address][-1], policy=email.policy.default)
+    assert isinstance(found, EmailMessage)
+    return found
+
+
+@pytest.fixture
+def mina(stage: Stage) -> Desk:
+    return Desk(stage)
+
+
+async def ask(stage: Stage, **changes: Any) -> str:
+    mail = {"from_": DANA, "to": SHOP.email, "subject": "Two bags are missing", "text": "Hello,\n\nwhere are they?\n"}
+    return await stage.world.write(**(mail | changes))
+
+
+# --- a mail comes in --------------------------------------------------------------------------------------------------
+
+
+async def test_a_mail_becomes_a_card_with_its_text_and_files_in_the_thread(stage: Stage, mina: Desk) -> None:
+    photo = Attachment(
+        filename="Überblick 2026.png", content_type="image/png", content=b"\x89PNG\r\n\x1a\n" + b"x" * 50
+    )
+    await ask(stage, files=[photo])
+    card = await mina.sees_card("Two bags are missing")
+    assert "Dana Reyes" in said(card)
+    assert {"reply", "claim", "close", "more"} <= set(actions(card))
+    assert await mina.sees(lambda: mina.line(card, "where are they?"))
+    shared = await mina.sees(lambda: next((one for one in mina.thread(card) if one.get("files")), None))
+    assert shared
+    assert [one["name"] for one in shared["files"]] == ["Überblick 2026.png"]
+    assert stage.slack.workspace.files[shared["files"][0]["id"]].content == photo.content
+
+
+async def test_an_answer_joins_its_conversation_and_opens_it_again(stage: Stage, mina: Desk) -> None:
+    first = await ask(stage)
+    card = await mina.sees_card("Two bags")
+    await mina.person.click(CHANNEL, card["ts"], "close")
+    await mina.sees(lambda: "Closed" in said(mina.cards()[0]))
+    await ask(stage, subject="Something else in the subject", text="Found one!", in_reply_to=first)
+    assert await mina.sees(lambda: mina.line(card, "Found one!"))
+    await mina.sees(lambda: "Open" in said(mina.cards()[0]))
+    assert len(mina.cards()) == 1
+
+
+async def test_the_same_mail_handed_over_twice_is_shown_once(stage: Stage, mina: Desk) -> None:
+    """A sender that did not hear our 250 hands the mail over again."""
+    await ask(stage)
+    raw = stage.world.letters[0].raw
+    await mina.sees_card("Two bags")
+    await stage.world.hand_over(raw, sender="dana@example.com", recipients=[SHOP.email])
+    await ask(stage, subject="The next one")
+    await mina.sees_card("The next one")
+    assert len(mina.cards()) == 2
+
+
+async def test_no_text_of_a_mail_can_ping_or_spoof_a_link(stage: Stage, mina: Desk) -> None:
+    evil = "<!channel> <@U0MINA0001> <http://evil.example|https://bank.example> &lt;!here&gt;"
+    await ask(stage, from_='"<!everyone>" <eve@example.net>', subject=evil, text=evil)
+    card = await mina.sees(lambda: next(iter(mina.cards()), None))
+    assert card
+    line = await mina.sees(lambda: mina.line(card, "bank.example"))
+    for words in (*marked(card), *marked(line), card["text"]):
+        assert "<!channel>" not in words
+        assert "<!everyone>" not in words
+        assert "<@U0MINA0001>" not in words
+        assert "|https://bank.example>" not in words
+
+
+async def test_quotes_are_folded_and_one_click_away(stage: Stage, mina: Desk) -> None:
+    quoted = "Thank you!\n\nOn Mon, 2 Feb 2026 at 10:00, Shop <hello@fernhill.example.com> wrote:\n> The old words\n"
+    await ask(stage, text=quoted)
+    card = await mina.sees_card("Two bags")
+    line = await mina.sees(lambda: mina.line(card, "Thank you!"))
+    assert line
+    assert "The old words" not in said(line)
+    await mina.person.click(CHANNEL, line["ts"], "show_mail")
+    assert await mina.sees(lambda: "The old words" in said(mina.person.view() or {}))
+
+
+async def test_a_mail_over_the_size_limit_is_a_card_that_says_so(stage: Stage, mina: Desk) -> None:
+    assert stage.bridge
+    await stage.stop_bridge()
+    stage.max_bytes = 20_000
+    await stage.start_bridge()
+    maildir = stage.data / "mail" / "support" / "new"
+    head = (
+        b"From: dana@example.com\r\nTo: hello@fernhill.example.com\r\nSubject: A big one\r\nMessage-ID: <big@x>\r\n\r\n"
+    )
+    (maildir / "1.foreign.host").write_bytes(head + b"x" * 30_000)
+    card = await mina.sees_card("A big one")
+    assert await mina.sees(lambda: mina.line(card, "MAIL_MAX_BYTES"))
+
+
+# --- an answer goes out -----------------------------------------------------------------------------------------------
+
+
+async def test_an_answer_with_formatting_and_a_file_reaches_the_customer(stage: Stage, mina: Desk) -> None:
+    first = await ask(stage)
+    card = await mina.sees_card("Two bags")
+    view = await mina.opens(card)
+    assert initial(view, "to") == DANA
+    assert initial(view, "subject") == "Re: Two bags are missing"
+    upload = await mina.person.upload("label.pdf", b"%PDF-1.4 a label")
+    await mina.person.submit({"body": rich("On their way", bold=True), "files": [upload]})
+
+    shown = said(mina.person.view() or {})
+    assert "dana@example.com" in shown
+    assert "hello@fernhill.example.com" in shown
+    assert "label.pdf" in shown
+    assert {"cancel_send", "send_now"} <= set(actions(mina.person.view()))
+
+    mail = await received(stage, "dana@example.com")
+    assert mail["From"] == "Fernhill Coffee <hello@fernhill.example.com>"
+    assert mail["In-Reply-To"] == first
+    assert first in mail["References"]
+    html = mail.get_body(("html",))
+    assert html
+    assert "<b>On their way</b>" in html.get_content() or "<strong>On their way</strong>" in html.get_content()
+    assert [part.get_filename() for part in mail.iter_attachments()] == ["label.pdf"]
+    assert next(mail.iter_attachments()).get_content() == b"%PDF-1.4 a label"
+
+    line = await mina.sees(lambda: mina.line(card, "Sent"))
+    assert line
+    assert "dana@example.com" in said(line)
+    assert f"<@{MINA}>" in said(line)
+    await mina.sees(lambda: "Waiting" in said(mina.cards()[0]))
+
+
+async def test_the_customers_answer_to_our_answer_comes_into_the_same_thread(stage: Stage, mina: Desk) -> None:
+    await ask(stage)
+    card = await mina.sees_card("Two bags")
+    await mina.opens(card)
+    await mina.person.submit({"body": rich("Here they are")})
+    ours = await received(stage, "dana@example.com")
+    await ask(stage, subject="Re: Two bags", text="They came!", in_reply_to=str(ours["Message-ID"]))
+    assert await mina.sees(lambda: mina.line(card, "They came!"))
+    assert len(mina.cards()) == 1
+
+
+async def test_undo_keeps_everything_and_nothing_leaves(stage: Stage, mina: Desk) -> None:
+    await stage.stop_bridge()
+    stage.hold = 60
+    await stage.start_bridge()
+    await ask(stage)
+    card = await mina.sees_card("Two bags")
+    await mina.opens(card)
+    upload = await mina.person.upload("label.pdf", b"%PDF-1.4")
+    await mina.person.submit(
+        {"cc": "ben@example.org", "subject": "Changed", "body": rich("Wrong words"), "files": [upload]}
+    )
+    await mina.person.click_view("cancel_send")
+    view = await mina.sees_compose()
+    assert initial(view, "cc") == "ben@example.org"
+    assert initial(view, "subject") == "Changed"
+    assert initial(view, "body") == rich("Wrong words")
+    assert "label.pdf" in said({"blocks": initial(view, "originals")})
+    await mina.person.submit({"body": rich("Right words")})
+    await mina.person.click_view("send_now")
+    mail = await received(stage, "dana@example.com")
+    body = mail.get_body(("plain",))
+    assert body
+    assert "Right words" in body.get_content()
+    assert [part.get_filename() for part in mail.iter_attachments()] == ["label.pdf"]
+    assert len(stage.world.inbox["dana@example.com"]) == 1
+    assert len(stage.world.inbox["ben@example.org"]) == 1
+    assert await mina.sees(lambda: mina.line(card, "Undone"))
+
+
+async def test_undo_works_from_the_threads_line_too(stage: Stage, mina: Desk) -> None:
+    await stage.stop_bridge()
+    stage.hold = 60
+    await stage.start_bridge()
+    await ask(stage)
+    card = await mina.sees_card("Two bags")
+    await mina.opens(card)
+    await mina.person.submit({"body": rich("Wrong words")})
+    await mina.person.close_view()
+    line = await mina.sees(lambda: next((one for one in mina.thread(card) if "cancel_send" in actions(one)), None))
+    assert line
+    await mina.person.click(CHANNEL, line["ts"], "cancel_send")
+    assert initial(await mina.sees_compose(), "body") == rich("Wrong words")
+    assert stage.world.inbox["dana@example.com"] == []
+
+
+async def test_submitting_twice_is_one_mail(stage: Stage, mina: Desk) -> None:
+    """Slack says "try again" when an ack comes late: the second submit finds the first."""
+    await ask(stage)
+    card = await mina.sees_card("Two bags")
+    await mina.opens(card)
+    patience = stage.slack.timing.ack
+    stage.slack.timing.ack = 0.0
+    with pytest.raises(NoAck):
+        await mina.person.submit({"body": rich("Once")})
+    stage.slack.timing.ack = patience
+    await mina.person.submit({"body": rich("Once")})
+    await received(stage, "dana@example.com")
+    await mina.sees(lambda: mina.line(card, "Sent"))
+    assert len(stage.world.inbox["dana@example.com"]) == 1
+
+
+async def test_reply_all_keeps_everybody(stage: Stage, mina: Desk) -> None:
+    await ask(stage, to=f"{SHOP.email}, Eve <eve@example.net>", cc="Fay <fay@example.net>")
+    card = await mina.sees_card("Two bags")
+    view = await mina.opens(card, "reply_all")
+    assert initial(view, "to") == f"{DANA}, Eve <eve@example.net>"
+    assert initial(view, "cc") == "Fay <fay@example.net>"
+
+
+async def test_a_forward_takes_the_originals_attachments_along(stage: Stage, mina: Desk) -> None:
+    invoice = Attachment(filename="invoice.pdf", content_type="application/pdf", content=b"%PDF-1.4 invoice")
+    await ask(stage, files=[invoice])
+    card = await mina.sees_card("Two bags")
+    view = await mina.opens(card, "forward")
+    assert initial(view, "subject") == "Fwd: Two bags are missing"
+    assert initial(view, "to") == ""
+    await mina.person.submit({"to": "accounts@example.org", "body": rich("Please have a look")})
+    mail = await received(stage, "accounts@example.org")
+    assert mail["In-Reply-To"] is None
+    body = mail.get_body(("plain",))
+    assert body
+    assert "Please have a look" in body.get_content()
+    assert "where are they?" in body.get_content()
+    assert [part.get_filename() for part in mail.iter_attachments()] == ["invoice.pdf"]
+
+
+async def test_a_wrong_recipient_is_said_beside_its_field_and_nothing_is_lost(stage: Stage, mina: Desk) -> None:
+    await ask(stage)
+    await mina.opens(await mina.sees_card("Two bags"))
+    answer = await mina.person.submit({"cc": "not an address", "body": rich("Words")})
+    assert answer
+    assert answer["response_action"] == "errors"
+    assert list(answer["errors"]) == ["cc"]
+    assert (mina.person.view() or {})["callback_id"] == "compose"
+
+
+async def test_an_empty_answer_is_not_sent(stage: Stage, mina: Desk) -> None:
+    await ask(stage)
+    await mina.opens(await mina.sees_card("Two bags"))
+    answer = await mina.person.submit({"body": rich("  ")})
+    assert answer
+    assert list(answer["errors"]) == ["body"]
+
+
+async def test_what_people_say_in_the_thread_never_leaves(stage: Stage, mina: Desk) -> None:
+    """chatwoot#15605: "a single slip reached the customer"."""
+    await ask(stage)
+    card = await mina.sees_card("Two bags")
+    await mina.person.say(CHANNEL, "This customer is a pain", thread_ts=card["ts"])
+    await mina.opens(card)
+    await mina.person.submit({"body": rich("Dear Dana")})
+    mail = await received(stage, "dana@example.com")
+    assert "pain" not in mail.as_string()
+    assert len(stage.world.envelopes) == 1
+
+
+async def test_a_message_becomes_an_answer_only_by_the_shortcut_and_the_modal(stage: Stage, mina: Desk) -> None:
+    await ask(stage)
+    card = await mina.sees_card("Two bags")
+    await mina.sees(lambda: mina.line(card, "where are they?"))
+    ts = await mina.person.say(CHANNEL, "They leave today", thread_ts=card["ts"])
+    await mina.person.message_shortcut("send_as_email", CHANNEL, ts)
+    view = await mina.sees_compose()
+    assert "They leave today" in said({"blocks": [initial(view, "body")]})
+    assert initial(view, "to") == DANA
+    assert stage.world.envelopes == []
+
+
+async def test_a_new_mail_begins_a_conversation(stage: Stage, mina: Desk) -> None:
+    await mina.person.command(CHANNEL, "/mail", "new ben@example.org")
+    view = await mina.sees_compose()
+    assert initial(view, "to") == "ben@example.org"
+    await mina.person.submit({"subject": "Your order", "body": rich("It is ready")})
+    mail = await received(stage, "ben@example.org")
+    assert mail["Subject"] == "Your order"
+    assert await mina.sees_card("Your order")
+
+
+# --- what goes wrong --------------------------------------------------------------------------------------------------
+
+
+async def test_a_refusal_by_the_server_is_told_in_the_thread_with_its_words(stage: Stage, mina: Desk) -> None:
+    stage.world.faults.recipients["dana@example.com"] = "550 5.1.1 no such user here"
+    await ask(stage)
+    card = await mina.sees_card("Two bags")
+    await mina.opens(card)
+    await mina.person.submit({"body": rich("Words")})
+    line = await mina.sees(lambda: mina.line(card, "no such user here"))
+    assert line
+    assert "Not sent" in said(line)
+    assert "resend" in actions(line)
+
+
+async def test_silence_after_data_is_never_resent_and_a_person_decides(stage: Stage, mina: Desk) -> None:
+    """freescout#5457: up to 25 copies to a customer."""
+    stage.world.faults.silences = iter([Silence.TAKEN])
+    await ask(stage)
+    card = await mina.sees_card("Two bags")
+    await mina.opens(card)
+    await mina.person.submit({"body": rich("Words")})
+    line = await mina.sees(lambda: mina.line(card, "Perhaps delivered"))
+    assert line
+    assert {"resend", "mark_delivered"} <= set(actions(line))
+    await mina.person.click(CHANNEL, line["ts"], "mark_delivered")
+    assert await mina.sees(lambda: mina.line(card, "Sent"))
+    assert len(stage.world.envelopes) == 1
+
+
+async def test_a_post_whose_answer_was_lost_is_not_posted_again(stage: Stage, mina: Desk) -> None:
+    stage.slack.faults.drop_after_commit("chat.postMessage", times=2)
+    await ask(stage)
+    card = await mina.sees_card("Two bags")
+    assert await mina.sees(lambda: mina.line(card, "where are they?"))
+    await ask(stage, subject="The next one")
+    await mina.sees_card("The next one")
+    assert len(mina.cards()) == 2
+    assert len(mina.thread(card)) == 1
+
+
+async def test_what_came_while_the_bridge_was_down_is_shown_when_it_is_up(stage: Stage, mina: Desk) -> None:
+    await ask(stage)
+    await mina.sees_card("Two bags")
+    await stage.stop_bridge()
+    maildir = stage.data / "mail" / "support" / "new"
+    (maildir / "1.foreign.host").write_bytes(b"From: ben@example.org\nSubject: While you were away\n\nhi\n")
+    await stage.start_bridge()
+    assert await mina.sees_card("While you were away")
+    assert len(mina.cards()) == 2
+
+
+# --- who may act ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("user", [GUEST, STRANGER])
+async def test_only_full_members_of_the_channel_may_act(stage: Stage, mina: Desk, user: str) -> None:
+    await ask(stage)
+    card = await mina.sees_card("Two bags")
+    if user == STRANGER:  # somebody who was in the channel when the card was opened
+        stage.slack.workspace.join(CHANNEL, STRANGER)
+        person = stage.slack.person(user)
+        stage.slack.workspace.leave(CHANNEL, STRANGER)
+        await person.command("C0GENERAL1", "/mail", "claim 1")
+        refusals = person.ephemerals("C0GENERAL1")
+    else:
+        person = stage.slack.person(user)
+        await person.click(CHANNEL, card["ts"], "claim")
+        await person.sees(lambda: person.ephemerals(CHANNEL), timeout=ENOUGH)
+        refusals = person.ephemerals(CHANNEL)
+    assert "Only" in said(refusals[-1])
+    assert "nobody" in said(mina.cards()[0])
+
+
+async def test_nobody_acts_in_a_channel_that_is_shared_outside(stage: Stage, mina: Desk) -> None:
+    await ask(stage)
+    card = await mina.sees_card("Two bags")
+    await stage.stop_bridge()
+    stage.slack.workspace.change_channel(CHANNEL, is_ext_shared=True)
+    await stage.start_bridge()
+    await mina.person.click(CHANNEL, card["ts"], "claim")
+    refusal = await mina.sees(lambda: mina.person.ephemerals(CHANNEL))
+    assert "shared" in said(refusal[-1])
+
+
+# --- together ---------------------------------------------------------------------------------------------------------
+
+
+async def test_claim_assign_close_reopen_from_every_place(stage: Stage, mina: Desk) -> None:
+    await ask(stage)
+    card = await mina.sees_card("Two bags")
+    await mina.person.click(CHANNEL, card["ts"], "claim")
+    await mina.sees(lambda: f"<@{MINA}>" in said(mina.cards()[0]))
+    await mina.person.command(CHANNEL, "/mail", "assign 1 @jonas")
+    await mina.sees(lambda: f"<@{JONAS}>" in said(mina.cards()[0]))
+    await mina.person.command(CHANNEL, "/mail", "close #1")
+    await mina.sees(lambda: "Closed" in said(mina.cards()[0]))
+    assert "reopen" in actions(mina.cards()[0])
+    await mina.person.click(CHANNEL, card["ts"], "reopen")
+    await mina.sees(lambda: "Open" in said(mina.cards()[0]))
+
+
+@pytest.mark.parametrize(
+    ("typed", "answer"),
+    [
+        ("", "/mail inbox"),
+        ("inbox", "Two bags are missing"),
+        ("search BAGS where", "Two bags are missing"),
+        ("search unicorn", "nothing"),
+        ("search", "Say what to look for"),
+        ("read 1", "where are they?"),
+        ("read 99", "no conversation #99"),
+        ("read", "Say which conversation"),
+        ("claim one", "Say which conversation"),
+        ("assign 1", "Say who"),
+        ("dance", "no verb"),
+    ],
+)
+async def test_mail_answers_in_a_sentence(stage: Stage, mina: Desk, typed: str, answer: str) -> None:
+    await ask(stage)
+    card = await mina.sees_card("Two bags")
+    await mina.sees(lambda: mina.line(card, "where are they?"))
+    await mina.person.command(CHANNEL, "/mail", typed)
+    assert answer in said(mina.person.ephemerals(CHANNEL)[-1])
