@@ -43,7 +43,7 @@ _OPENERS = re.compile(
 )
 _EMAIL = re.compile(r"[^\s<>@:]@[^\s<>@]+\.[^\s<>@]")
 _TIME = re.compile(r"\d{1,2}\s?[:.h時时시]\s?\d{2}|\b\d{1,2}\s?[ap]\.?m\b", re.IGNORECASE)
-_YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)|\d{1,2}[./-]\d{1,2}[./-]\d\d(?!\d)")
+_YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)|\d{1,2}[./-] ?\d{1,2}[./-] ?\d\d(?!\d)")
 _ADDRESS_LAST = re.compile(r"@[^\s<>@]+[>)\]]+\s?[:：]\Z")
 _OLD_GMAIL = re.compile(r"\d{4}[/-]\d{1,2}[/-]\d{1,2} .*<[^<>]*@[^<>]*>")
 
@@ -278,8 +278,8 @@ def opens_attribution(text: str) -> bool:
 def is_attribution(text: str, *, certain: bool) -> bool:
     """Whether the text is a whole "On Monday, Bob wrote:".
 
-    `certain` is asked for where nothing quoted follows that would confirm it: it then has to name a moment (without an address: a
-    date), and to open like an attribution or hold an address.
+    `certain` is asked for where nothing quoted follows that would confirm it: it then has to name a moment (without
+    an address, a date), and to open like an attribution or hold an address.
     """
     bare = text.strip("-=_* ")
     colon = bare.endswith((":", "："))
