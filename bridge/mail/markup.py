@@ -30,43 +30,18 @@ _TOKEN = re.compile(
     r"|<[!?/][^>]*+(?:>|\Z)",
     re.IGNORECASE | re.DOTALL,
 )
-_FORMATTING = frozenset({"b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt", "u"})
+
+
+def tags(names: str) -> frozenset[str]:
+    """The names in a text, which are parted by spaces."""
+    return frozenset(names.split())
+
+
+_FORMATTING = tags("b big code em font i nobr s small strike strong tt u")
 # Closed by what follows them, void, or closed by their own kind: they do not nest by themselves.
-_FLAT = frozenset(
-    {
-        "a",
-        "p",
-        "li",
-        "td",
-        "th",
-        "tr",
-        "tbody",
-        "thead",
-        "tfoot",
-        "dt",
-        "dd",
-        "option",
-        "optgroup",
-        "colgroup",
-        "col",
-        "br",
-        "hr",
-        "img",
-        "input",
-        "meta",
-        "link",
-        "base",
-        "wbr",
-        "area",
-        "embed",
-        "param",
-        "source",
-        "track",
-        "html",
-        "body",
-        "head",
-        "caption",
-    }
+_FLAT = tags(
+    "a p li td th tr tbody thead tfoot dt dd option optgroup colgroup col br hr img input meta link base wbr area "
+    "embed param source track html body head caption"
 )
 
 
