@@ -126,8 +126,8 @@ class Outbox:
             await self._end(draft, DraftState.SENT, outcome=told)
 
     async def give_up(self, job: Job, error: BridgeError) -> None:
-        """A draft's job was parked: the agent is told in its line."""
-        if draft := await self._draft(job):
+        """A job was parked: where it was a draft's, the agent is told in its line."""
+        if "draft" in job.payload and (draft := await self._draft(job)):
             await self._end(draft, DraftState.FAILED, reason=str(error))
 
     async def file_copy(self, job: Job) -> None:
