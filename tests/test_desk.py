@@ -95,7 +95,7 @@ async def test_a_channel_without_the_bot_is_served_once_the_bot_is_back(stage: S
     stage.slack.workspace.leave(CHANNEL, bot)
     await ask(stage)
     async with asyncio.timeout(20):
-        while not stage.slack.faults.calls["chat.postMessage"]:  # what is refused changes nothing that could be seen
+        while not stage.slack.faults.calls["chat.postMessage"]:  # noqa: ASYNC110 - a refusal changes nothing to wait for
             await asyncio.sleep(0.02)
     await stage.stop_bridge()
     stage.slack.workspace.join(CHANNEL, bot)
