@@ -102,6 +102,7 @@ lmtp = "127.0.0.1:0"
 
 def _people_the_workspace(slack: SlackDouble) -> None:
     here = slack.workspace
+    here.team_name = "Fernhill Coffee"
     here.add_user("mina", user_id=MINA, real_name="Mina Park", email="mina@fernhill.example.com")
     here.add_user("jonas", user_id=JONAS, real_name="Jonas Weber", email="jonas@fernhill.example.com")
     here.add_user("lee", user_id=GUEST, real_name="Lee (guest)", email="lee@agency.example", is_restricted=True)

@@ -154,15 +154,16 @@ class Listeners:
 
     async def cancel_send(self, ack: AsyncAck, body: Body) -> None:
         """Undo: nothing leaves, and the modal is there again with everything kept."""
+        view_id = (body.get("view") or {}).get("id", "")
         try:
-            form = await self._answers.cancel(DraftId(_value(body)), user=_user(body))
+            form = await self._answers.cancel(DraftId(_value(body)), user=_user(body), view_id=view_id)
         except BridgeError as error:
             await ack()
             await self._tell(body, str(error))
             return
         await ack()
-        if "view" in body:
-            await self._gateway.update_view(body["view"]["id"], modals.compose(form))
+        if view_id:
+            await self._gateway.update_view(view_id, modals.compose(form))
         else:
             await self._gateway.open_view(body["trigger_id"], modals.compose(form))
 
