@@ -319,10 +319,7 @@ class Listeners:
             return
         channel = body.get("channel_id") or (body.get("channel") or {}).get("id")
         if channel:
-            thread = (body.get("message") or {}).get("thread_ts")
-            await self._gateway.ephemeral(
-                ChannelId(channel), _user(body), text=sentence, thread_ts=Ts(thread) if thread else None
-            )
+            await self._gateway.ephemeral(ChannelId(channel), _user(body), text=sentence, thread_ts=_thread(body))
 
 
 def _user(body: Body) -> UserId:
@@ -331,3 +328,10 @@ def _user(body: Body) -> UserId:
 
 def _value(body: Body) -> str:
     return str(body["actions"][0]["value"])
+
+
+def _thread(body: Body) -> Ts | None:
+    """The thread in which a person pressed; None on a card, whose own thread need not be open."""
+    message = body.get("message") or {}
+    thread = message.get("thread_ts")
+    return Ts(thread) if thread and thread != message["ts"] else None
