@@ -100,7 +100,7 @@ async def test_a_mail_comes_in_and_a_formatted_answer_with_a_file_goes_out(tab: 
     await leaving.locator("[data-action=cancel_send]").click()
 
     await expect(leaving.get_by_label("To", exact=True)).to_have_value("Dana Reyes <dana.reyes@example.com>")
-    await expect(tab.locator(".editor-area strong")).to_have_text("one step")
+    await expect(tab.locator(".editor-area :is(b, strong)")).to_have_text("one step")
     await expect(leaving.get_by_label("label.pdf")).to_be_checked()
     await tab.locator(".editor-area").press("Control+End")
     await tab.keyboard.type(" Enjoy!")
