@@ -60,6 +60,11 @@ class Surface:
     text: str
     blocks: list[Block]
 
+    def bare(self) -> "Surface":
+        """The same message as plainly as can be: its fallback text and its buttons, for where Slack takes no more."""
+        words = {"type": "section", "text": marked(self.text)}
+        return Surface(text=self.text, blocks=[words, *(one for one in self.blocks if one["type"] == "actions")])
+
 
 # --- the card ---------------------------------------------------------------------------------------------------------
 
@@ -233,6 +238,8 @@ def draft_buttons(draft: Draft) -> list[Block]:
                 button("Undo", "cancel_send", draft.id),
                 button("Send now", "send_now", draft.id, style="primary"),
             ]
+        case DraftState.QUEUED:
+            return [button("Undo", "cancel_send", draft.id)]
         case DraftState.UNCERTAIN:
             return [button("Send again", "resend", draft.id), button("It arrived", "mark_delivered", draft.id)]
         case DraftState.FAILED:
@@ -241,20 +248,19 @@ def draft_buttons(draft: Draft) -> list[Block]:
             return []
 
 
+WHERE = {
+    DraftState.HELD: ":hourglass_flowing_sand: Leaves at {clock}",
+    DraftState.QUEUED: ":outbox_tray: Waiting for the mail server",
+    DraftState.HANDING_OVER: ":outbox_tray: Sending",
+    DraftState.SENT: ":white_check_mark: Sent",
+    DraftState.FAILED: ":x: Not sent",
+    DraftState.UNCERTAIN: ":grey_question: Perhaps delivered",
+    DraftState.CANCELLED: ":leftwards_arrow_with_hook: Undone",
+}
+
+
 def _where(draft: Draft) -> str:
-    match draft.state:
-        case DraftState.HELD:
-            return f":hourglass_flowing_sand: Leaves at {clock(draft.due)}"
-        case DraftState.QUEUED | DraftState.HANDING_OVER:
-            return ":outbox_tray: Sending"
-        case DraftState.SENT:
-            return ":white_check_mark: Sent"
-        case DraftState.FAILED:
-            return ":x: Not sent"
-        case DraftState.UNCERTAIN:
-            return ":grey_question: Perhaps delivered"
-        case DraftState.CANCELLED:
-            return ":leftwards_arrow_with_hook: Undone"
+    return WHERE[draft.state].format(clock=clock(draft.due))
 
 
 def recipients(draft: Draft) -> str:
