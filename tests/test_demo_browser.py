@@ -1,5 +1,6 @@
 """The real demo as a newcomer meets it: `bridge demo` as a process, its page in a browser, a mail there and back."""
 
+import asyncio
 import os
 import re
 import shutil
@@ -10,7 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Locator, async_playwright, expect
+from playwright.async_api import FilePayload, Locator, async_playwright, expect
 from playwright.async_api import Page as Tab
 
 pytestmark = pytest.mark.browser
@@ -119,8 +120,8 @@ async def write_as_dana(tab: Tab) -> None:
     await tab.get_by_role("button", name="New mail").click()
     await tab.locator(".letter-form input[name=subject]").fill("Which grind?")
     await tab.get_by_label("Text").fill("Hello,\n\nwhich one for my *old* moka pot?\n\nDana\n")
-    photo = {"name": "moka.png", "mimeType": "image/png", "buffer": PHOTO}
-    await tab.locator(".letter-form input[type=file]").set_input_files([photo])  # type: ignore[list-item]
+    photo: FilePayload = {"name": "moka.png", "mimeType": "image/png", "buffer": PHOTO}
+    await tab.locator(".letter-form input[type=file]").set_input_files([photo])
     await tab.locator(".letter-form button[type=submit]").click()
 
 
@@ -132,8 +133,8 @@ async def type_an_answer(tab: Tab) -> None:
     await tab.keyboard.type("one step")
     await tab.keyboard.press("Control+b")
     await tab.keyboard.type(" coarser than espresso.")
-    label = {"name": "label.pdf", "mimeType": "application/pdf", "buffer": LABEL}
-    await tab.locator(".modal input[type=file]").set_input_files([label])  # type: ignore[list-item]
+    label: FilePayload = {"name": "label.pdf", "mimeType": "application/pdf", "buffer": LABEL}
+    await tab.locator(".modal input[type=file]").set_input_files([label])
     await expect(tab.locator(".modal .file-row:not(.busy)")).to_contain_text("label.pdf")
 
 
@@ -144,7 +145,8 @@ async def read_the_answer(tab: Tab) -> None:
     await expect(words.locator("b, strong")).to_have_text("one step")
     async with tab.expect_download() as saving:
         await tab.locator(".reading .file-tile", has_text="label.pdf").click()
-    assert Path(await (await saving.value).path()).read_bytes() == LABEL
+    saved = Path(await (await saving.value).path())
+    assert await asyncio.to_thread(saved.read_bytes) == LABEL
 
 
 async def test_who_may_act_is_told_and_what_members_do_shows(tab: Tab) -> None:
