@@ -240,8 +240,11 @@ class Answers:
 
     # --- while it is held ---------------------------------------------------------------------------------------------
 
-    async def cancel(self, draft_id: DraftId, *, user: UserId) -> Form:
-        """Undo an answer that has not left (held, waiting, failed); returns the modal's content, everything kept."""
+    async def cancel(self, draft_id: DraftId, *, user: UserId, view_id: str = "") -> Form:
+        """Undo an answer that has not left (held, waiting, failed); returns the modal's content, everything kept.
+
+        `view_id`: the view that becomes that modal, and follows the undone draft no more.
+        """
         draft = await self._draft(draft_id, user=user)
         async with self._store.write() as conn:
             if not await drafts.move(
@@ -249,6 +252,7 @@ class Answers:
             ):
                 raise Refused(f"Too late: this mail is {draft.state}.")
             await jobs.cancel(conn, f"send:{draft_id}")
+            await drafts.let_go(conn, draft_id, view_id=view_id)
             nothing_else = draft.kind is DraftKind.NEW and not await mails.of_conversation(conn, draft.number)
             await changed(conn, draft.number, **({"status": Status.CLOSED} if nothing_else else {}))
         return Form(

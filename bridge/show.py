@@ -21,6 +21,7 @@ from bridge.model import (
     Conversation,
     Direction,
     Draft,
+    DraftState,
     FileId,
     Job,
     MailboxName,
@@ -173,8 +174,11 @@ class Show:
             await drafts.mark_shown(conn, draft.id, revision=revision)
 
     async def _show_view(self, draft: Draft, view_id: str) -> None:
-        """The view that its author may still have open follows too; one that is closed is no loss."""
-        if not view_id:
+        """The view that its author may still have open follows too; one that is closed is no loss.
+
+        A held draft's view is what Send was answered with: to draw it again could undo an Undo.
+        """
+        if not view_id or draft.state is DraftState.HELD:
             return
         view = modals.leaving(draft, sender=self._senders[draft.mailbox], words=richtext.lines(draft.rich_text))
         try:

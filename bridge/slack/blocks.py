@@ -12,6 +12,7 @@ from typing import Any
 from bridge.model import (
     Address,
     Automatic,
+    Bounce,
     Conversation,
     Direction,
     Draft,
@@ -94,9 +95,20 @@ def _from_line(mail: StoredMessage) -> str:
 
 
 def _preview(mail: StoredMessage) -> str:
+    if mail.message.bounce:
+        return _bounced(mail.message.bounce, mail.message.automatic)
     words = [line for line in mail.reading.new if line.text.strip()]
     pieces, _ = sections(words, limit=PREVIEW_LIMIT, total=PREVIEW_LIMIT)
     return pieces[0] if pieces else "_(no text)_"
+
+
+def _bounced(bounce: Bounce, kind: Automatic) -> str:
+    """Whom a mail did not reach, and why: the one thing a delivery report is read for."""
+    status = bounce.status if bounce.status not in bounce.reason else ""
+    told = shorten(f"{status} {bounce.reason}", REASON_LIMIT)
+    who = f"*{_inert(shorten(bounce.recipient, NAME_LIMIT))}*" if bounce.recipient else "The recipient"
+    reached = "is not reached yet" if kind is Automatic.DELAYED else "was not reached"
+    return f":warning: {who} {reached}" + (f": {_inert(told)}" if told else ".")
 
 
 def _state(conversation: Conversation, messages: Sequence[StoredMessage], *, mailbox: str) -> str:
@@ -149,6 +161,7 @@ def mail(stored: StoredMessage) -> Surface:
     message = stored.message
     pieces, cut = sections(stored.reading.new)
     blocks = [_context(_head(stored))]
+    blocks += [_section(_bounced(message.bounce, message.automatic))] if message.bounce else []
     blocks += [_section(piece) for piece in pieces] or [_section("_(no text)_")]
     if notes := _notes(stored, cut):
         blocks.append(_context(notes))
@@ -184,9 +197,6 @@ def _head(stored: StoredMessage) -> str:
 
 def _notes(stored: StoredMessage, cut: bool) -> str:
     facts = []
-    if bounce := stored.message.bounce:
-        told = " ".join(one for one in (bounce.status, bounce.reason) if one)
-        facts.append(f":warning: {_inert(shorten(f'{bounce.recipient}: {told}', 300))}")
     if cut:
         facts.append(":scroll: The text goes on in the file below")
     if stored.reading.folded:
