@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from email.message import EmailMessage
 from typing import Any, TypeVar
 
+from bridge.demo.double.people import Person
 from bridge.demo.mails import SHOP
-from bridge.demo.people import Person
 from bridge.demo.stage import CHANNEL, MINA, Stage
 
 T = TypeVar("T")

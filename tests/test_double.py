@@ -18,8 +18,8 @@ from office import (
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bridge.demo.faults import Fault
-from bridge.demo.slack import scopes_of
+from bridge.demo.double.faults import Fault
+from bridge.demo.double.slack import scopes_of
 
 # --- the Web API's manners --------------------------------------------------------------------------------------------
 

@@ -18,10 +18,10 @@ from typing import Any
 
 import pytest
 
-from bridge.demo.faults import Fault
+from bridge.demo.double.faults import Fault
+from bridge.demo.double.people import Person
+from bridge.demo.double.refusals import NoAck
 from bridge.demo.mails import SHOP
-from bridge.demo.people import Person
-from bridge.demo.refusals import NoAck
 from bridge.demo.stage import CHANNEL, MINA, Stage
 from bridge.errors import Refused
 

@@ -3,8 +3,8 @@
 import pytest
 from onstage import DANA, ENOUGH, Desk, actions, ask, initial, marked, received, rich, said
 
+from bridge.demo.double.refusals import NoAck
 from bridge.demo.mails import SHOP
-from bridge.demo.refusals import NoAck
 from bridge.demo.stage import CHANNEL, GUEST, JONAS, MINA, STRANGER, Stage
 from bridge.demo.world import Silence
 from bridge.model import Attachment

@@ -23,9 +23,9 @@ from urllib.parse import quote
 from aiohttp import WSMsgType, web
 from aiohttp.hdrs import METH_GET
 
+from bridge.demo.double.refusals import BadAck, NoAck, NotOffered, SlackRefusal
+from bridge.demo.double.slack import SlackDouble
 from bridge.demo.pieces import Pieces
-from bridge.demo.refusals import BadAck, NoAck, NotOffered, SlackRefusal
-from bridge.demo.slack import SlackDouble
 from bridge.demo.world import World
 from bridge.errors import BridgeError, Misconfigured
 from bridge.model import Address, Attachment

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from bridge.app import Bridge
 from bridge.config import Settings, load
+from bridge.demo.double.slack import SlackDouble, Timing
 from bridge.demo.mails import SHOP
-from bridge.demo.slack import SlackDouble, Timing
 from bridge.demo.world import World
 from bridge.desk import show_again
 from bridge.model import ChannelId

@@ -14,10 +14,10 @@ from typing import Any, Literal
 
 from aiohttp import hdrs, web
 
-from bridge.demo.methods import chat, conversations, directory, files, views
-from bridge.demo.refusals import SlackRefusal
-from bridge.demo.site import Arguments, Site
-from bridge.demo.stored import Json, StoredFile
+from bridge.demo.double.methods import chat, conversations, directory, files, views
+from bridge.demo.double.refusals import SlackRefusal
+from bridge.demo.double.site import Arguments, Site
+from bridge.demo.double.stored import Json, StoredFile
 
 BODY_MOST = 1024**3 + 1024**2  # bytes of one request: the largest file, and some room
 _SIGN_IN = (

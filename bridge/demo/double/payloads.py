@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from bridge.demo.inputs import first_value, holding
-from bridge.demo.site import Site
-from bridge.demo.stored import Json
+from bridge.demo.double.inputs import first_value, holding
+from bridge.demo.double.site import Site
+from bridge.demo.double.stored import Json
 
 _BUTTON = ("text", "value", "style", "url", "confirm", "accessibility_label")
 _CHOICE = ("placeholder", "confirm")

@@ -2,7 +2,7 @@
 
 import re
 
-from bridge.demo.shape import Rule, flag, items, matching, number, one_of, record, string, variant
+from bridge.demo.double.shape import Rule, flag, items, matching, number, one_of, record, string, variant
 
 URL_MOST = 3000  # characters
 ELEMENTS_MOST = 1000  # Slack names no limit; the size of all blocks ends it earlier

@@ -2,9 +2,9 @@
 
 import re
 
-from bridge.demo.refusals import SlackRefusal
-from bridge.demo.site import Arguments, Site, page
-from bridge.demo.stored import Json
+from bridge.demo.double.refusals import SlackRefusal
+from bridge.demo.double.site import Arguments, Site, page
+from bridge.demo.double.stored import Json
 
 _EMOJI = re.compile(r"[a-z0-9_+'-]+(::skin-tone-[2-6])?\Z")
 _LINK = re.compile(r"https?://\S+\Z")

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from bridge.demo.blockkit import check_message_blocks
-from bridge.demo.markup import stored
-from bridge.demo.refusals import SlackRefusal
-from bridge.demo.screens import name_blocks
-from bridge.demo.site import RESPONSE_SECONDS, RESPONSE_USES, Arguments, ResponseUrl, Site
-from bridge.demo.stored import Json
+from bridge.demo.double.blockkit import check_message_blocks
+from bridge.demo.double.markup import stored
+from bridge.demo.double.refusals import SlackRefusal
+from bridge.demo.double.screens import name_blocks
+from bridge.demo.double.site import RESPONSE_SECONDS, RESPONSE_USES, Arguments, ResponseUrl, Site
+from bridge.demo.double.stored import Json
 
 TEXT_MOST = 40_000  # characters; chat.postMessage cuts what is longer
 UPDATE_TEXT_MOST = 4_000  # characters; chat.update refuses what is longer

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from bridge.demo.blockkit import check_view
-from bridge.demo.refusals import SlackRefusal
-from bridge.demo.site import Arguments, Site, invalid_arguments
-from bridge.demo.stored import Json
+from bridge.demo.double.blockkit import check_view
+from bridge.demo.double.refusals import SlackRefusal
+from bridge.demo.double.site import Arguments, Site, invalid_arguments
+from bridge.demo.double.stored import Json
 
 
 async def opened(site: Site, args: Arguments) -> Json:

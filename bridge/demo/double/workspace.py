@@ -21,8 +21,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from bridge.demo.screens import Screens
-from bridge.demo.stored import Json, StoredFile
+from bridge.demo.double.screens import Screens
+from bridge.demo.double.stored import Json, StoredFile
 
 Change = dict[str, Any]
 

@@ -3,11 +3,11 @@
 import asyncio
 from typing import Any
 
-from bridge.demo.markup import stored
-from bridge.demo.methods.chat import check_blocks, check_thread
-from bridge.demo.refusals import SlackRefusal
-from bridge.demo.site import Arguments, Site, invalid_arguments
-from bridge.demo.stored import Json, StoredFile
+from bridge.demo.double.markup import stored
+from bridge.demo.double.methods.chat import check_blocks, check_thread
+from bridge.demo.double.refusals import SlackRefusal
+from bridge.demo.double.site import Arguments, Site, invalid_arguments
+from bridge.demo.double.stored import Json, StoredFile
 
 SIZE_MOST = 1024**3  # bytes; Slack takes files of up to 1 GB
 

@@ -9,9 +9,9 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from bridge.demo.inputs import first_value, holding
-from bridge.demo.refusals import SlackRefusal
-from bridge.demo.stored import Json
+from bridge.demo.double.inputs import first_value, holding
+from bridge.demo.double.refusals import SlackRefusal
+from bridge.demo.double.stored import Json
 
 STACK_MOST = 3  # modals on top of one another
 _FLAGS = ("clear_on_close", "notify_on_close", "submit_disabled")

@@ -15,10 +15,10 @@ from typing import Any, Literal
 import aiohttp
 from aiohttp import web
 
-from bridge.demo.delivery import Answer, Envelope
-from bridge.demo.refusals import NoAck
-from bridge.demo.site import Timing
-from bridge.demo.stored import Json
+from bridge.demo.double.delivery import Answer, Envelope
+from bridge.demo.double.refusals import NoAck
+from bridge.demo.double.site import Timing
+from bridge.demo.double.stored import Json
 
 SOCKETS_MOST = 10
 

@@ -9,7 +9,7 @@ import json
 from collections import Counter
 from typing import Any
 
-from bridge.demo.elements import (
+from bridge.demo.double.elements import (
     TEXT_MOST,
     buttons,
     choices,
@@ -20,8 +20,8 @@ from bridge.demo.elements import (
     plain,
     text,
 )
-from bridge.demo.richtext import rich_text
-from bridge.demo.shape import Rule, both, complain, flag, items, listed, record, records, string, variant
+from bridge.demo.double.richtext import rich_text
+from bridge.demo.double.shape import Rule, both, complain, flag, items, listed, record, records, string, variant
 
 MESSAGE_BLOCKS, VIEW_BLOCKS = 50, 100
 MESSAGE_SIZE = 13_200  # characters of JSON; above it chat.* answer msg_blocks_too_long

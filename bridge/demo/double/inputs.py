@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from bridge.demo.blockkit import elements_of
-from bridge.demo.elements import INPUT_FILES, options_of
-from bridge.demo.refusals import NotOffered
-from bridge.demo.richtext import ELEMENTS_MOST
-from bridge.demo.stored import Json
+from bridge.demo.double.blockkit import elements_of
+from bridge.demo.double.elements import INPUT_FILES, options_of
+from bridge.demo.double.refusals import NotOffered
+from bridge.demo.double.richtext import ELEMENTS_MOST
+from bridge.demo.double.stored import Json
 
 FILE_MOST = 10 * 1024 * 1024  # bytes of one file in a file_input
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+\Z")

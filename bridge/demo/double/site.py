@@ -12,10 +12,10 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bridge.demo.faults import Faults
-from bridge.demo.refusals import SlackRefusal
-from bridge.demo.stored import Json
-from bridge.demo.workspace import Workspace
+from bridge.demo.double.faults import Faults
+from bridge.demo.double.refusals import SlackRefusal
+from bridge.demo.double.stored import Json
+from bridge.demo.double.workspace import Workspace
 
 PAGE_MOST = 999  # items of one page, for methods that take a limit
 RESPONSE_USES = 5

@@ -9,16 +9,16 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from bridge.demo import payloads
-from bridge.demo.blockkit import check_view, elements_of
-from bridge.demo.delivery import Answer, Delivery
-from bridge.demo.events import Events
-from bridge.demo.inputs import entered, holding, is_empty, option
-from bridge.demo.markup import command_text, typed
-from bridge.demo.methods import chat
-from bridge.demo.refusals import BadAck, NotOffered, SlackRefusal
-from bridge.demo.site import Arguments, ResponseUrl, Site
-from bridge.demo.stored import Json
+from bridge.demo.double import payloads
+from bridge.demo.double.blockkit import check_view, elements_of
+from bridge.demo.double.delivery import Answer, Delivery
+from bridge.demo.double.events import Events
+from bridge.demo.double.inputs import entered, holding, is_empty, option
+from bridge.demo.double.markup import command_text, typed
+from bridge.demo.double.methods import chat
+from bridge.demo.double.refusals import BadAck, NotOffered, SlackRefusal
+from bridge.demo.double.site import Arguments, ResponseUrl, Site
+from bridge.demo.double.stored import Json
 
 T = TypeVar("T")
 

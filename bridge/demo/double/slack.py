@@ -10,16 +10,16 @@ from collections.abc import Callable, Collection
 
 from aiohttp import web
 
-from bridge.demo.delivery import Delivery
-from bridge.demo.events import Events
-from bridge.demo.faults import Faults
-from bridge.demo.people import Person
-from bridge.demo.signed import SignedHttp
-from bridge.demo.site import Site, Timing, scopes_of
-from bridge.demo.socketmode import Sockets
-from bridge.demo.stored import Json
-from bridge.demo.webapi import BODY_MOST, WebApi
-from bridge.demo.workspace import Workspace
+from bridge.demo.double.delivery import Delivery
+from bridge.demo.double.events import Events
+from bridge.demo.double.faults import Faults
+from bridge.demo.double.people import Person
+from bridge.demo.double.signed import SignedHttp
+from bridge.demo.double.site import Site, Timing, scopes_of
+from bridge.demo.double.socketmode import Sockets
+from bridge.demo.double.stored import Json
+from bridge.demo.double.webapi import BODY_MOST, WebApi
+from bridge.demo.double.workspace import Workspace
 
 __all__ = ["SlackDouble", "Timing", "scopes_of"]
 

@@ -8,9 +8,9 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from bridge.demo.refusals import NoAck
-from bridge.demo.site import Timing
-from bridge.demo.stored import Json
+from bridge.demo.double.refusals import NoAck
+from bridge.demo.double.site import Timing
+from bridge.demo.double.stored import Json
 
 Answer = Any
 """What the app acknowledged with: an object, a string or None."""

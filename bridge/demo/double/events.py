@@ -7,10 +7,10 @@ app is in that channel. The app's own messages are sent to it too, as Slack does
 import secrets
 from collections.abc import Iterator
 
-from bridge.demo.delivery import Delivery
-from bridge.demo.site import Site, family
-from bridge.demo.stored import Json
-from bridge.demo.workspace import Change
+from bridge.demo.double.delivery import Delivery
+from bridge.demo.double.site import Site, family
+from bridge.demo.double.stored import Json
+from bridge.demo.double.workspace import Change
 
 _CHANNEL_TYPES = {"channels": "channel", "groups": "group", "im": "im", "mpim": "mpim"}
 

@@ -6,8 +6,8 @@ The limits are those of Slack's reference of Block Kit. Which element may stand 
 import re
 from typing import Any
 
-from bridge.demo.richtext import action_id, rich_text, url
-from bridge.demo.shape import (
+from bridge.demo.double.richtext import action_id, rich_text, url
+from bridge.demo.double.shape import (
     Rule,
     both,
     complain,

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from bridge.demo.refusals import SlackRefusal
-from bridge.demo.site import Arguments, Site, family, page
-from bridge.demo.stored import Json
+from bridge.demo.double.refusals import SlackRefusal
+from bridge.demo.double.site import Arguments, Site, family, page
+from bridge.demo.double.stored import Json
 
 _KINDS = {"public_channel": "channels", "private_channel": "groups", "im": "im", "mpim": "mpim"}
 
