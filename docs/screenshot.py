@@ -109,7 +109,7 @@ def torn_bag(x: int, y: int) -> Colour:
         return (84, 52, 34)
     if y > 88:
         return (206, 190, 168)
-    if 110 < x < 178 and 14 < y:
+    if 110 < x < 178 and y > 14:
         if x + y > 240 and (x * 7 + y * 3) % 11 < 7:
             return (84, 52, 34)
         label = 124 < x < 164 and 44 < y < 70
