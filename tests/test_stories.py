@@ -4,10 +4,10 @@ import pytest
 from onstage import DANA, ENOUGH, Desk, actions, ask, initial, marked, received, rich, said
 
 from bridge.demo.double.refusals import NoAck
-from bridge.demo.mails import SHOP
+from bridge.demo.mails import SHOP, bounce
 from bridge.demo.stage import CHANNEL, GUEST, JONAS, MINA, STRANGER, Stage
 from bridge.demo.world import Silence
-from bridge.model import Attachment
+from bridge.model import Attachment, now
 
 # --- a mail comes in --------------------------------------------------------------------------------------------------
 
@@ -71,6 +71,15 @@ async def test_quotes_are_folded_and_one_click_away(stage: Stage, mina: Desk) ->
     assert "The old words" not in said(line)
     await mina.person.click(CHANNEL, line["ts"], "show_mail")
     assert await mina.sees(lambda: "The old words" in said(mina.person.view() or {}))
+
+
+async def test_the_card_of_a_bounce_says_whom_a_mail_did_not_reach_and_why(stage: Stage, mina: Desk) -> None:
+    raw = bounce(SHOP, at=now())
+    await stage.world.hand_over(raw, sender="", recipients=[SHOP.email])
+    card = await mina.sees_card("Undelivered")
+    reached = ":warning: *h.lindqvist@example.net* was not reached: 550 5.1.1 Recipient address rejected: User unknown"
+    assert reached in marked(card)
+    assert await mina.sees(lambda: mina.line(card, reached))
 
 
 async def test_a_mail_over_the_size_limit_is_a_card_that_says_so(stage: Stage, mina: Desk) -> None:
@@ -338,9 +347,11 @@ async def test_only_full_members_of_the_channel_may_act(stage: Stage, mina: Desk
         refusals = person.ephemerals("C0GENERAL1")
     else:
         person = stage.slack.person(user)
+        await mina.sees(lambda: mina.line(card, "where are they?"))
         await person.click(CHANNEL, card["ts"], "claim")
         await person.sees(lambda: person.ephemerals(CHANNEL), timeout=ENOUGH)
         refusals = person.ephemerals(CHANNEL)
+        assert "thread_ts" not in refusals[-1]  # beside the card: its thread need not be open
     assert "Only" in said(refusals[-1])
     assert "nobody" in said(mina.cards()[0])
 
