@@ -6,7 +6,7 @@ engine asks Slack for that key before it posts again.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import structlog
@@ -15,6 +15,7 @@ from bridge.errors import BridgeError, Permanent
 from bridge.jobs import Engine
 from bridge.mail.html import plain_lines
 from bridge.mail.parse import parse
+from bridge.metrics import Metrics
 from bridge.model import (
     Address,
     Conversation,
@@ -26,6 +27,7 @@ from bridge.model import (
     Number,
     StoredMessage,
     Ts,
+    now,
 )
 from bridge.slack import blocks, modals, richtext
 from bridge.slack.blocks import Surface
@@ -41,12 +43,19 @@ class Show:
     """Brings Slack in step with the store, one conversation at a time."""
 
     def __init__(
-        self, store: Store, *, engine: Engine, gateway: Gateway, senders: Mapping[MailboxName, Address]
+        self,
+        store: Store,
+        *,
+        engine: Engine,
+        gateway: Gateway,
+        senders: Mapping[MailboxName, Address],
+        metrics: Metrics,
     ) -> None:
         self._store = store
         self._engine = engine
         self._gateway = gateway
         self._senders = senders
+        self._metrics = metrics
 
     async def show(self, job: Job) -> None:
         """Show a conversation as it stands now; a job whose version is shown already has nothing to do."""
@@ -59,7 +68,7 @@ class Show:
         if conversation is None or conversation.version <= shown:
             return
         surface = blocks.card(conversation, messages, mailbox=conversation.mailbox)
-        card = conversation.card_ts or await self._post_card(conversation, surface)
+        card = conversation.card_ts or await self._post_card(conversation, surface, messages)
         for stored in messages:
             if stored.direction is Direction.IN and not stored.shared:
                 await self._show_mail(conversation, card, stored)
@@ -78,10 +87,12 @@ class Show:
         async with self._store.write() as conn:
             await conversations.mark_shown(conn, number, version=conversation.version)
 
-    async def _post_card(self, conversation: Conversation, surface: Surface) -> Ts:
+    async def _post_card(self, conversation: Conversation, surface: Surface, messages: Sequence[StoredMessage]) -> Ts:
         ts = await self._post(conversation, surface, key=_card_key(conversation.number))
         async with self._store.write() as conn:
             await conversations.card_posted(conn, conversation.number, ts=ts)
+        if messages and messages[0].direction is Direction.IN:
+            self._metrics.card_posted(after=now() - messages[0].received)
         return ts
 
     async def _show_mail(self, conversation: Conversation, card: Ts, stored: StoredMessage) -> None:
