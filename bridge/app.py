@@ -7,6 +7,7 @@
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -21,17 +22,20 @@ from bridge.answers import Answers
 from bridge.config import ServerSettings, Settings, check_runnable
 from bridge.desk import Desk, Mailbox
 from bridge.errors import BridgeError, Temporary
+from bridge.health import Health, Site
 from bridge.jobs import Engine
 from bridge.mail.local import Intake, LocalSource
 from bridge.mail.maildir import Maildir
 from bridge.mail.parse import parse
 from bridge.mail.smtp import Server
+from bridge.metrics import Metrics
 from bridge.model import Address, Job, MailboxName, MailId, Message, UserId
 from bridge.outbox import Outbox
 from bridge.show import Show
 from bridge.slack import web
 from bridge.slack.gateway import Gateway, Identity
 from bridge.slack.listeners import Listeners
+from bridge.slack.requests import PATH, Requests
 from bridge.slack.socket import Connection
 from bridge.store import jobs, mails
 from bridge.store.database import Store
@@ -40,7 +44,7 @@ log = structlog.get_logger()
 
 _Answer = TypeVar("_Answer")
 
-STOPPING = 8.0  # seconds in which what is in hand may finish; SIGTERM promises an end within ten
+STOPPING = 6.0  # seconds in which what is in hand may finish; SIGTERM promises an end of everything within ten
 RETRY = 5.0  # seconds until a mailbox that failed is watched again
 
 
@@ -52,6 +56,9 @@ class Bridge:
         self._settings = settings
         self._look_first = look_first
         self._closing = contextlib.AsyncExitStack()
+        self._finishing: list[Callable[[], Awaitable[None]]] = []
+        self._health: list[Health] = []
+        self.site: Site | None = None
         self.smtp: Intake | None = None
         self.lmtp: Intake | None = None
 
@@ -64,15 +71,20 @@ class Bridge:
             raise
 
     async def stop(self) -> None:
-        """Take no new work, finish or hand back what is in hand, close everything; in the reverse order."""
+        """Take no new work, finish or hand back what is in hand, all at once; then close everything behind it."""
+        finishing, self._finishing = self._finishing, []
+        ended = await asyncio.gather(*(finish() for finish in finishing), return_exceptions=True)
         await self._closing.aclose()
+        for failure in filter(None, ended):
+            raise failure
 
     async def _start(self) -> None:
         settings, slack = self._settings, self._settings.slack
+        metrics = Metrics(MailboxName(one.name) for one in settings.mailboxes)
         store = await Store.open(settings.database_url.get_secret_value())
         self._closing.push_async_callback(store.close)
         gateway = await self._closing.enter_async_context(
-            Gateway.open(token=slack.bot_token.get_secret_value(), api_url=slack.api_url)
+            Gateway.open(token=slack.bot_token.get_secret_value(), api_url=slack.api_url, observe=metrics.slack)
         )
         me = await _patiently(gateway.me)
         maildirs = _maildirs(settings)
@@ -80,30 +92,31 @@ class Bridge:
         senders = {name: box.address for name, box in mailboxes.items()}
 
         agents = Agents(gateway, team_id=me.team_id, only=[UserId(one) for one in settings.agents.users])
-        desk = Desk(store, agents=agents, mailboxes=mailboxes, keys=settings.secret_keys)
+        desk = Desk(store, agents=agents, mailboxes=mailboxes, keys=settings.secret_keys, metrics=metrics)
         answers = Answers(
             store, desk=desk, agents=agents, gateway=gateway, mailboxes=mailboxes, key=settings.secret_keys[0]
         )
-        outbox = Outbox(store, gateway=gateway, mailboxes=mailboxes)
+        outbox = Outbox(store, gateway=gateway, mailboxes=mailboxes, metrics=metrics)
         kinds: dict[str, Callable[[Job], Awaitable[None]]] = {
             "fetch": outbox.fetch,
             "send": outbox.send,
             "file_copy": outbox.file_copy,
         }
         engine = Engine(store, kinds=kinds, parked=outbox.give_up, look_first=self._look_first)
-        kinds["show"] = Show(store, engine=engine, gateway=gateway, senders=senders).show
+        kinds["show"] = Show(store, engine=engine, gateway=gateway, senders=senders, metrics=metrics).show
         async with store.write() as conn:  # an operator who mends a channel or a scope starts the bridge again
             await jobs.unpark_kind(conn, "show")
         await engine.start()
-        self._closing.push_async_callback(engine.stop, STOPPING)
+        self._finishing.append(functools.partial(engine.stop, STOPPING))
 
-        await self._connect(me, gateway=gateway, desk=desk, answers=answers, senders=senders)
+        app = self._app(me, gateway=gateway, desk=desk, answers=answers, senders=senders)
+        await self._connect(app, gateway=gateway, store=store, metrics=metrics)
         await self._watch(store, desk=desk, mailboxes=mailboxes, maildirs=maildirs)
         log.info("bridge ready", mailboxes=len(mailboxes))
 
-    async def _connect(
+    def _app(
         self, me: Identity, *, gateway: Gateway, desk: Desk, answers: Answers, senders: dict[MailboxName, Address]
-    ) -> None:
+    ) -> AsyncApp:
         slack = self._settings.slack
 
         async def authorize() -> AuthorizeResult:
@@ -116,11 +129,30 @@ class Bridge:
                 bot_user_id=me.bot_user_id,
             )
 
-        app = AsyncApp(client=web.client(token=None, api_url=slack.api_url, session=None), authorize=authorize)
+        app = AsyncApp(
+            client=web.client(token=None, api_url=slack.api_url, session=None),
+            authorize=authorize,
+            signing_secret=slack.signing_secret.get_secret_value(),
+        )
         Listeners(app, gateway=gateway, desk=desk, answers=answers, senders=senders)
-        connection = Connection(app, token=slack.app_token.get_secret_value())
-        self._closing.push_async_callback(connection.stop)
-        await connection.start()
+        return app
+
+    async def _connect(self, app: AsyncApp, *, gateway: Gateway, store: Store, metrics: Metrics) -> None:
+        """Open Slack's way in, and before it the site that tells whether it is open."""
+        app_token = self._settings.slack.app_token.get_secret_value()
+        way_in = Connection(app, token=app_token) if app_token else Requests(app)
+        self.site = Site(
+            self._settings.http,
+            store=store,
+            metrics=metrics,
+            mailboxes=self._health,
+            connected=lambda: way_in.connected and not gateway.revoked,
+            routes=[(PATH, way_in.answer)] if isinstance(way_in, Requests) else (),
+        )
+        await self.site.start()
+        self._closing.push_async_callback(self.site.stop)
+        self._finishing.append(way_in.stop)
+        await way_in.start()
 
     async def _watch(
         self, store: Store, *, desk: Desk, mailboxes: dict[MailboxName, Mailbox], maildirs: dict[MailboxName, Maildir]
@@ -130,8 +162,10 @@ class Bridge:
         for name, maildir in maildirs.items():
             self._closing.push_async_callback(maildir.close)
             source = LocalSource(maildir, max_bytes=max_bytes)
-            watching = asyncio.create_task(_watch(store, desk=desk, mailbox=mailboxes[name], source=source))
-            self._closing.push_async_callback(_cancel, watching)
+            health = Health(name=name, source=source)
+            self._health.append(health)
+            watching = _watch(store, desk=desk, mailbox=mailboxes[name], source=source, health=health)
+            self._finishing.append(functools.partial(_cancel, asyncio.create_task(watching)))
         if maildirs:
             addresses = {mailboxes[name].address.email: maildir for name, maildir in maildirs.items()}
             smtp, lmtp = self._settings.intake.smtp, self._settings.intake.lmtp
@@ -139,7 +173,7 @@ class Bridge:
             self.lmtp = Intake(addresses, max_bytes=max_bytes, host=lmtp.host, lmtp_port=lmtp.port)
             for intake in (self.smtp, self.lmtp):
                 await intake.start()
-                self._closing.push_async_callback(intake.stop)
+                self._finishing.append(intake.stop)
 
 
 def _maildirs(settings: Settings) -> dict[MailboxName, Maildir]:
@@ -180,7 +214,7 @@ async def _cancel(task: asyncio.Task[None]) -> None:
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def _watch(store: Store, *, desk: Desk, mailbox: Mailbox, source: LocalSource) -> None:
+async def _watch(store: Store, *, desk: Desk, mailbox: Mailbox, source: LocalSource, health: Health) -> None:
     """Take in a mailbox's mail for ever, from where the last commit left off."""
     while True:
         try:
@@ -189,6 +223,7 @@ async def _watch(store: Store, *, desk: Desk, mailbox: Mailbox, source: LocalSou
             async for batch in source.arrivals(cursor):
                 await desk.receive(mailbox, batch)
         except BridgeError as error:
+            health.fails(error)
             log.warning("a mailbox cannot be read now and is tried again", mailbox=mailbox.name, reason=str(error))
         except Exception:
             log.exception("a mailbox's watch failed and begins again", mailbox=mailbox.name)
@@ -234,7 +269,7 @@ async def replay(settings: Settings, what: str) -> str:
         gateway = await closing.enter_async_context(Gateway.open(token=token, api_url=settings.slack.api_url))
         mailboxes = await _mailboxes(settings, gateway=gateway, maildirs={}) if raw is not None else {}
         agents = Agents(gateway, team_id="")  # nobody acts here but the operator
-        desk = Desk(store, agents=agents, mailboxes=mailboxes, keys=settings.secret_keys)
+        desk = Desk(store, agents=agents, mailboxes=mailboxes, keys=settings.secret_keys, metrics=Metrics())
         if raw is None:
             stored = await desk.replay(MailId(int(what)))
             return f"Mail {what} was read again; it stands in conversation #{stored.number}."

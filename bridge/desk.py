@@ -24,6 +24,7 @@ from bridge.mail.maildir import Maildir
 from bridge.mail.parse import parse
 from bridge.mail.quotes import read
 from bridge.mail.smtp import Server
+from bridge.metrics import Metrics
 from bridge.model import (
     Address,
     Arrival,
@@ -99,12 +100,14 @@ class Desk:
         agents: Agents,
         mailboxes: Mapping[MailboxName, Mailbox],
         keys: Sequence[bytes],
+        metrics: Metrics,
         parse_mail: Callable[[bytes], Message] = parse,
     ) -> None:
         self._store = store
         self._agents = agents
         self._mailboxes = mailboxes
         self._keys = keys
+        self._metrics = metrics
         self._parse = parse_mail
 
     # --- a mail comes in ----------------------------------------------------------------------------------------------
@@ -135,15 +138,16 @@ class Desk:
             await self._keep(mailbox, [arrival], [_unreadable(arrival.raw or arrival.head)])
 
     async def _keep(self, mailbox: Mailbox, batch: Sequence[Arrival], as_read: Sequence[_Read]) -> None:
-        last = batch[-1]
+        last, taken = batch[-1], 0
         async with self._store.write() as conn:
             uids = [one.uid for one in batch]
             seen = await mails.seen_places(conn, mailbox.name, uidvalidity=last.uidvalidity, uids=uids)
             for arrival, read_mail in zip(batch, as_read, strict=True):
                 if arrival.uid not in seen:
-                    await self._take_in(conn, mailbox, arrival, read_mail)
+                    taken += await self._take_in(conn, mailbox, arrival, read_mail)
             place = Cursor(uidvalidity=last.uidvalidity, uidnext=last.uid + 1)
             await mails.move_cursor(conn, mailbox.name, place)
+        self._metrics.received(mailbox.name, taken)
 
     def _read(self, arrival: Arrival) -> _Read:
         if arrival.raw is None:
@@ -157,15 +161,16 @@ class Desk:
             log.warning("a mail cannot be read and is kept raw", uid=arrival.uid, kind=type(error).__name__)
             return _unreadable(arrival.raw)
 
-    async def _take_in(self, conn: AsyncConnection, mailbox: Mailbox, arrival: Arrival, read_mail: _Read) -> None:
+    async def _take_in(self, conn: AsyncConnection, mailbox: Mailbox, arrival: Arrival, read_mail: _Read) -> bool:
+        """Keep a mail where it belongs. False for one that stands there already, or is our own."""
         place = (arrival.uidvalidity, arrival.uid)
         message = read_mail.message
         if known := await mails.known(conn, mailbox.name, read_mail.digest):
             await self._record(conn, mailbox, place, state="known", mail_id=known)
-            return
+            return False
         if await self._is_own(conn, mailbox, message):
             await self._record(conn, mailbox, place, state="own", mail_id=None)
-            return
+            return False
         number = await self._conversation_for(conn, mailbox, message)
         raw_id = await mails.save_raw(conn, arrival.raw, at=arrival.received) if arrival.raw is not None else None
         mail_id = await mails.add(
@@ -181,6 +186,7 @@ class Desk:
             quarantined=read_mail.state == "quarantined",
         )
         await self._record(conn, mailbox, place, state=read_mail.state, mail_id=mail_id)
+        return True
 
     async def _is_own(self, conn: AsyncConnection, mailbox: Mailbox, message: Message) -> bool:
         """Whether the bridge sent this mail itself and finds it again: our signed Message-ID, from our own address."""

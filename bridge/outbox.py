@@ -20,6 +20,7 @@ from bridge.desk import Mailbox, changed
 from bridge.errors import BridgeError, Permanent, Refused, Temporary, Uncertain
 from bridge.mail import compose, smtp
 from bridge.mail.parse import parse
+from bridge.metrics import Metrics
 from bridge.model import (
     Attachment,
     Direction,
@@ -89,10 +90,13 @@ async def keep_sent(conn: AsyncConnection, draft: Draft, sent: Sent | None, *, c
 class Outbox:
     """The jobs that bring a draft out."""
 
-    def __init__(self, store: Store, *, gateway: Gateway, mailboxes: Mapping[MailboxName, Mailbox]) -> None:
+    def __init__(
+        self, store: Store, *, gateway: Gateway, mailboxes: Mapping[MailboxName, Mailbox], metrics: Metrics
+    ) -> None:
         self._store = store
         self._gateway = gateway
         self._mailboxes = mailboxes
+        self._metrics = metrics
 
     async def fetch(self, job: Job) -> None:
         """Fetch a draft's files from Slack. What cannot be had fails the draft at once, while it can be mended."""
@@ -183,6 +187,7 @@ class Outbox:
                 await keep_sent(conn, draft, sent, copy=self._mailbox(draft).sent is not None)
             else:
                 await changed(conn, draft.number)
+        self._metrics.sent(draft.mailbox, outcome=str(state))
         log.info("an answer has reached a state", draft=draft.id, state=str(state))
 
     # --- the mail itself ----------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from bridge.errors import BridgeError, Permanent, Temporary
 from bridge.jobs import Engine
 from bridge.mail.html import plain_lines
 from bridge.mail.parse import parse
+from bridge.metrics import Metrics
 from bridge.model import (
     Address,
     Conversation,
@@ -28,6 +29,7 @@ from bridge.model import (
     Number,
     StoredMessage,
     Ts,
+    now,
 )
 from bridge.slack import blocks, modals, richtext
 from bridge.slack.blocks import Surface
@@ -46,12 +48,19 @@ class Show:
     """Brings Slack in step with the store, one conversation at a time."""
 
     def __init__(
-        self, store: Store, *, engine: Engine, gateway: Gateway, senders: Mapping[MailboxName, Address]
+        self,
+        store: Store,
+        *,
+        engine: Engine,
+        gateway: Gateway,
+        senders: Mapping[MailboxName, Address],
+        metrics: Metrics,
     ) -> None:
         self._store = store
         self._engine = engine
         self._gateway = gateway
         self._senders = senders
+        self._metrics = metrics
 
     async def show(self, job: Job) -> None:
         """Show a conversation as it stands now; a job whose version is shown already has nothing to do."""
@@ -80,7 +89,7 @@ class Show:
         behind: Sequence[tuple[Draft, int, str]],
     ) -> None:
         surface = blocks.card(conversation, messages, mailbox=conversation.mailbox)
-        card = conversation.card_ts or await self._post_card(conversation, surface)
+        card = conversation.card_ts or await self._post_card(conversation, surface, messages)
         for stored in messages:
             if stored.direction is Direction.IN and not stored.shared:
                 await self._show_mail(conversation, card, stored)
@@ -90,10 +99,12 @@ class Show:
         if conversation.card_ts:
             await self._update(conversation, card, surface, key=_card_key(conversation.number))
 
-    async def _post_card(self, conversation: Conversation, surface: Surface) -> Ts:
+    async def _post_card(self, conversation: Conversation, surface: Surface, messages: Sequence[StoredMessage]) -> Ts:
         ts = await self._post(conversation, surface, key=_card_key(conversation.number))
         async with self._store.write() as conn:
             await conversations.card_posted(conn, conversation.number, ts=ts)
+        if messages and messages[0].direction is Direction.IN:
+            self._metrics.card_posted(after=now() - messages[0].received)
         return ts
 
     async def _show_mail(self, conversation: Conversation, card: Ts, stored: StoredMessage) -> None:

@@ -79,11 +79,14 @@ async def store(database_url: str) -> AsyncIterator[Store]:
 
 
 @pytest.fixture
-async def stage(tmp_path: Path) -> AsyncIterator["Stage"]:
-    """The real bridge between a Slack workspace and the world's mail, both on loopback. Nothing is held for long."""
+async def stage(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator["Stage"]:
+    """The real bridge between a Slack workspace and the world's mail, both on loopback. Nothing is held for long.
+
+    Its parameter, if a test gives one, is Slack's way to the bridge: "socket" or "http".
+    """
     from bridge.demo.stage import Stage  # noqa: PLC0415 - the whole bridge, which a test of one part need not import
 
-    made = Stage(tmp_path, hold=0.2)
+    made = Stage(tmp_path, hold=0.2, way=getattr(request, "param", "socket"))
     await made.start()
     yield made
     await made.stop()

@@ -17,7 +17,7 @@ ROOT = Path(bridge.__file__).parent
 
 BASE = {"errors", "model", "config", "layers", "providers", "settings", "rules", "logs"}
 WORLDS = {"store", "mail", "slack"}
-DESK = {"agents", "answers", "desk", "jobs", "outbox", "show"}
+DESK = {"agents", "answers", "desk", "health", "jobs", "metrics", "outbox", "show"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     # Who stands where, and what it may know of. The package's own version is everyone's.
@@ -43,7 +43,7 @@ CALL_THE_DESK = {"slack.listeners"}
 
 TALKERS = {
     "mail": {"imap", "local", "maildir", "oauth", "smtp", "uidlist"},
-    "slack": {"directory", "faults", "files", "gateway", "listeners", "pacing", "socket", "web"},
+    "slack": {"directory", "faults", "files", "gateway", "listeners", "pacing", "requests", "socket", "web"},
 }
 """The modules of an outside world that talk to it, or are part of doing so; all its others are pure."""
 
@@ -73,6 +73,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "aiosmtplib": ("mail", "demo"),
     "smtplib": ("mail",),
     "aiosmtpd": ("mail", "demo"),
+    "prometheus_client": ("metrics",),
     "typer": ("cli",),
 }
 
@@ -179,7 +180,7 @@ import importlib, json, re, sys, sysconfig, threading
 import asyncio
 names = json.loads(sys.argv[1])
 libraries = tuple({sysconfig.get_path(one) for one in ("stdlib", "platstdlib", "purelib", "platlib")})
-import aiohttp, aiosmtpd, pydantic, slack_bolt.async_app, sqlalchemy.ext.asyncio, structlog, typer  # theirs is not ours
+import aiohttp, aiosmtpd, prometheus_client, pydantic, slack_bolt.async_app, sqlalchemy.ext.asyncio, structlog, typer  # theirs is not ours
 seen = []
 def watch(event, arguments):
     if event == "open" and isinstance(arguments[0], str) and arguments[0] not in sys.path:

@@ -15,6 +15,7 @@ from bridge.desk import Desk as TheDesk
 from bridge.desk import Mailbox
 from bridge.mail.parse import parse
 from bridge.mail.smtp import Server
+from bridge.metrics import Metrics
 from bridge.model import Arrival, ChannelId, MailboxName, Message
 from bridge.slack.gateway import Gateway
 from bridge.store import jobs, mails
@@ -117,7 +118,9 @@ class Beside:
 
     def desk(self, reader: Callable[[bytes], Message] = parse) -> TheDesk:
         boxes = {self.mailbox.name: self.mailbox}
-        return TheDesk(self.store, agents=self._agents, mailboxes=boxes, keys=self._keys, parse_mail=reader)
+        return TheDesk(
+            self.store, agents=self._agents, mailboxes=boxes, keys=self._keys, metrics=Metrics(), parse_mail=reader
+        )
 
 
 @pytest.fixture

@@ -99,6 +99,7 @@ async def test_a_mail_over_the_size_limit_is_a_card_that_says_so(stage: Stage, m
 # --- an answer goes out -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("stage", ["socket", "http"], indirect=True)
 async def test_an_answer_with_formatting_and_a_file_reaches_the_customer(stage: Stage, mina: Desk) -> None:
     first = await ask(stage)
     card = await mina.sees_card("Two bags")
@@ -370,6 +371,7 @@ async def test_nobody_acts_in_a_channel_that_is_shared_outside(stage: Stage, min
 # --- together ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("stage", ["socket", "http"], indirect=True)
 async def test_claim_assign_close_reopen_from_every_place(stage: Stage, mina: Desk) -> None:
     await ask(stage)
     card = await mina.sees_card("Two bags")

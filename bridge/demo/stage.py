@@ -5,6 +5,7 @@ that `bridge run` uses, from a `bridge.toml` as an operator would write it.
 """
 
 from pathlib import Path
+from typing import Literal
 
 from bridge.app import Bridge
 from bridge.config import Settings, load
@@ -14,6 +15,7 @@ from bridge.demo.world import World
 from bridge.desk import show_again
 from bridge.model import ChannelId
 from bridge.slack import manifest
+from bridge.slack.requests import PATH
 from bridge.store import conversations
 from bridge.store.database import Store
 
@@ -29,14 +31,26 @@ MOST_KEPT = 10_000
 
 
 class Stage:
-    """Everything but the page. `data` is the bridge's folder; `hold` its undo time in seconds."""
+    """Everything but the page. `data` is the bridge's folder; `hold` its undo time in seconds.
 
-    def __init__(self, data: Path, *, hold: float = 10, timing: Timing | None = None) -> None:
+    `way` is how Slack reaches it; `http` its BRIDGE_HTTP: nowhere, unless Slack has to reach it there.
+    """
+
+    def __init__(
+        self,
+        data: Path,
+        *,
+        hold: float = 10,
+        timing: Timing | None = None,
+        way: Literal["socket", "http"] = "socket",
+    ) -> None:
         self.data = data
         self.hold = hold
         self.max_bytes = 40 << 20
         self.intake_port = 0
-        self.slack = SlackDouble(manifest=manifest.load(), timing=timing)
+        self.way = way
+        self.http = "" if way == "socket" else "127.0.0.1:0"
+        self.slack = SlackDouble(manifest=manifest.load(), timing=timing, request_url=None if way == "socket" else "")
         self.world = World()
         self.bridge: Bridge | None = None
         _people_the_workspace(self.slack)
@@ -60,6 +74,15 @@ class Stage:
         await self.bridge.start()
         if self.bridge.smtp and self.bridge.smtp.smtp_port:
             self.world.intake = (self.bridge.smtp.host, self.bridge.smtp.smtp_port)
+        if self.way == "http":
+            self.slack.signed.url = self.url(PATH)
+
+    def url(self, path: str) -> str:
+        """A path on the running bridge's own site. Raises RuntimeError where it has none."""
+        site = self.bridge.site if self.bridge else None
+        if site is None or site.port is None:
+            raise RuntimeError("the bridge has no site")
+        return f"http://127.0.0.1:{site.port}{path}"
 
     async def stop_bridge(self) -> None:
         """Stop the bridge as SIGTERM would; the worlds go on."""
@@ -91,12 +114,15 @@ class Stage:
 
     def environ(self) -> dict[str, str]:
         """The bridge's environment: where Slack is, and the secrets."""
+        way_in = {"SLACK_APP_TOKEN": self.slack.app_token}
+        if self.way == "http":
+            way_in = {"SLACK_SIGNING_SECRET": self.slack.signing_secret}
         return {
             "SLACK_BOT_TOKEN": self.slack.bot_token,
-            "SLACK_APP_TOKEN": self.slack.app_token,
+            **way_in,
             "SLACK_API_URL": self.slack.url,
             "BRIDGE_DATA": str(self.data),
-            "BRIDGE_HTTP": "",
+            "BRIDGE_HTTP": self.http,
         }
 
     def config_file(self) -> Path:

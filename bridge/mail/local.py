@@ -11,12 +11,13 @@ import logging
 import re
 import socket
 from collections.abc import AsyncGenerator, Mapping
+from datetime import datetime
 from email.utils import format_datetime
 
 import structlog
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from bridge.errors import Refused, Temporary
+from bridge.errors import BridgeError, Refused, Temporary
 from bridge.mail.maildir import Maildir
 from bridge.mail.recipients import wire_address
 from bridge.model import Arrival, Cursor, now
@@ -31,12 +32,14 @@ log = structlog.get_logger()
 
 
 class LocalSource:
-    """The mails of one Maildir, as they come."""
+    """The mails of one Maildir, as they come. `last_heard`: when the folder was last looked at."""
 
     def __init__(self, maildir: Maildir, *, max_bytes: int, sweep_seconds: float = _SWEEP) -> None:
         self._maildir = maildir
         self._max_bytes = max_bytes
         self._sweep_seconds = sweep_seconds
+        self.failure: BridgeError | None = None  # what goes wrong ends `arrivals`
+        self.last_heard: datetime | None = None
 
     async def arrivals(self, cursor: Cursor | None) -> AsyncGenerator[list[Arrival], None]:
         """Batches of mails, in the order of their uids: at most 50 or 8 MB, never empty, without end.
@@ -51,6 +54,7 @@ class LocalSource:
             maildir.arrived.clear()
             if clock() >= sweep_at:
                 await maildir.sweep()
+                self.last_heard = now()
                 sweep_at = clock() + self._sweep_seconds
             while uid < maildir.uidnext:
                 batch, uid = await maildir.load(uid, max_bytes=self._max_bytes)

@@ -52,13 +52,14 @@ class Identity:
 
 
 class Gateway:
-    """Slack, for one bot token. Made by `open`."""
+    """Slack, for one bot token. Made by `open`. `revoked`: Slack said that the token is worth nothing any more."""
 
     def __init__(self, web: Web, *, token: str, api_url: str, clock: Callable[[], float]) -> None:
         self._web = web
         self._token = token
         self._api_url = api_url
         self._identity: Identity | None = None
+        self.revoked = False
         self._people: Remembered[UserId, Member] = Remembered(clock)
         self._channels: Remembered[ChannelId, Channel] = Remembered(clock)
         self._members: Remembered[ChannelId, frozenset[UserId]] = Remembered(clock)
