@@ -196,7 +196,8 @@ class Reader:
     def _fail(self, uid: int) -> _Awaited:
         awaited = self._awaited.setdefault(uid, _Awaited())
         awaited.tries += 1
-        awaited.due = time.monotonic() + self._retry_seconds
+        # The first time it may have been the connection's fault, and the next one may do.
+        awaited.due = time.monotonic() + (self._retry_seconds if awaited.tries > 1 else 0.0)
         return awaited
 
     def _give_up(self, uids: Sequence[int], *, uidvalidity: int) -> Taken:

@@ -65,7 +65,7 @@ class Gate:
         with self._lock:
             places = self._hosts.setdefault(host.lower(), threading.Semaphore(self._at_a_time))
         while not places.acquire(timeout=_GLANCE):
-            bell.answer()
+            bell.listen()
         try:
             yield
         finally:

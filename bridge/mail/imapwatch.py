@@ -24,6 +24,7 @@ from bridge.mail.imapview import FOLLOWED, Change, View
 from bridge.mail.imapwire import Bell, Stopped
 
 _LINGER = 30.0  # seconds that a connection is kept after the last command, where nothing is watched
+_MOMENT = 3.0  # seconds that a command waits for the next connection
 _STOOD = 60.0  # seconds after which a connection counts as having been a good one
 _KEYWORDS = {flag: flag.removeprefix("\\").upper().encode() for flag in FOLLOWED}  # \Seen is searched for as SEEN
 
@@ -102,6 +103,7 @@ class Watcher:
         try:
             session = Session.open(self._server, bell=self.bell, gate=self._gate)
         except BridgeError as error:
+            self._refuse(error)
             self._pause(error)
             return
         opened, self._looked = time.monotonic(), None
@@ -115,7 +117,7 @@ class Watcher:
             session.close()
 
     def _pause(self, error: BridgeError) -> None:
-        """Waits for its time to try again; meanwhile every command is refused at once.
+        """Waits for its time to try again; where that is long, commands do not wait for it too.
 
         What trying again does not change ends what is watched, so that a person hears of it.
         """
@@ -123,19 +125,21 @@ class Watcher:
         self._told(error)
         if not isinstance(error, Temporary):
             self.watch = self.follow = None
-            self._refuse(lambda: error)
+            self._refuse(error)
             return
         until = time.monotonic() + self._backoff.next(asked=error.retry_after)
         while (left := until - time.monotonic()) > 0:
-            self._refuse(lambda left=left: Temporary(str(error), detail=error.detail, retry_after=left))  # type: ignore[misc]
+            if left > _MOMENT:
+                self._refuse(Temporary(str(error), detail=error.detail, retry_after=left))
             self.bell.wait(until=until)
 
-    def _refuse(self, reason: Callable[[], BridgeError]) -> None:
+    def _refuse(self, error: BridgeError) -> None:
         while self.commands:
-            self.commands.popleft().refuse(reason())
+            self.commands.popleft().refuse(error)
 
     def _serve(self, session: Session) -> None:
         while self._wanted:
+            self.bell.heed()
             self._obey(session)
             self.heard_at = session.heard_at
             if self.watch or self.follow:

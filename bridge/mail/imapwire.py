@@ -40,38 +40,48 @@ class Stopped(Exception):
 
 
 class Bell:
-    """Wakes the thread that waits at a connection. `ring` and `stop` may be called from any thread, at any time."""
+    """Wakes the thread that waits at a connection. `ring` and `stop` may be called from any thread, at any time.
+
+    A ring is kept until it is heeded, also where it came while something else was being waited for.
+    """
 
     def __init__(self) -> None:
         self._near, self._far = socket.socketpair()
         self._near.setblocking(False)
         self._far.setblocking(False)
-        self.stopping = False
+        self._stopping = False
+        self.rung = False
 
     def ring(self) -> None:
-        """Ends the wait that stands, or the next one."""
+        """Ends the rest that stands, or the next one."""
         with contextlib.suppress(OSError):  # full: it rings already; closed: nobody waits any more
             self._far.send(b"!")
 
     def stop(self) -> None:
         """Ends this wait and all that follow, by Stopped."""
-        self.stopping = True
+        self._stopping = True
         self.ring()
 
-    def answer(self) -> None:
-        """Silences it. Raises Stopped where that was its meaning."""
+    def listen(self) -> None:
+        """Notes whether it rings. Raises Stopped where that is its meaning."""
         with contextlib.suppress(BlockingIOError):
             while self._near.recv(4096):
-                pass
-        if self.stopping:
+                self.rung = True
+        if self._stopping:
             raise Stopped
 
+    def heed(self) -> None:
+        """Now everything is looked at that it may have rung for. Raises Stopped."""
+        self.listen()
+        self.rung = False
+
     def wait(self, *, until: float | None) -> None:
-        """Until it rings, or until this time of the monotonic clock."""
+        """Until it rings, or until this time of the monotonic clock. Raises Stopped."""
         ring = select.poll()
         ring.register(self._near, select.POLLIN)
-        ring.poll(None if until is None else max(0.0, until - time.monotonic()) * 1000)
-        self.answer()
+        if not self.rung:
+            ring.poll(None if until is None else max(0.0, until - time.monotonic()) * 1000)
+        self.heed()
 
     def fileno(self) -> int:
         """What becomes readable when it rings."""
@@ -174,6 +184,8 @@ class _Wire(imaplib.IMAP4):
     def wait(self, *, until: float) -> bool:
         """Whether something came before that time of the monotonic clock; False too where the bell rang."""
         self._flush()
+        if self._bell.rung:
+            return False
         if self._arrived or (isinstance(self.sock, ssl.SSLSocket) and self.sock.pending()):
             return True
         return self._ready(select.POLLIN, seconds=until - time.monotonic()) is self.sock
@@ -211,13 +223,13 @@ class _Wire(imaplib.IMAP4):
                     raise TimeoutError(f"nothing for {self._patience:g} s")
 
     def _ready(self, awaited: int, *, seconds: float) -> "socket.socket | Bell | None":
-        """The socket, the bell (silenced), or None where the time is over."""
+        """The socket, the bell, or None where the time is over."""
         poll = select.poll()
         poll.register(self.sock, awaited)
         poll.register(self._bell, select.POLLIN)
         ready = {file for file, _ in poll.poll(max(0.0, seconds) * 1000)}
         if self._bell.fileno() in ready:
-            self._bell.answer()
+            self._bell.listen()
             return self._bell
         return self.sock if ready else None
 
@@ -255,6 +267,7 @@ class Client(IMAPClient):  # type: ignore[misc]
         self, host: str, port: int, *, bell: Bell, tls: ssl.SSLContext | None, timeouts: tuple[float, float]
     ) -> None:
         self._made: Callable[[], _Wire] = lambda: _Wire(host, port, bell=bell, tls=tls, timeouts=timeouts)
+        self._idle = False
         super().__init__(host, port, ssl=False)
         self.wire: _Wire = self._imap
         self.wire.debug = 0  # else each line is written out for a log that nobody keeps, passwords too
@@ -307,6 +320,7 @@ class Client(IMAPClient):  # type: ignore[misc]
                 self._done(lambda: self.wire._command_complete("IDLE", tag))  # noqa: SLF001
                 raise NotDone("the server ended IDLE before it began")
             self._part_if_bye()
+        self._idle = True
         return tag
 
     def hear(self, tag: bytes) -> bool:
@@ -317,6 +331,7 @@ class Client(IMAPClient):  # type: ignore[misc]
 
     def end_idle(self, tag: bytes) -> list[Response]:
         """DONE, up to its end; answers as `ask` does."""
+        self._idle = False
         if self.wire.tagged_commands[tag] is None:
             self.wire.send(b"DONE\r\n")
         return self._done(lambda: self.wire._command_complete("IDLE", tag))  # noqa: SLF001
@@ -329,7 +344,7 @@ class Client(IMAPClient):  # type: ignore[misc]
     def leave(self) -> None:
         """Says LOGOUT without waiting for an answer, and closes."""
         with contextlib.suppress(OSError, Stopped):
-            self.wire.send(b"BYE LOGOUT\r\n")
+            self.wire.send(b"DONE\r\nBYE LOGOUT\r\n" if self._idle else b"BYE LOGOUT\r\n")
             self.wire.sock.send(b"".join(self.wire._leaving))  # noqa: SLF001
         self.wire.shutdown()
 
