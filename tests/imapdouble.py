@@ -1,4 +1,4 @@
-"""A small IMAP server for tests, over verified TLS: a mailbox that behaves, and says something else where it is told to.
+"""A small IMAP server for tests, over verified TLS: it behaves, and says something else where it is told to.
 
 `says` maps a command's first words (`SELECT`, `UID FETCH`; `GREETING` for what comes first) to what is done instead.
 """
@@ -54,7 +54,7 @@ class Double:
         self.commands: list[str] = []
         self.logins: list[str] = []
         self.port = 0
-        self._heard = asyncio.Condition()
+        self.changed = asyncio.Condition()
 
     @property
     def inbox(self) -> Box:
@@ -75,13 +75,18 @@ class Double:
 
     async def heard(self, command: str, *, times: int = 1) -> None:
         """Waits until a command that begins like this was given so often."""
-        async with self._heard:
-            await self._heard.wait_for(lambda: sum(one.startswith(command) for one in self.commands) >= times)
+        async with self.changed:
+            await self.changed.wait_for(lambda: sum(one.startswith(command) for one in self.commands) >= times)
+
+    async def resting(self) -> None:
+        """Waits until a connection is in IDLE."""
+        async with self.changed:
+            await self.changed.wait_for(lambda: any(connection.idling for connection in self.connections))
 
     async def note(self, command: str) -> None:
-        async with self._heard:
+        async with self.changed:
             self.commands.append(command)
-            self._heard.notify_all()
+            self.changed.notify_all()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = Conversation(self, reader, writer)
@@ -143,6 +148,9 @@ class Conversation:
             await self.say(f"* OK [CAPABILITY {self.double.capabilities}] ready")
         while True:
             tag, _, command = (await self.line()).partition(" ")
+            if not command:  # a DONE for an IDLE that has ended
+                await self.say("* BAD nothing to do")
+                continue
             words = command.split(" ", 2)
             name = " ".join(words[: 2 if words[0].upper() == "UID" else 1]).upper()
             arguments = command[len(name) :].strip()
@@ -216,8 +224,10 @@ class Conversation:
         await self.idle(tag)
 
     async def idle(self, tag: str) -> None:
-        self.idling = True
         await self.tell()
+        self.idling = True
+        async with self.double.changed:
+            self.double.changed.notify_all()
         try:
             if await self.reader.readuntil(b"\r\n") != b"DONE\r\n":
                 await self.hang_up()
@@ -273,7 +283,7 @@ class Conversation:
 
     def among(self, uids: str) -> list[Mail]:
         """The mails of a set of uids; the last one always belongs to `n:*`."""
-        found = {}
+        found: dict[int, Mail] = {}
         last = max((mail.uid for mail in self.box.mails), default=0)
         for run in uids.split(","):
             first, _, end = run.replace("*", str(last)).partition(":")
@@ -305,7 +315,9 @@ class Conversation:
             told.append(literal(b"BODY[HEADER]", head))
         elif "HEADER.FIELDS" in items:
             found = re.search(rb"(?im)^message-id:.*$", head)
-            told.append(literal(b"BODY[HEADER.FIELDS (MESSAGE-ID)]", (found[0].strip() if found else b"") + b"\r\n\r\n"))
+            told.append(
+                literal(b"BODY[HEADER.FIELDS (MESSAGE-ID)]", (found[0].strip() if found else b"") + b"\r\n\r\n")
+            )
         return b"* %d FETCH (%s)\r\n" % (self.box.mails.index(mail) + 1, b" ".join(told))
 
     def copy(self, arguments: str) -> str:

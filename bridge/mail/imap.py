@@ -8,7 +8,7 @@ was; what a person must mend ends `arrivals` and `changes` by Permanent. Use on 
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from datetime import date, datetime, timedelta
@@ -88,7 +88,7 @@ class ImapSource:
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
-    async def arrivals(self, cursor: Cursor | None) -> AsyncIterator[Batch]:
+    async def arrivals(self, cursor: Cursor | None) -> AsyncGenerator[Batch, None]:
         """Batches in the order of their uids, without end: at most 50 mails or 8 MB (one mail at least).
 
         The first comes as soon as the mailbox is watched, and has no arrivals, only the cursor that is to be committed:
@@ -115,7 +115,7 @@ class ImapSource:
                 watcher.follow.drop()
             watcher.bell.ring()
 
-    async def changes(self, known: Iterable[Change] = ()) -> AsyncIterator[Change]:
+    async def changes(self, known: Iterable[Change] = ()) -> AsyncGenerator[Change, None]:
         """What other mail clients do to the mails of `known`, and to those that `arrivals` gives from now on.
 
         `known` is what the caller believes: where it is no longer so, that is told first. Up to the newest 10,000 mails

@@ -31,9 +31,9 @@ class Watch:
             return self._starved
 
     def give(self, taken: Taken, *, follow: "Follow | None") -> None:
-        """Hands a batch over."""
+        """Hands a batch over. One without arrivals takes no room."""
         with self._lock:
-            self._given += 1
+            self._given += bool(taken.batch.arrivals)
         self._loop.call_soon_threadsafe(self._arrived, taken, follow)
 
     def fail(self, error: Exception) -> None:
@@ -46,7 +46,7 @@ class Watch:
         if isinstance(taken, Exception):
             raise taken
         with self._lock:
-            self._given -= 1
+            self._given -= bool(taken.batch.arrivals)
             starved, self._starved = self._starved, False
         if starved:
             self._wanted()

@@ -9,6 +9,7 @@ by their head alone.
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TypeVar
 
 import structlog
@@ -99,22 +100,21 @@ class Reader:
         return self._taken([], {})
 
     def take_pushed(self, session: Session) -> Taken | None:
-        """The next batch, where it is among the next uids: one question instead of two. None says nothing."""
+        """The next batch, where it has the very next uids: one question instead of two. None says nothing."""
         told = session.peek(b"%d:%d" % (self._next, self._next + _MAILS - 1))
         uids = self._fresh(one.uid for one in told if one.uid is not None)
-        if not uids or self._alone.intersection(uids):
-            return None
+        if not uids or uids != list(range(self._next, self._next + len(uids))) or self._alone.intersection(uids):
+            return None  # where one is missing, only a search can say whether it is there
         return self._gather(session, uids, told)
 
     def take(self, session: Session) -> Taken | None:
-        """The next batch, or None: there is nothing more now."""
+        """The next batch, or None: there is nothing more now. New mails come before those that would not come."""
         while True:
-            if hopeless := [uid for uid, awaited in self._awaited.items() if awaited.tries >= _TRIES]:
-                return self._give_up(hopeless, uidvalidity=session.uidvalidity)
-            due = [uid for uid, awaited in self._awaited.items() if awaited.due <= time.monotonic()]
-            uids = due[:1] or self._company(self._look(session))
+            uids = self._company(self._look(session)) or self._due()
             if not uids:
                 return None
+            if uids[0] in self._awaited and self._awaited[uids[0]].tries >= _TRIES:
+                return self._give_up(uids[0], uidvalidity=session.uidvalidity)
             listed = b",".join(b"%d" % uid for uid in uids)
             told = self._attempt(uids, lambda listed=listed: session.peek(listed))  # type: ignore[misc]
             if taken := self._gather(session, uids, told):
@@ -133,6 +133,12 @@ class Reader:
 
     def _fresh(self, uids: Iterable[int]) -> list[int]:
         return sorted({uid for uid in uids if uid >= self._next and uid not in self._awaited})
+
+    def _due(self) -> list[int]:
+        """One mail that would not come and whose time it is, or that is to be given up."""
+        clock = time.monotonic()
+        due = (uid for uid, awaited in self._awaited.items() if awaited.due <= clock or awaited.tries >= _TRIES)
+        return list(islice(due, 1))
 
     def _company(self, uids: Sequence[int]) -> list[int]:
         """The first of them, as many as may be asked for together."""
@@ -200,14 +206,12 @@ class Reader:
         awaited.due = time.monotonic() + (self._retry_seconds if awaited.tries > 1 else 0.0)
         return awaited
 
-    def _give_up(self, uids: Sequence[int], *, uidvalidity: int) -> Taken:
-        log.error("the mail server does not hand over a mail", uids=list(uids), tries=_TRIES)
-        arrivals = [
-            Arrival(uidvalidity=uidvalidity, uid=uid, size=self._awaited.pop(uid).size, raw=None)
-            for uid in sorted(uids)
-        ]
-        self._alone.difference_update(uids)
-        return self._taken(arrivals, {})
+    def _give_up(self, uid: int, *, uidvalidity: int) -> Taken:
+        log.error("the mail server does not hand over a mail", uid=uid, tries=_TRIES)
+        size = self._awaited.pop(uid).size
+        self._alone.discard(uid)
+        self._next = max(self._next, uid + 1)
+        return self._taken([Arrival(uidvalidity=uidvalidity, uid=uid, size=size, raw=None)], {})
 
     def _taken(self, arrivals: Sequence[Arrival], flags: dict[int, frozenset[str]]) -> Taken:
         assert self._uidvalidity is not None  # noqa: S101 - `begin` comes first

@@ -281,7 +281,7 @@ class Client(IMAPClient):  # type: ignore[misc]
     def ask(self, name: bytes, *arguments: bytes, uid: bool = False) -> list[Response]:
         """Gives a command and returns everything that was said since the last one, up to its end.
 
-        Raises NotDone where the server answers NO or BAD, and what `imapfaults.named` knows where the connection is lost.
+        Raises NotDone where the server answers NO or BAD, and what `imapfaults.named` knows otherwise.
         """
         return self._done(lambda: self._raw_command(name, list(arguments), uid=uid))
 
