@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import structlog
 from slack_bolt.async_app import AsyncApp
@@ -19,7 +20,7 @@ from bridge.agents import Agents
 from bridge.answers import Answers
 from bridge.config import ServerSettings, Settings, check_runnable
 from bridge.desk import Desk, Mailbox
-from bridge.errors import BridgeError
+from bridge.errors import BridgeError, Temporary
 from bridge.jobs import Engine
 from bridge.mail.local import Intake, LocalSource
 from bridge.mail.maildir import Maildir
@@ -32,10 +33,12 @@ from bridge.slack import web
 from bridge.slack.gateway import Gateway, Identity
 from bridge.slack.listeners import Listeners
 from bridge.slack.socket import Connection
-from bridge.store import mails
+from bridge.store import jobs, mails
 from bridge.store.database import Store
 
 log = structlog.get_logger()
+
+_Answer = TypeVar("_Answer")
 
 STOPPING = 8.0  # seconds in which what is in hand may finish; SIGTERM promises an end within ten
 RETRY = 5.0  # seconds until a mailbox that failed is watched again
@@ -71,9 +74,9 @@ class Bridge:
         gateway = await self._closing.enter_async_context(
             Gateway.open(token=slack.bot_token.get_secret_value(), api_url=slack.api_url)
         )
-        me = await gateway.me()
+        me = await _patiently(gateway.me)
         maildirs = _maildirs(settings)
-        mailboxes = await _mailboxes(settings, gateway=gateway, maildirs=maildirs)
+        mailboxes = await _patiently(lambda: _mailboxes(settings, gateway=gateway, maildirs=maildirs))
         senders = {name: box.address for name, box in mailboxes.items()}
 
         agents = Agents(gateway, team_id=me.team_id, only=[UserId(one) for one in settings.agents.users])
@@ -89,6 +92,8 @@ class Bridge:
         }
         engine = Engine(store, kinds=kinds, parked=outbox.give_up, look_first=self._look_first)
         kinds["show"] = Show(store, engine=engine, gateway=gateway, senders=senders).show
+        async with store.write() as conn:  # an operator who mends a channel or a scope starts the bridge again
+            await jobs.unpark_kind(conn, "show")
         await engine.start()
         self._closing.push_async_callback(engine.stop, STOPPING)
 
@@ -160,6 +165,16 @@ async def _mailboxes(
     }
 
 
+async def _patiently(ask: Callable[[], Awaitable[_Answer]]) -> _Answer:
+    """Ask until there is an answer: a service that is started while Slack is away waits for it."""
+    while True:
+        try:
+            return await ask()
+        except Temporary as error:
+            log.warning("Slack does not answer yet and is asked again", reason=str(error))
+            await asyncio.sleep(max(1.0, error.retry_after or 0))
+
+
 async def _cancel(task: asyncio.Task[None]) -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
@@ -175,6 +190,8 @@ async def _watch(store: Store, *, desk: Desk, mailbox: Mailbox, source: LocalSou
                 await desk.receive(mailbox, batch)
         except BridgeError as error:
             log.warning("a mailbox cannot be read now and is tried again", mailbox=mailbox.name, reason=str(error))
+        except Exception:
+            log.exception("a mailbox's watch failed and begins again", mailbox=mailbox.name)
         await asyncio.sleep(RETRY)
 
 

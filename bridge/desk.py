@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge import rules
 from bridge.agents import Agents
-from bridge.errors import Refused
+from bridge.errors import BridgeError, Refused
 from bridge.mail.identifiers import own_message_id
 from bridge.mail.maildir import Maildir
 from bridge.mail.parse import parse
@@ -110,8 +110,31 @@ class Desk:
     # --- a mail comes in ----------------------------------------------------------------------------------------------
 
     async def receive(self, mailbox: Mailbox, batch: Sequence[Arrival]) -> None:
-        """Take in mails in the order of their uids. After it returns they are durable, and so is the cursor."""
+        """Take in mails in the order of their uids. After it returns they are durable, and so is the cursor.
+
+        A mail that nobody foresaw goes into quarantine, and those behind it come in all the same.
+        """
         as_read = await asyncio.to_thread(lambda: [self._read(one) for one in batch])
+        try:
+            await self._keep(mailbox, batch, as_read)
+        except BridgeError:
+            raise
+        except Exception:
+            if len(batch) == 1 and as_read[0].state == "quarantined":
+                raise
+            log.exception("mails could not be kept as read, and are taken in one by one")
+            for arrival in batch:
+                await self._receive_alone(mailbox, arrival)
+
+    async def _receive_alone(self, mailbox: Mailbox, arrival: Arrival) -> None:
+        try:
+            await self._keep(mailbox, [arrival], [await asyncio.to_thread(self._read, arrival)])
+        except BridgeError:
+            raise
+        except Exception:  # noqa: BLE001 - logged above; its bytes are kept, and it can be replayed
+            await self._keep(mailbox, [arrival], [_unreadable(arrival.raw or arrival.head)])
+
+    async def _keep(self, mailbox: Mailbox, batch: Sequence[Arrival], as_read: Sequence[_Read]) -> None:
         last = batch[-1]
         async with self._store.write() as conn:
             uids = [one.uid for one in batch]

@@ -17,8 +17,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bridge.demo import mails
 from bridge.demo.attachments import pdf, png
+from bridge.demo.double.slack import SlackDouble
 from bridge.demo.page import Page
-from bridge.demo.slack import SlackDouble
 from bridge.demo.world import World
 
 MANIFEST: dict[str, Any] = {
@@ -207,7 +207,7 @@ class Standin:
         await self._socket.connect_async()  # type: ignore[no-untyped-call]
         await self.double.sockets.until(lambda: self.double.sockets.count > 0)
         for sample in mails.samples(at=datetime.now(UTC)):
-            await self.world.hand_over(sample.raw, sender=sample.sender, recipients=[mails.SHOP.email])
+            await self.world.hand_over(sample.raw, sender=sample.sender, recipients=sample.recipients)
         await self._post()
 
     async def stop(self) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.demo.blockkit import check_message_blocks, check_view
+from bridge.demo.double.blockkit import check_message_blocks, check_view
 from bridge.model import (
     Address,
     Automatic,
@@ -35,20 +35,20 @@ from bridge.model import (
 from bridge.slack import blocks, home, modals, reading
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
-words = st.text(max_size=300) | st.sampled_from(
+words = st.text(max_size=30) | st.sampled_from(
     ["<!channel>", "x" * 5000, "`" * 40, "&lt;", "*_~", "\u202egnp", "가" * 900]
 )
 addresses = st.builds(Address, name=words, email=st.just("a@example.com") | words)
-people = st.lists(addresses, max_size=14).map(tuple)
+people = st.lists(addresses, max_size=12).map(tuple)
 lines = st.lists(
     st.builds(
         Line,
-        spans=st.lists(st.builds(Span, text=words, bold=st.booleans(), code=st.booleans()), max_size=3).map(tuple),
+        spans=st.lists(st.builds(Span, text=words, bold=st.booleans(), code=st.booleans()), max_size=2).map(tuple),
         quote=st.integers(0, 3),
         pre=st.booleans(),
         heading=st.booleans(),
     ),
-    max_size=40,
+    max_size=6,
 ).map(tuple)
 messages = st.builds(
     Message,
@@ -131,7 +131,7 @@ drafts = st.builds(
     reason=words,
     outcome=st.lists(st.tuples(words, words), max_size=12).map(tuple),
 )
-modest = settings(max_examples=60, deadline=None)
+modest = settings(max_examples=40, deadline=None)
 
 
 def inert(surface: blocks.Surface) -> None:

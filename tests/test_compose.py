@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from bridge.errors import Refused
 from bridge.mail.compose import Outgoing, compose, forward_subject, reply_subject
+from bridge.mail.parse import parse
 from bridge.mail.recipients import wire_address
 from bridge.model import Address, Attachment, Automatic, Line, Message, Span
 
@@ -439,6 +440,21 @@ def test_every_mail_reads_back_as_what_was_put_in(outgoing: Outgoing) -> None:
             assert span.text in words
 
 
+@settings(deadline=None, max_examples=150)
+@given(_OUTGOING)
+def test_our_own_reader_reads_it_back_too(outgoing: Outgoing) -> None:
+    message = parse(compose(outgoing))
+    assert message.message_id == outgoing.message_id
+    assert message.subject == outgoing.subject.strip()
+    assert message.date == outgoing.date.replace(microsecond=0)
+    assert [address.email for address in (*message.from_, *message.to, *message.cc)] == [
+        wire_address(address.email) for address in (outgoing.from_, *outgoing.to, *outgoing.cc)
+    ]
+    assert message.automatic is Automatic.NO
+    assert not message.bcc
+    assert sorted(file.content for file in message.attachments) == sorted(file.content for file in outgoing.attachments)
+
+
 def _shown(file: Attachment) -> bool:
     return file.inline and bool(file.content_id) and file.content_type == "image/png"
 
@@ -454,6 +470,7 @@ def test_every_name_and_address_reads_back(addresses: list[Address]) -> None:
     ]
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_no_value_whatever_adds_a_header(subject: str, name: str) -> None:
     outgoing = replace(BASIC, subject=subject, to=(Address(name=name, email="jane@example.com"),))
@@ -470,6 +487,7 @@ def test_no_value_whatever_adds_a_header(subject: str, name: str) -> None:
     ]  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.text(min_size=1, max_size=400))
 def test_a_file_of_any_name_is_sent_under_a_harmless_one(filename: str) -> None:
     file = Attachment(filename=filename, content_type="application/pdf", content=b"x")

@@ -31,7 +31,9 @@ async def keys(store: Store) -> set[str]:
 # --- opening --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("url", ["", "bridge.db", "mysql://host/name", "sqlite://", "sqlite:///:memory:"])
+@pytest.mark.parametrize(
+    "url", ["", "bridge.db", "mysql://host/name", "sqlite://", "sqlite:///:memory:", "sqlite:///x?timeout=y"]
+)
 async def test_a_url_that_cannot_work_is_refused_by_the_name_of_its_setting(url: str) -> None:
     with pytest.raises(Misconfigured, match="BRIDGE_DATABASE_URL"):
         await Store.open(url)
@@ -271,6 +273,16 @@ async def test_a_server_that_is_away_is_temporary(tmp_path: Path) -> None:
     pytest.importorskip("asyncpg", reason="PostgreSQL is NOT tested: its driver is not installed")
     with pytest.raises(Temporary, match="cannot be reached"):
         await Store.open(f"postgresql://nobody:secret@/none?host={tmp_path}&sslmode=disable")
+
+
+async def test_a_server_that_refuses_is_temporary_and_says_which_setting_to_see_to(postgresql_url: str) -> None:
+    with pytest.raises(Temporary, match="BRIDGE_DATABASE_URL"):
+        await Store.open(postgresql_url.replace("/postgres?", "/no_such_database?"))
+
+
+async def test_a_parameter_that_means_nothing_is_refused(postgresql_url: str) -> None:
+    with pytest.raises(Misconfigured, match="BRIDGE_DATABASE_URL"):
+        await Store.open(postgresql_url.replace("sslmode=disable", "sslmode=perhaps"))
 
 
 async def test_an_error_does_not_tell_what_was_to_be_stored(store: Store) -> None:

@@ -1,7 +1,7 @@
 """A Message-ID of ours brings the answer home, and nobody else can make one."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.mail.identifiers import chain, is_message_id, new_message_id, own_message_id
@@ -68,6 +68,7 @@ def test_a_long_chain_keeps_the_first_and_the_most_recent() -> None:
     assert 900 < len(" ".join(short)) <= 1_000
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=1_200)), st.text(max_size=1_200))
 def test_any_chain_is_short_and_only_of_ids(references: list[str], parent: str) -> None:
     made = chain(references, parent=parent)

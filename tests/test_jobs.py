@@ -310,20 +310,22 @@ async def _add_and_fail(store: Store) -> None:
 
 
 async def test_a_commit_wakes_the_engine_at_once(store: Store, engines: Engines) -> None:
-    """The median from the commit to the job's first line: under 20 ms, where a poll would take seconds."""
+    """The median from the commit to the job's first line: 20 ms, or on a busy machine what a few writes take."""
     arrived: asyncio.Queue[float] = asyncio.Queue()
 
     async def note(job: Job) -> None:
         arrived.put_nowait(time.perf_counter())
 
     await engines(store, kinds={"note": note})
-    latencies = []
+    writes, latencies = [], []
     for number in range(41):
+        begun = time.perf_counter()
         await add(store, f"n{number}")
         committed = time.perf_counter()
+        writes.append(committed - begun)
         async with asyncio.timeout(5):
             latencies.append(await arrived.get() - committed)
-    assert statistics.median(latencies) < 0.020
+    assert statistics.median(latencies) < max(0.020, 6 * statistics.median(writes))
 
 
 async def test_another_process_wakes_the_engine(database_url: str, engines: Engines) -> None:
@@ -342,6 +344,22 @@ async def test_another_process_wakes_the_engine(database_url: str, engines: Engi
     assert await child.wait() == 0
     async with asyncio.timeout(5):
         assert await seen.until(1) == ["from outside"]
+    await engine.stop()
+    await store.close()
+
+
+async def test_a_listener_that_lost_its_connection_listens_again(postgresql_url: str, engines: Engines) -> None:
+    """Within 10 s, where the lease's sign of life comes after 20."""
+    store, seen = await Store.open(postgresql_url), Seen()
+    engine = await engines(store, kinds={"note": seen}, lease=timedelta(seconds=60))
+    await add(store, "before")
+    await seen.until(1)
+    cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'"
+    async with store.read() as conn:
+        assert (await conn.execute(text(cut))).scalar_one() >= 1
+    await add(store, "after")
+    async with asyncio.timeout(10):
+        await seen.until(2)
     await engine.stop()
     await store.close()
 

@@ -112,6 +112,17 @@ def forked(work: Callable[[], Any]) -> int:
         os._exit(0 if sys.exc_info()[0] is None else 1)
 
 
+def _let_live(world: World, chance: random.Random) -> None:
+    """Until a few more effects stand outside, whatever the machine's speed; or, one time in four, for a short time
+    only, which ends the life while it begins.
+    """
+    enough = len(world.happened()) + chance.randint(1, 16)
+    latest = time.monotonic() + (5 if chance.random() < 0.75 else chance.uniform(0, 0.1))
+    while len(world.happened()) < enough and time.monotonic() < latest:
+        time.sleep(0.001)
+    time.sleep(chance.uniform(0, 0.008))
+
+
 def storm(folder: Path, *, seed: int, flows: int, kills: int, look_first: bool) -> dict[str, Any]:
     """Live and be killed until everything is done. Without a number of kills, each life kills itself in the act."""
     chance = random.Random(seed)
@@ -122,7 +133,7 @@ def storm(folder: Path, *, seed: int, flows: int, kills: int, look_first: bool) 
     for _ in range(LIVES):
         child = forked(lambda: asyncio.run(live(url, world, **options)))
         if deaths < kills:
-            time.sleep(chance.uniform(0.01, 0.2))
+            _let_live(world, chance)
             os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
         if status == 0:
@@ -152,7 +163,7 @@ def expected(flows: int) -> set[str]:
 
 @pytest.mark.storm
 def test_nothing_is_lost_doubled_or_out_of_order_in_a_storm_of_kills(tmp_path: Path) -> None:
-    seed, flows = random.SystemRandom().randrange(10**6), 400
+    seed, flows = random.SystemRandom().randrange(10**6), 200
     print(f"seed {seed}")
     outcome = run_storm(tmp_path, seed=seed, flows=flows, kills=25, look_first=True)
     happened = outcome["happened"]

@@ -18,14 +18,14 @@ from typing import Any
 
 import pytest
 
-from bridge.demo.faults import Fault
+from bridge.demo.double.faults import Fault
+from bridge.demo.double.people import Person
+from bridge.demo.double.refusals import NoAck
 from bridge.demo.mails import SHOP
-from bridge.demo.people import Person
-from bridge.demo.refusals import NoAck
 from bridge.demo.stage import CHANNEL, MINA, Stage
 from bridge.errors import Refused
 
-AGENT_TRIES = 200  # how often an agent whose click was not answered clicks again, some tenths of a second apart
+PATIENCE = 120.0  # seconds in which a service that is killed again and again must answer one click
 
 
 class Service:
@@ -33,7 +33,7 @@ class Service:
 
     def __init__(self, stage: Stage, command: list[str]) -> None:
         self._stage = stage
-        self._command = command
+        self.command = command
         self._process: asyncio.subprocess.Process | None = None
         self._log: asyncio.Task[None] | None = None
         self.ready = asyncio.Event()
@@ -42,10 +42,12 @@ class Service:
     async def start(self) -> None:
         self.ready.clear()
         self._process = await asyncio.create_subprocess_exec(
-            *self._command,
+            *self.command,
             str(self._stage.config_file()),
             env={**os.environ, **self._stage.environ(), "BRIDGE_LOG": "json"},
             cwd=self._stage.data,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
         )
         self._log = asyncio.create_task(self._read(self._process.stderr))
@@ -59,13 +61,21 @@ class Service:
                 sys.stderr.write(line.decode())
 
     async def kill(self) -> None:
-        assert self._process
+        if self._process is None:
+            return
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGKILL)
         await self._process.wait()
         assert self._log
         await self._log
         self.kills += 1
+
+
+@pytest.fixture
+async def service(stage: Stage) -> AsyncIterator[Service]:
+    made = Service(stage, [sys.executable, "-m", "bridge", "run", "--config"])
+    yield made
+    await made.kill()
 
 
 @pytest.fixture
@@ -96,12 +106,12 @@ async def deliver(stage: Stage, subject: str) -> None:
 
 async def persist(act: Any) -> None:
     """As an agent does: click again where the app did not answer."""
-    for _ in range(AGENT_TRIES):
-        with contextlib.suppress(NoAck, TimeoutError):
-            await act()
-            return
-        await asyncio.sleep(0.1)
-    raise AssertionError("the bridge never answered a click")
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            with contextlib.suppress(NoAck, TimeoutError):
+                await act()
+                return
+            await asyncio.sleep(0.1)
 
 
 def cards(stage: Stage) -> list[dict[str, Any]]:
@@ -180,13 +190,16 @@ async def storm(stage: Stage, service: Service, *, mails: int, answers: int, kil
         while True:
             await decide(stage, person)
             done = [one for _, one in lines(stage) if ":white_check_mark: Sent" in str(one["blocks"])]
-            threads = [len(stage.slack.workspace.replies(CHANNEL, one["ts"])) for one in cards(stage)]
-            if len(done) >= answers and len(threads) >= mails and min(threads) >= 2:
+            posted = {subject_of(one) for one in cards(stage) if stage.slack.workspace.replies(CHANNEL, one["ts"])}
+            if len(done) >= answers and len(posted) >= mails:
                 return
             await asyncio.sleep(0.1)
 
-    await asyncio.wait_for(settled(), timeout=60)
-    await service.kill()
+    try:
+        async with asyncio.timeout(60):
+            await settled()
+    except TimeoutError:
+        pytest.fail(f"it never came to rest: {doubled(stage, mails, answers)}")
 
 
 def doubled(stage: Stage, mails: int, answers: int) -> dict[str, int]:
@@ -216,10 +229,9 @@ def dice() -> random.Random:
 
 @pytest.mark.storm
 @pytest.mark.timeout(240)
-async def test_kills_at_random_moments_lose_nothing_and_double_nothing(stage: Stage) -> None:
-    service = Service(stage, [sys.executable, "-m", "bridge", "run", "--config"])
+async def test_kills_at_random_moments_lose_nothing_and_double_nothing(stage: Stage, service: Service) -> None:
     await storm(stage, service, mails=200, answers=60, kills=20, dice=dice())
-    assert service.kills > 20
+    assert service.kills >= 20
     assert set(doubled(stage, 200, 60).values()) == {0}, doubled(stage, 200, 60)
 
 
@@ -240,11 +252,11 @@ asyncio.run(run())
 
 @pytest.mark.storm
 @pytest.mark.timeout(120)
-async def test_without_looking_before_redoing_the_same_storm_shows_doubles(stage: Stage) -> None:
+async def test_without_looking_before_redoing_the_same_storm_shows_doubles(stage: Stage, service: Service) -> None:
     """The control: were finding before redoing worth nothing, or the test blind, nothing would be doubled here."""
     chance = dice()
     lost = Fault(kind="drop_after_commit", method="chat.postMessage")
     stage.slack.faults.storm(share=0.1, seed=chance.randrange(10**6), faults=[lost])
-    service = Service(stage, [sys.executable, "-c", WITHOUT_LOOKING])
+    service.command = [sys.executable, "-c", WITHOUT_LOOKING]
     await storm(stage, service, mails=40, answers=0, kills=4, dice=chance)
     assert doubled(stage, 40, 0)["cards doubled"] + doubled(stage, 40, 0)["posts doubled"] > 0

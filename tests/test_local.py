@@ -206,6 +206,17 @@ async def test_a_list_that_is_lost_means_all_of_it_again(tmp_path: Path, spoilt:
     assert again.raw == RAW
 
 
+async def test_what_a_crash_left_half_written_goes_after_a_while(tmp_path: Path) -> None:
+    await Maildir(tmp_path).close()
+    old, recent = tmp_path / "tmp" / "old", tmp_path / "tmp" / "recent"
+    for file in (old, recent):
+        file.write_bytes(RAW)
+    os.utime(old, (0, 0))
+    await Maildir(tmp_path).close()
+    assert not old.exists()
+    assert recent.exists()
+
+
 async def test_one_process_at_a_time(maildir: Maildir, tmp_path: Path) -> None:
     with pytest.raises(Temporary, match="Another process"):
         Maildir(tmp_path / "mail")

@@ -64,18 +64,18 @@ def check_attachments(message: Message, wanted: list[dict[str, Any]]) -> None:
         assert {key: FILE[key](attachment) for key in entry} == entry
 
 
+def content(file: Attachment) -> str:
+    return file.content.decode("utf-8").replace("\r\n", "\n").strip()
+
+
 FILE: dict[str, Any] = {
     "name": lambda file: file.filename,
     "type": lambda file: file.content_type,
     "size": lambda file: file.size,
     "inline": lambda file: file.inline,
     "content_id": lambda file: file.content_id,
-    "content": lambda file: _text(file),
+    "content": content,
 }
-
-
-def _text(file: Attachment) -> str:
-    return file.content.decode("utf-8").replace("\r\n", "\n").strip()
 
 
 def check_bounce(message: Message, wanted: dict[str, str]) -> None:

@@ -10,6 +10,7 @@ import pytest
 from standin import Standin
 
 from bridge.demo import mails
+from bridge.demo.page import STATIC
 
 
 @pytest.fixture
@@ -151,6 +152,14 @@ async def test_a_change_reaches_an_open_page_without_asking(standin: Standin, vi
         fresh = await socket.receive_json()
     assert list(fresh) == [f"messages:{standin.orders}"]
     assert fresh[f"messages:{standin.orders}"]["top"][-1]["text"] == "Hello"
+
+
+def test_every_emoji_that_the_app_names_is_drawn() -> None:
+    """Else cards would spell :names: that Slack shows as pictures."""
+    drawn = (STATIC / "emoji.js").read_text("utf-8")
+    sources = [path.read_text("utf-8") for path in (STATIC.parents[1] / "slack").glob("*.py")]
+    named = {name for source in sources for name in re.findall(r":([a-z]+(?:_[a-z]+)*):[ \"]", source)}
+    assert {name for name in named if f"{name} " not in drawn} == set()
 
 
 # --- what is done -----------------------------------------------------------------------------------------------------

@@ -170,6 +170,7 @@ MRKDWN = [
     ("&gt; quoted\nnot", "<blockquote>quoted</blockquote>"),
     ("```x = 1\n*y*```", "<pre>x = 1\n*y*</pre>"),
     (":tada: :no_such_name: 10:30:00", "🎉</span> :no_such_name: 10:30:00"),
+    ("\u200b*\u200bnot bold\u200b*\u200b", "\u200b*\u200bnot bold\u200b*\u200b"),
     ("*_both_*", "<strong><em>both</em></strong>"),
 ]
 
@@ -204,10 +205,11 @@ async def test_the_whole_story(standin: Standin, tab: Tab) -> None:
     await tab.get_by_label("To", exact=True).fill("dana.reyes@example.com")
     await tab.locator(".modal button[type=submit]").click()
     await tab.locator(".modal [data-action=send_now]").click()
-    await tab.locator(".letter.fresh").wait_for()
+    answer = tab.locator(".letter.fresh", has_text="Fernhill Coffee")
+    await answer.wait_for()
     await tab.keyboard.press("Escape")
     await expect(tab.locator(".modal")).to_have_count(0)
-    await tab.locator(".letter.fresh").click()
+    await answer.click()
     frame = tab.locator("iframe.letter-html")
     assert "allow-scripts" not in (await frame.get_attribute("sandbox") or "allow-scripts")
     await expect(tab.frame_locator("iframe.letter-html").locator("p")).to_contain_text("on its way")
@@ -215,8 +217,12 @@ async def test_the_whole_story(standin: Standin, tab: Tab) -> None:
 
 
 async def test_a_card_changes_in_place_and_menus_obey_the_keyboard(standin: Standin, tab: Tab) -> None:
-    await tab.locator(".pane [data-action=claim]").last.click()
+    """And what had the focus keeps it, though the card was drawn anew."""
+    claim = tab.locator(".pane [data-action=claim]").last
+    await claim.focus()
+    await tab.keyboard.press("Enter")
     await expect(tab.locator(".pane .message").last).to_contain_text("@Maya Chen")
+    await expect(claim).to_be_focused()
     more = tab.locator(".pane .overflow").last
     await more.focus()
     await tab.keyboard.press("Enter")

@@ -11,7 +11,7 @@ from bridge.mail.quotes import plain_reading, read
 from bridge.model import Line, Message, Reading
 
 
-def words(text):
+def words(text: str) -> str:
     return " ".join(text.split())
 
 
@@ -64,8 +64,14 @@ ATTRIBUTIONS = {
     "uk Gmail": "пн, 6 січ. 2025 р. о 10:15 Ann Lee <ann@example.com> пише:",
     "tr Gmail": "Ann Lee <ann@example.com>, 6 Oca 2025 Pzt, 10:15 tarihinde şunu yazdı:",
     "el Gmail": "Στις Δευ 6 Ιαν 2025 στις 10:15 π.μ., ο χρήστης Ann Lee <ann@example.com> έγραψε:",
-    "he Gmail": "\u202bבתאריך יום ב׳, 6 בינו׳ 2025 ב-10:15 מאת \u202aAnn Lee\u202c\u200f <\u202aann@example.com\u202c\u200f>:\u202c",
-    "ar Gmail": "في الاثنين، 6 يناير 2025 في 10:15 ص تمت كتابة ما يلي بواسطة \u202aAnn Lee\u202c\u200f <\u202aann@example.com\u202c\u200f>:",
+    "he Gmail": (
+        "\u202bבתאריך יום ב׳, 6 בינו׳ 2025 ב-10:15 מאת \u202aAnn Lee\u202c\u200f <\u202aann@example.com"
+        "\u202c\u200f>:\u202c"
+    ),
+    "ar Gmail": (
+        "في الاثنين، 6 يناير 2025 في 10:15 ص تمت كتابة ما يلي بواسطة \u202aAnn Lee\u202c\u200f <\u202aann@"
+        "example.com\u202c\u200f>:"
+    ),
     "zh-CN Gmail": "Ann Lee <ann@example.com> 于2025年1月6日周一 10:15写道：",
     "zh-CN NetEase": '在 2025-01-06 10:15:00，"Ann Lee" <ann@example.com> 写道：',
     "zh-TW Gmail": "Ann Lee <ann@example.com> 於 2025年1月6日 週一 上午10:15寫道：",
@@ -74,128 +80,33 @@ ATTRIBUTIONS = {
     "ko Gmail": "2025년 1월 6일 (월) 오전 10:15, Ann Lee <ann@example.com>님이 작성:",
 }
 
-# From, Sent, To, Subject as Outlook writes them; the divider and the forward line of the same language.
+# From, Sent, To, Subject as Outlook writes them; the words of divider and forward.
 HEADERS = {
-    "en": ("From", "Sent", "To", "Subject", "-----Original Message-----", "---------- Forwarded message ---------"),
-    "de": (
-        "Von",
-        "Gesendet",
-        "An",
-        "Betreff",
-        "-----Ursprüngliche Nachricht-----",
-        "---------- Weitergeleitete Nachricht ---------",
-    ),
-    "fr": ("De", "Envoyé", "À", "Objet", "-----Message d'origine-----", "---------- Message transféré ---------"),
-    "es": (
-        "De",
-        "Enviado el",
-        "Para",
-        "Asunto",
-        "-----Mensaje original-----",
-        "---------- Mensaje reenviado ---------",
-    ),
-    "it": (
-        "Da",
-        "Inviato",
-        "A",
-        "Oggetto",
-        "-----Messaggio originale-----",
-        "---------- Messaggio inoltrato ---------",
-    ),
-    "pt": (
-        "De",
-        "Enviada em",
-        "Para",
-        "Assunto",
-        "-----Mensagem original-----",
-        "---------- Mensagem encaminhada ---------",
-    ),
-    "nl": (
-        "Van",
-        "Verzonden",
-        "Aan",
-        "Onderwerp",
-        "-----Oorspronkelijk bericht-----",
-        "---------- Doorgestuurd bericht ---------",
-    ),
-    "da": (
-        "Fra",
-        "Sendt",
-        "Til",
-        "Emne",
-        "-----Oprindelig meddelelse-----",
-        "---------- Videresendt meddelelse ---------",
-    ),
-    "sv": (
-        "Från",
-        "Skickat",
-        "Till",
-        "Ämne",
-        "-----Ursprungligt meddelande-----",
-        "---------- Vidarebefordrat meddelande ---------",
-    ),
-    "no": ("Fra", "Sendt", "Til", "Emne", "-----Opprinnelig melding-----", "---------- Videresendt melding ---------"),
-    "fi": (
-        "Lähettäjä",
-        "Lähetetty",
-        "Vastaanottaja",
-        "Aihe",
-        "-----Alkuperäinen viesti-----",
-        "---------- Välitetty viesti ---------",
-    ),
-    "pl": (
-        "Od",
-        "Wysłano",
-        "Do",
-        "Temat",
-        "-----Oryginalna wiadomość-----",
-        "---------- Przekazana wiadomość ---------",
-    ),
-    "cs": ("Od", "Odesláno", "Komu", "Předmět", "-----Původní zpráva-----", "---------- Přeposlaná zpráva ---------"),
-    "ru": (
-        "От",
-        "Отправлено",
-        "Кому",
-        "Тема",
-        "-----Исходное сообщение-----",
-        "---------- Пересылаемое сообщение ---------",
-    ),
-    "uk": (
-        "Від",
-        "Надіслано",
-        "Кому",
-        "Тема",
-        "-----Оригінальне повідомлення-----",
-        "---------- Переслане повідомлення ---------",
-    ),
-    "tr": ("Kimden", "Gönderildi", "Kime", "Konu", "-----Özgün İleti-----", "---------- Yönlendirilen mesaj ---------"),
-    "el": ("Από", "Στάλθηκε", "Προς", "Θέμα", "-----Αρχικό μήνυμα-----", "---------- Προωθημένο μήνυμα ---------"),
-    "he": ("מאת", "נשלח", "אל", "נושא", "-----הודעה מקורית-----", "---------- הודעה שהועברה ---------"),
-    "ar": (
-        "من",
-        "تاريخ الإرسال",
-        "إلى",
-        "الموضوع",
-        "-----الرسالة الأصلية-----",
-        "---------- رسالة مُعاد توجيهها ---------",
-    ),
-    "zh": ("发件人", "发送时间", "收件人", "主题", "-----原始邮件-----", "---------- 转发的邮件 ---------"),
-    "ja": (
-        "差出人",
-        "送信日時",
-        "宛先",
-        "件名",
-        "-----元のメッセージ-----",
-        "---------- 転送されたメッセージ ---------",
-    ),
-    "ko": (
-        "보낸 사람",
-        "보낸 날짜",
-        "받는 사람",
-        "제목",
-        "-----원본 메시지-----",
-        "---------- 전달된 메시지 ---------",
-    ),
+    row.partition(" | ")[0]: row.split(" | ")[1:]
+    for row in """
+en | From | Sent | To | Subject | Original Message | Forwarded message
+de | Von | Gesendet | An | Betreff | Ursprüngliche Nachricht | Weitergeleitete Nachricht
+fr | De | Envoyé | À | Objet | Message d'origine | Message transféré
+es | De | Enviado el | Para | Asunto | Mensaje original | Mensaje reenviado
+it | Da | Inviato | A | Oggetto | Messaggio originale | Messaggio inoltrato
+pt | De | Enviada em | Para | Assunto | Mensagem original | Mensagem encaminhada
+nl | Van | Verzonden | Aan | Onderwerp | Oorspronkelijk bericht | Doorgestuurd bericht
+da | Fra | Sendt | Til | Emne | Oprindelig meddelelse | Videresendt meddelelse
+sv | Från | Skickat | Till | Ämne | Ursprungligt meddelande | Vidarebefordrat meddelande
+no | Fra | Sendt | Til | Emne | Opprinnelig melding | Videresendt melding
+fi | Lähettäjä | Lähetetty | Vastaanottaja | Aihe | Alkuperäinen viesti | Välitetty viesti
+pl | Od | Wysłano | Do | Temat | Oryginalna wiadomość | Przekazana wiadomość
+cs | Od | Odesláno | Komu | Předmět | Původní zpráva | Přeposlaná zpráva
+ru | От | Отправлено | Кому | Тема | Исходное сообщение | Пересылаемое сообщение
+uk | Від | Надіслано | Кому | Тема | Оригінальне повідомлення | Переслане повідомлення
+tr | Kimden | Gönderildi | Kime | Konu | Özgün İleti | Yönlendirilen mesaj
+el | Από | Στάλθηκε | Προς | Θέμα | Αρχικό μήνυμα | Προωθημένο μήνυμα
+he | מאת | נשלח | אל | נושא | הודעה מקורית | הודעה שהועברה
+ar | من | تاريخ الإرسال | إلى | الموضوع | الرسالة الأصلية | رسالة مُعاد توجيهها
+zh | 发件人 | 发送时间 | 收件人 | 主题 | 原始邮件 | 转发的邮件
+ja | 差出人 | 送信日時 | 宛先 | 件名 | 元のメッセージ | 転送されたメッセージ
+ko | 보낸 사람 | 보낸 날짜 | 받는 사람 | 제목 | 원본 메시지 | 전달된 메시지
+""".strip().split("\n")
 }
 
 SENT_FROM = [
@@ -229,34 +140,34 @@ SENT_FROM = [
 
 
 @pytest.mark.parametrize("attribution", ATTRIBUTIONS.values(), ids=ATTRIBUTIONS)
-def test_an_attribution_is_folded_with_its_quote(attribution):
+def test_an_attribution_is_folded_with_its_quote(attribution: str) -> None:
     reading = plain_reading(f"Yes, Tuesday works.\n\nSee you\nBob\n\n{attribution}\n\n> Does Tuesday work?\n> Ann\n")
     assert shown(reading) == "Yes, Tuesday works. See you Bob"
 
 
 @pytest.mark.parametrize("attribution", ATTRIBUTIONS.values(), ids=ATTRIBUTIONS)
-def test_an_attribution_without_quote_signs_folds_all_below(attribution):
+def test_an_attribution_without_quote_signs_folds_all_below(attribution: str) -> None:
     reading = plain_reading(f"Yes, Tuesday works.\n\n{attribution}\n\nDoes Tuesday work?\n\nAnn\n")
     assert shown(reading) == "Yes, Tuesday works."
 
 
-@pytest.mark.parametrize("attribution", ATTRIBUTIONS.values(), ids=ATTRIBUTIONS)
-def test_an_attribution_may_be_wrapped(attribution):
-    if "<" not in attribution:
-        pytest.skip("programs wrap before the address")
+@pytest.mark.parametrize("attribution", [text for text in ATTRIBUTIONS.values() if "<" in text])
+def test_an_attribution_may_be_wrapped_before_the_address(attribution: str) -> None:
     wrapped = attribution.replace(" <", "\n<").replace("(<", "\n(<")
     reading = plain_reading(f"Yes, Tuesday works.\n\n{wrapped}\n> Does Tuesday work?\n")
     assert shown(reading) == "Yes, Tuesday works."
 
 
 @pytest.mark.parametrize("attribution", ATTRIBUTIONS.values(), ids=ATTRIBUTIONS)
-def test_an_answer_below_the_quote_is_shown_alone(attribution):
+def test_an_answer_below_the_quote_is_shown_alone(attribution: str) -> None:
     reading = plain_reading(f"{attribution}\n> Does Tuesday work?\n> Ann\n\nYes, Tuesday works.\n")
     assert shown(reading) == "Yes, Tuesday works."
 
 
 @pytest.mark.parametrize(("sender", "sent", "to", "subject", "_divider", "_forward"), HEADERS.values(), ids=HEADERS)
-def test_a_header_block_begins_history(sender, sent, to, subject, _divider, _forward):
+def test_a_header_block_begins_history(
+    sender: str, sent: str, to: str, subject: str, _divider: str, _forward: str
+) -> None:
     head = f"{sender}: Ann Lee <ann@example.com>\n{sent}: 06.01.2025 10:15\n{to}: Bob\n{subject}: Tuesday"
     for rule in ("", "________________________________\n"):
         reading = plain_reading(f"Yes, Tuesday works.\n\n{rule}{head}\n\nDoes Tuesday work?\n")
@@ -269,22 +180,32 @@ def test_a_header_block_begins_history(sender, sent, to, subject, _divider, _for
 
 
 @pytest.mark.parametrize(("sender", "sent", "_to", "_subject", "divider", "_forward"), HEADERS.values(), ids=HEADERS)
-def test_a_divider_begins_history(sender, sent, _to, _subject, divider, _forward):
-    reading = plain_reading(f"Yes, Tuesday works.\n\n{divider}\n{sender}: Ann\n{sent}: Monday\n\nDoes Tuesday work?\n")
+def test_a_divider_begins_history(sender: str, sent: str, _to: str, _subject: str, divider: str, _forward: str) -> None:
+    head = f"-----{divider}-----\n{sender}: Ann\n{sent}: Monday"
+    reading = plain_reading(f"Yes, Tuesday works.\n\n{head}\n\nDoes Tuesday work?\n")
     assert shown(reading) == "Yes, Tuesday works."
-    assert shown(plain_reading(f"Yes.\n\n{divider}\n> Does Tuesday work?\n")) == "Yes."
+    assert shown(plain_reading(f"Yes.\n\n-----{divider}-----\n> Does Tuesday work?\n")) == "Yes."
 
 
 @pytest.mark.parametrize(("sender", "sent", "to", "subject", "_divider", "forward"), HEADERS.values(), ids=HEADERS)
-def test_a_forwarded_mail_is_content(sender, sent, to, subject, _divider, forward):
-    text = f"Please have a look.\n\n{forward}\n{sender}: Ann <ann@example.com>\n{sent}: Monday\n{subject}: Tuesday\n{to}: Bob\n\nDoes it work?"
+def test_a_forwarded_mail_is_content(
+    sender: str, sent: str, to: str, subject: str, _divider: str, forward: str
+) -> None:
+    text = (
+        f"Please have a look.\n\n---------- {forward} ---------\n{sender}: Ann <ann@example.com>"
+        f"\n{sent}: Monday\n{subject}: Tuesday\n{to}: Bob\n\nDoes it work?"
+    )
     assert shown(plain_reading(text)) == words(text)
-    quoted = f"Done.\n\nOn Mon, Jan 6, 2025 at 10:15 Bob <bob@example.com> wrote:\n\n> Please look.\n>\n> {forward}\n> {sender}: Ann\n> Does it work?\n"
+    quoted = (
+        "Done.\n\nOn Mon, Jan 6, 2025 at 10:15 Bob <bob@example.com> wrote:\n"
+        f"\n> Please look.\n>\n> ---------- {forward} ---------\n> {sender}: Ann\n"
+        "> Does it work?\n"
+    )
     assert shown(plain_reading(quoted)) == "Done."
 
 
 @pytest.mark.parametrize("line", SENT_FROM)
-def test_a_program_s_own_line_is_folded(line):
+def test_a_program_s_own_line_is_folded(line: str) -> None:
     assert shown(plain_reading(f"Yes, Tuesday works.\n\n{line}\n")) == "Yes, Tuesday works."
     assert shown(plain_reading(f"Yes.\n\n{line}\n\n> Does Tuesday work?\n")) == "Yes."
 
@@ -298,8 +219,10 @@ PLAIN = {
     "dashed name": ("Oh, thanks.\n\n-Ann Lee\n\nOn 6 Jan 2025, Bob wrote:\n> Hi", "Oh, thanks."),
     "sign-off stays": ("Yes\n\nBest regards,\nBob", "Yes Best regards, Bob"),
     "list footer": (
-        "Yes\n\nOn 6 Jan 2025, Ann wrote:\n> Works?\n\n_______________________________________________\n"
-        "riders mailing list\nriders@lists.example.org\nhttp://lists.example.org/riders",
+        (
+            "Yes\n\nOn 6 Jan 2025, Ann wrote:\n> Works?\n\n_______________________________________________\n"
+            "riders mailing list\nriders@lists.example.org\nhttp://lists.example.org/riders"
+        ),
         "Yes",
     ),
     "inline answers": (
@@ -313,7 +236,10 @@ PLAIN = {
     "a picked quote stays": ("You ask:\n\n> At ten?\n\nYes, at ten.", "You ask: > At ten? Yes, at ten."),
     "quote above and text below": ("> Works?\n\nYes", "Yes"),
     "wrapped lines of a quote": (
-        "Yes\n\nOn 6 Jan 2025, Ann wrote:\n> a long line that the program of the sender broke into two, as old\nones do\n> and more",
+        (
+            "Yes\n\nOn 6 Jan 2025, Ann wrote:\n> a long line that the program of the sender broke into two, as"
+            " old\nones do\n> and more"
+        ),
         "Yes",
     ),
     "only a quote": ("> Works?\n> Ann", "> Works? > Ann"),
@@ -338,8 +264,10 @@ PLAIN = {
         "Sent from my iPhone was in it. That was all. Ann",
     ),
     "confidentiality": (
-        "Yes\n\nThis e-mail and any attachments are confidential and intended only for the addressee.\nIf you are not the "
-        "intended recipient, delete it.",
+        (
+            "Yes\n\nThis e-mail and any attachments are confidential and intended only for the addressee.\n"
+            "If you are not the intended recipient, delete it."
+        ),
         "Yes",
     ),
     "confidentiality in German": ("Ja\n\nDiese E-Mail kann vertrauliche Informationen enthalten.", "Ja"),
@@ -352,7 +280,10 @@ PLAIN = {
         "Third",
     ),
     "Outlook's line of underscores": (
-        "Yes\n\n________________________________\nFrom: Ann <ann@example.com>\nSent: Monday\nTo: Bob\nSubject: x\n\nWorks?",
+        (
+            "Yes\n\n________________________________\nFrom: Ann <ann@example.com>\n"
+            "Sent: Monday\nTo: Bob\nSubject: x\n\nWorks?"
+        ),
         "Yes",
     ),
     "Hotmail's order": (
@@ -377,12 +308,25 @@ PLAIN = {
     "help desk's line": ("Yes\n\n##- Please type your reply above this line -##\n\nYour request (12)", "Yes"),
     "carriage returns": ("Yes\r\n\r\nOn 6 Jan 2025, Ann wrote:\r\n> Works?\r\n", "Yes"),
     "a line that only looks quoted": ("Hello\n\n>From here on it rains.\n\nAnn", "Hello From here on it rains. Ann"),
+    "three dashes": ("Yes\n\n---\nAnn Lee\nAcme", "Yes"),
+    "a longer notice in one line": ("Yes\n\nThis message is confidential. " + "It is long. " * 80, "Yes"),
+    "a person who asks to keep a secret": (
+        "Hi,\n\nThis information is confidential: I move.\n\nAnn",
+        "Hi, This information is confidential: I move. Ann",
+    ),
+    "Gmail with its zone": ("Yes\n\n2014-10-17 11:28 GMT+03:00 Ann <ann@example.com>:\n\nWorks?", "Yes"),
+    "over three lines": (
+        "Yes\n\nOn Tue, 21 Feb 2012 13:44:06 +0530\nAnn Lee\n<ann@example.com> wrote:\n> Works?",
+        "Yes",
+    ),
+    "a language that is none of ours": ("Yes\n\nVào 12:00 4 tháng 2, 2015, Ann <ann@example.com>:\n\nWorks?", "Yes"),
+    "a quote that holds its introduction": ("Yes\n\n> On Jan 5, 2014, at 10:00 AM, Ann wrote:\n>\n> Works?", "Yes"),
     "code with arrows": ("Try:\n\n    a -> b\n    c >= d\n\nAnn", "Try: a -> b c >= d Ann"),
 }
 
 
 @pytest.mark.parametrize(("text", "expected"), PLAIN.values(), ids=PLAIN)
-def test_plain_text(text, expected):
+def test_plain_text(text: str, expected: str) -> None:
     assert shown(plain_reading(text)) == expected
 
 
@@ -394,12 +338,28 @@ OUTLOOK_HEAD = (
 )
 
 HTML = {
-    "Gmail": f"<div dir=ltr>Yes.<div>Bob</div></div><br><div class='gmail_quote gmail_quote_container'><div class=gmail_attr>{ATTRIBUTION}<br></div><blockquote class=gmail_quote>Works?</blockquote></div>",
-    "Gmail in a language unknown to us": "<div>Yes. Bob</div><div class=gmail_quote><div class=gmail_attr>Ann Lee rakstīja pirmdien:</div><blockquote class=gmail_quote>Works?</blockquote></div>",
+    "Gmail": (
+        "<div dir=ltr>Yes.<div>Bob</div></div><br><div class='gmail_quote gmail_quote_container'>"
+        f"<div class=gmail_attr>{ATTRIBUTION}<br></div><blockquote class=gmail_quote>"
+        "Works?</blockquote></div>"
+    ),
+    "Gmail in a language unknown to us": (
+        "<div>Yes. Bob</div><div class=gmail_quote><div class=gmail_attr>Ann Lee rakstīja pirmdien:</div>"
+        "<blockquote class=gmail_quote>Works?</blockquote></div>"
+    ),
     "Gmail signature": "<div>Yes. Bob<br>-- <br><div class=gmail_signature>Bob<br>Acme</div></div>",
-    "older Gmail": f"<div>Yes. Bob</div><div class=gmail_extra><br><div class=gmail_quote>{ATTRIBUTION}<br><blockquote class=gmail_quote>Works?</blockquote></div></div>",
-    "Gmail, answer below in the box": f"<div class=gmail_quote><div class=gmail_attr>{ATTRIBUTION}</div><blockquote class=gmail_quote>Works?</blockquote><div>Yes. Bob</div></div>",
-    "Outlook": "<p class=MsoNormal>Yes.<o:p></o:p></p><p class=MsoNormal>Bob</p><div><div style='border:none;border-top:solid #E1E1E1 1.0pt;padding:3.0pt 0cm 0cm 0cm'><p class=MsoNormal>"
+    "older Gmail": (
+        f"<div>Yes. Bob</div><div class=gmail_extra><br><div class=gmail_quote>{ATTRIBUTION}<br>"
+        "<blockquote class=gmail_quote>Works?</blockquote></div></div>"
+    ),
+    "Gmail, answer below in the box": (
+        f"<div class=gmail_quote><div class=gmail_attr>{ATTRIBUTION}</div><blockquote class=gmail_quote>"
+        "Works?</blockquote><div>Yes. Bob</div></div>"
+    ),
+    "Outlook": (
+        "<p class=MsoNormal>Yes.<o:p></o:p></p><p class=MsoNormal>Bob</p><div><div style='border:none;bord"
+        "er-top:solid #E1E1E1 1.0pt;padding:3.0pt 0cm 0cm 0cm'><p class=MsoNormal>"
+    )
     + OUTLOOK_HEAD.format("From", "Sent", "To", "Subject")
     + "</p></div></div><p class=MsoNormal>Works?</p>",
     "Outlook in a language unknown to us": "<p>Yes. Bob</p><div style='border:none;border-top:solid #E1E1E1 1.0pt'><p>"
@@ -414,41 +374,100 @@ HTML = {
     "new Outlook": "<div>Yes. Bob</div><div id=mail-editor-reference-message-container><div>"
     + OUTLOOK_HEAD.format("From", "Date", "To", "Subject")
     + "</div><div>Works?</div></div>",
-    "Apple Mail": f"<div>Yes.</div><div>Bob<br><div><br><blockquote type=cite><div>{ATTRIBUTION}</div><br><div>Works?</div></blockquote></div></div>",
-    "iPhone": f"<div>Yes. Bob<br><br><div id=AppleMailSignature>Sent from my iPhone</div></div><div><br>{ATTRIBUTION}<br><br></div><blockquote type=cite><div>Works?</div></blockquote>",
-    "Thunderbird": "<p>Yes.</p><p>Bob</p><div class=moz-cite-prefix>Am 06.01.25 um 10:15 schrieb Ann Lee:<br></div><blockquote type=cite cite='mid:1@example.com'>Works?</blockquote>",
+    "Apple Mail": (
+        f"<div>Yes.</div><div>Bob<br><div><br><blockquote type=cite><div>{ATTRIBUTION}</div>"
+        "<br><div>Works?</div></blockquote></div></div>"
+    ),
+    "iPhone": (
+        "<div>Yes. Bob<br><br><div id=AppleMailSignature>Sent from my iPhone</div>"
+        f"</div><div><br>{ATTRIBUTION}<br><br></div><blockquote type=cite><div>Works?</div>"
+        "</blockquote>"
+    ),
+    "Thunderbird": (
+        "<p>Yes.</p><p>Bob</p><div class=moz-cite-prefix>Am 06.01.25 um 10:15 schrieb Ann Lee:<br>"
+        "</div><blockquote type=cite cite='mid:1@example.com'>Works?</blockquote>"
+    ),
     "Thunderbird signature": "<p>Yes. Bob</p><pre class=moz-signature cols=72>-- \nBob\nAcme</pre>",
-    "Thunderbird in a language unknown to us": "<p>Yes. Bob</p><div class=moz-cite-prefix>Ann Lee rakstīja:<br></div><blockquote type=cite>Works?</blockquote>",
-    "Yahoo": f"<div>Yes. Bob</div><div id=ydp12yahoo_quoted class=yahoo_quoted><div>{ATTRIBUTION}</div><div>Works?</div></div>",
-    "Proton": "<div>Yes. Bob</div><div class=protonmail_signature_block><div>Sent with Proton Mail</div></div><div class=protonmail_quote>On Monday, January 6th, 2025 at 10:15, Ann &lt;ann@example.com&gt; wrote:<br><blockquote class=protonmail_quote type=cite>Works?</blockquote></div>",
-    "GMX": "<div>Yes. Bob</div><div name=quote style='border-left:2px solid'><div><b>Gesendet:</b> Montag</div><div><b>Von:</b> Ann</div><div>Works?</div></div>",
+    "Thunderbird in a language unknown to us": (
+        "<p>Yes. Bob</p><div class=moz-cite-prefix>Ann Lee rakstīja:<br></div><blockquote type=cite>Works?</blockquote>"
+    ),
+    "Yahoo": (
+        f"<div>Yes. Bob</div><div id=ydp12yahoo_quoted class=yahoo_quoted><div>{ATTRIBUTION}</div>"
+        "<div>Works?</div></div>"
+    ),
+    "Proton": (
+        "<div>Yes. Bob</div><div class=protonmail_signature_block><div>Sent with Proton Mail</div>"
+        "</div><div class=protonmail_quote>On Monday, January 6th, 2025 at 10:15, Ann &lt;ann@example.com&"
+        "gt; wrote:<br><blockquote class=protonmail_quote type=cite>Works?</blockquote>"
+        "</div>"
+    ),
+    "GMX": (
+        "<div>Yes. Bob</div><div name=quote style='border-left:2px solid'><div><b>"
+        "Gesendet:</b> Montag</div><div><b>Von:</b> Ann</div><div>Works?</div></div>"
+    ),
     "Zimbra": "<div>Yes. Bob</div><hr data-marker=__DIVIDER__><div data-marker=__HEADERS__>"
     + OUTLOOK_HEAD.format("From", "To", "Sent", "Subject")
     + "</div><div data-marker=__QUOTED_TEXT__>Works?</div>",
-    "Tutanota": "<div>Yes. Bob</div><br>6. Jan. 2025, 10:15 von ann@example.com:<br><blockquote class=tutanota_quote>Works?</blockquote>",
-    "Roundcube": "<p>Yes. Bob</p><p id=reply-intro>Am 2025-01-06 10:15, schrieb Ann:</p><blockquote type=cite>Works?</blockquote>",
-    "Yandex": '<div>Yes. Bob</div><div>06.01.2025, 10:15, "Ann" &lt;ann@example.com&gt;:</div><blockquote><p>Works?</p></blockquote>',
-    "NetEase": '<div>Yes. Bob</div><p>At 2025-01-06 10:15:00, "Ann" &lt;ann@example.com&gt; wrote:</p><blockquote id=isReplyContent>Works?</blockquote>',
-    "QQ": "<div>Yes. Bob</div><div>------------------&nbsp;原始邮件&nbsp;------------------</div><div><b>发件人:</b> Ann</div><div><b>发送时间:</b> 2025</div><div>Works?</div>",
-    "Spark": f"<div>Yes. Bob</div><div name=messageSignatureSection>Bob, Acme</div><div name=messageReplySection>{ATTRIBUTION}<br><blockquote type=cite>Works?</blockquote></div>",
-    "Samsung": "<div>Yes. Bob</div><div id=composer_signature>Sent from my Galaxy</div><div>-------- Original message --------</div><div>From: Ann</div><div>Works?</div>",
-    "Airmail": f"<div>Yes. Bob</div><p class=airmail_on>{ATTRIBUTION}</p><blockquote type=cite class=clean_bq>Works?</blockquote>",
+    "Tutanota": (
+        "<div>Yes. Bob</div><br>6. Jan. 2025, 10:15 von ann@example.com:<br><blockquote class=tutanota_quo"
+        "te>Works?</blockquote>"
+    ),
+    "Roundcube": (
+        "<p>Yes. Bob</p><p id=reply-intro>Am 2025-01-06 10:15, schrieb Ann:</p><blockquote type=cite>"
+        "Works?</blockquote>"
+    ),
+    "Yandex": (
+        '<div>Yes. Bob</div><div>06.01.2025, 10:15, "Ann" &lt;ann@example.com&gt;:</div>'
+        "<blockquote><p>Works?</p></blockquote>"
+    ),
+    "NetEase": (
+        '<div>Yes. Bob</div><p>At 2025-01-06 10:15:00, "Ann" &lt;ann@example.com&gt; wrote:</p>'
+        "<blockquote id=isReplyContent>Works?</blockquote>"
+    ),
+    "QQ": (
+        "<div>Yes. Bob</div><div>------------------&nbsp;原始邮件&nbsp;------------------</div>"
+        "<div><b>发件人:</b> Ann</div><div><b>发送时间:</b> 2025</div><div>Works?</div>"
+    ),
+    "Spark": (
+        "<div>Yes. Bob</div><div name=messageSignatureSection>Bob, Acme</div><div name=messageReplySection"
+        f">{ATTRIBUTION}<br><blockquote type=cite>Works?</blockquote></div>"
+    ),
+    "Samsung": (
+        "<div>Yes. Bob</div><div id=composer_signature>Sent from my Galaxy</div>"
+        "<div>-------- Original message --------</div><div>From: Ann</div><div>Works?</div>"
+    ),
+    "Airmail": (
+        f"<div>Yes. Bob</div><p class=airmail_on>{ATTRIBUTION}</p><blockquote type=cite class=clean_bq>"
+        "Works?</blockquote>"
+    ),
     "no mark at all": f"<p>Yes. Bob</p><p>{ATTRIBUTION}</p><p>Works?</p>",
-    "Windows Mail": "<div>Yes. Bob</div><div>Sent from Mail for Windows</div><div style='border:none;border-top:solid #E1E1E1 1.0pt'><p>"
+    "Windows Mail": (
+        "<div>Yes. Bob</div><div>Sent from Mail for Windows</div><div style='border:none;border-top:solid "
+        "#E1E1E1 1.0pt'><p>"
+    )
     + OUTLOOK_HEAD.format("From", "Sent", "To", "Subject")
     + "</p></div><p>Works?</p>",
 }
 
 
 @pytest.mark.parametrize("source", HTML.values(), ids=HTML)
-def test_html(source):
+def test_html(source: str) -> None:
     assert shown(read(Message(html=source))) == "Yes. Bob"
 
 
 FORWARDS = {
-    "Gmail": "<div>Look</div><div class=gmail_quote><div class=gmail_attr>---------- Forwarded message ---------<br>From: Ann<br></div>Works?</div>",
-    "Apple Mail": "<div>Look</div><blockquote type=cite><div>Begin forwarded message:</div><div>From: Ann</div><div>Works?</div></blockquote>",
-    "Thunderbird": "<p>Look</p><div class=moz-forward-container>-------- Forwarded Message --------<table><tr><th>From: </th><td>Ann</td></tr></table>Works?</div>",
+    "Gmail": (
+        "<div>Look</div><div class=gmail_quote><div class=gmail_attr>---------- Forwarded message --------"
+        "-<br>From: Ann<br></div>Works?</div>"
+    ),
+    "Apple Mail": (
+        "<div>Look</div><blockquote type=cite><div>Begin forwarded message:</div>"
+        "<div>From: Ann</div><div>Works?</div></blockquote>"
+    ),
+    "Thunderbird": (
+        "<p>Look</p><div class=moz-forward-container>-------- Forwarded Message --------<table>"
+        "<tr><th>From: </th><td>Ann</td></tr></table>Works?</div>"
+    ),
     "Outlook": "<p>Look</p><div style='border:none;border-top:solid #E1E1E1 1.0pt'><p>"
     + OUTLOOK_HEAD.format("From", "Sent", "To", "Subject")
     + "</p></div><p>Works?</p>",
@@ -457,28 +476,31 @@ FORWARDS = {
 
 @pytest.mark.parametrize("source", FORWARDS.values(), ids=FORWARDS)
 @pytest.mark.parametrize("subject", ["Fwd: Tuesday", "FW: Tuesday", "WG: Tuesday", "TR : Tuesday", "RV: Tuesday"])
-def test_a_forward_in_html_is_content(source, subject):
+def test_a_forward_in_html_is_content(source: str, subject: str) -> None:
     reading = read(Message(html=source, subject=subject))
     assert reading.folded == ()
     assert shown(reading).startswith("Look")
     assert shown(reading).endswith("Works?")
 
 
-def test_an_answer_to_a_forward_is_an_answer():
+def test_an_answer_to_a_forward_is_an_answer() -> None:
     source = FORWARDS["Outlook"]
     assert shown(read(Message(html=source, subject="RE: FW: Tuesday"))) == "Look"
 
 
-def test_inline_answers_in_html_stay_with_their_quotes():
-    source = "<div>Hi</div><blockquote type=cite>Tuesday?</blockquote><div>Yes</div><blockquote type=cite>Ten?</blockquote><div>No</div><blockquote type=cite>Ann</blockquote>"
+def test_inline_answers_in_html_stay_with_their_quotes() -> None:
+    source = (
+        "<div>Hi</div><blockquote type=cite>Tuesday?</blockquote><div>Yes</div><blockquote type=cite>"
+        "Ten?</blockquote><div>No</div><blockquote type=cite>Ann</blockquote>"
+    )
     assert shown(read(Message(html=source))) == "Hi > Tuesday? Yes > Ten? No"
 
 
-def test_html_without_any_text_gives_way_to_the_plain_text():
+def test_html_without_any_text_gives_way_to_the_plain_text() -> None:
     assert shown(read(Message(html="<img src='https://x.example/p.gif' width=1>", text="Yes"))) == "Yes"
 
 
-def test_html_is_preferred_for_its_formatting():
+def test_html_is_preferred_for_its_formatting() -> None:
     reading = read(Message(html="<p>A <b>bold</b> word</p>", text="A bold word"))
     assert [span.bold for span in reading.new[0].spans] == [False, True, False]
 
@@ -487,8 +509,8 @@ mailish = st.lists(
     st.sampled_from(
         [
             *ATTRIBUTIONS.values(),
-            *(row[4] for row in HEADERS.values()),
-            *(row[5] for row in HEADERS.values()),
+            *(f"-----{row[4]}-----" for row in HEADERS.values()),
+            *(f"---------- {row[5]} ---------" for row in HEADERS.values()),
             *SENT_FROM,
             "-- ",
             "________________________________",
@@ -508,7 +530,7 @@ mailish = st.lists(
 
 
 @given(mailish)
-def test_nothing_is_lost_and_the_order_stays(parts):
+def test_nothing_is_lost_and_the_order_stays(parts: list[str]) -> None:
     """Every line is in one of the two halves, and merging them by order gives the text again."""
     text = "\n".join(parts)
     reading = plain_reading(text)
@@ -526,18 +548,18 @@ def test_nothing_is_lost_and_the_order_stays(parts):
 
 
 @given(mailish)
-def test_something_is_always_shown(parts):
+def test_something_is_always_shown(parts: list[str]) -> None:
     text = "\n".join(parts)
     assert bool(filled(plain_reading(text).new)) == bool(text.strip(" \n>"))
 
 
 @given(st.text())
-def test_any_text_is_taken(text):
+def test_any_text_is_taken(text: str) -> None:
     plain_reading(text)
     read(Message(text=text, html=text, subject=text))
 
 
-def test_html_loses_no_line_either():
+def test_html_loses_no_line_either() -> None:
     for source in HTML.values():
         reading = read(Message(html=source))
         assert sorted(line.text for line in filled(reading.new) + filled(reading.folded)) == sorted(
@@ -563,7 +585,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("part", HOSTILE.values(), ids=HOSTILE)
-def test_time_grows_with_the_text_and_no_faster(part):
+def test_time_grows_with_the_text_and_no_faster(part: str) -> None:
     def seconds(copies: int) -> float:
         text = part * copies
         best = 1e9

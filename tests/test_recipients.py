@@ -5,7 +5,7 @@ import re
 from email.utils import parseaddr
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.errors import Refused
@@ -99,6 +99,7 @@ def test_nothing_that_could_change_a_command_is_an_address(email: str) -> None:
         wire_address(email)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_typing_anything_gives_addresses_or_a_sentence(typed: str) -> None:
     sentence = ""
@@ -111,6 +112,7 @@ def test_typing_anything_gives_addresses_or_a_sentence(typed: str) -> None:
     assert all(valid_address(address.email) for address in found)
 
 
+@settings(deadline=None)
 @given(st.text(st.sampled_from('ab.@"\\ <>,;\rä'), max_size=30))
 def test_a_valid_address_is_one_address_to_others_too(email: str) -> None:
     if valid_address(email):

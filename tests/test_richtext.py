@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.model import Line, Span
@@ -143,6 +143,7 @@ def test_a_block_of_another_shape_is_blank() -> None:
     assert is_blank({"elements": [None, "x", {"elements": {"a": 1}}]})
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_prefilled_text_comes_back_whole(words: str) -> None:
     """Filling an input and reading it again changes nothing but the kind of line break."""
@@ -179,6 +180,7 @@ _JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(["type", "elements"]), _JSON))
 def test_no_block_raises(anything: dict[str, Any]) -> None:
     for line in lines(anything):

@@ -200,6 +200,20 @@ async def test_being_stopped_while_waiting_closes_the_connection() -> None:
             await task
 
 
+async def test_what_is_written_down_before_the_mail_leaves_can_still_stop_it() -> None:
+    """The draft is "handing over" in the store before the first byte is: a crash in between sends nothing unnoticed."""
+
+    async def written_down() -> None:
+        raise Temporary("the database is away")
+
+    async with scripted() as script:
+        with pytest.raises(Temporary, match="database"):
+            await send(
+                to(script), raw=RAW, sender="a@example.org", recipients=["b@example.com"], handing_over=written_down
+            )
+    assert not script.mails
+
+
 # --- several recipients ---------------------------------------------------------------------------------------------
 
 

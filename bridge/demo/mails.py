@@ -44,9 +44,10 @@ _FAILED = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """A mail on its way to the shop: envelope sender (empty for a bounce) and the bytes."""
+    """A mail on its way: envelope sender (empty for a bounce), envelope recipients, the bytes."""
 
     sender: str
+    recipients: tuple[str, ...]
     raw: bytes = field(repr=False)
 
 
@@ -56,18 +57,18 @@ def samples(shop: Address = SHOP, *, at: datetime) -> tuple[Sample, ...]:
     def ago(**span: int) -> datetime:
         return at - timedelta(**span)
 
+    def sample(author: Address | None, raw: bytes, *copied: Address) -> Sample:
+        recipients = tuple(address.email for address in (shop, *copied))
+        return Sample(sender=author.email if author else "", recipients=recipients, raw=raw)
+
     return (
-        _sample(PACKAGING, newsletter(shop, at=ago(hours=5, minutes=12))),
-        _sample(MINSEO, korean(shop, at=ago(hours=3, minutes=40))),
-        Sample(sender="", raw=bounce(shop, at=ago(hours=2, minutes=25))),
-        _sample(TOMAS, double_charge(shop, at=ago(hours=1, minutes=50))),
-        _sample(DANA, missing_bags(shop, at=ago(minutes=42))),
-        _sample(PRIYA, quoted_answer(shop, at=ago(minutes=17))),
+        sample(PACKAGING, newsletter(shop, at=ago(hours=5, minutes=12))),
+        sample(MINSEO, korean(shop, at=ago(hours=3, minutes=40))),
+        sample(None, bounce(shop, at=ago(hours=2, minutes=25))),
+        sample(TOMAS, double_charge(shop, at=ago(hours=1, minutes=50))),
+        sample(DANA, missing_bags(shop, at=ago(minutes=42)), PRIYA),
+        sample(PRIYA, quoted_answer(shop, at=ago(minutes=17)), DANA),
     )
-
-
-def _sample(author: Address, raw: bytes) -> Sample:
-    return Sample(sender=author.email, raw=raw)
 
 
 def missing_bags(shop: Address, *, at: datetime) -> bytes:

@@ -8,10 +8,14 @@ from pathlib import Path
 
 from bridge.app import Bridge
 from bridge.config import Settings, load
+from bridge.demo.double.slack import SlackDouble, Timing
 from bridge.demo.mails import SHOP
-from bridge.demo.slack import SlackDouble, Timing
 from bridge.demo.world import World
+from bridge.desk import show_again
+from bridge.model import ChannelId
 from bridge.slack import manifest
+from bridge.store import conversations
+from bridge.store.database import Store
 
 CHANNEL = "C0SUPPORT1"
 MINA = "U0MINA0001"
@@ -19,6 +23,9 @@ JONAS = "U0JONAS001"
 GUEST = "U0GUEST001"
 STRANGER = "U0STRANGE1"
 """Not in the channel."""
+
+MOST_KEPT = 10_000
+"""Conversations that are shown again on a later stage: more than anybody plays through."""
 
 
 class Stage:
@@ -34,10 +41,17 @@ class Stage:
         self.bridge: Bridge | None = None
         _people_the_workspace(self.slack)
 
+    @property
+    def database(self) -> Path:
+        """Where the bridge keeps what it knows."""
+        return self.data / "bridge.db"
+
     async def start(self) -> None:
-        """Start the two worlds, then the bridge."""
+        """Start the two worlds, then the bridge. On data of an earlier stage the workspace shows what was open."""
         await self.slack.start()
         await self.world.start()
+        if self.database.exists():
+            await self._show_what_was_open()
         await self.start_bridge()
 
     async def start_bridge(self) -> None:
@@ -58,6 +72,18 @@ class Stage:
         await self.stop_bridge()
         await self.world.stop()
         await self.slack.stop()
+
+    async def _show_what_was_open(self) -> None:
+        """The workspace is new, the database is not: what is not closed is promised to be posted again."""
+        store = await Store.open(f"sqlite:///{self.database}")
+        try:
+            async with store.write() as conn:
+                for one in await conversations.unfinished(conn, channels=[ChannelId(CHANNEL)], limit=MOST_KEPT):
+                    await conversations.forget_slack(conn, one.number)
+                    version = await conversations.change(conn, one.number, at=one.updated)
+                    await show_again(conn, one.number, version=version)
+        finally:
+            await store.close()
 
     def settings(self) -> Settings:
         """What an operator would have written to join the bridge to these worlds."""
@@ -102,6 +128,7 @@ lmtp = "127.0.0.1:0"
 
 def _people_the_workspace(slack: SlackDouble) -> None:
     here = slack.workspace
+    here.team_name = "Fernhill Coffee"
     here.add_user("mina", user_id=MINA, real_name="Mina Park", email="mina@fernhill.example.com")
     here.add_user("jonas", user_id=JONAS, real_name="Jonas Weber", email="jonas@fernhill.example.com")
     here.add_user("lee", user_id=GUEST, real_name="Lee (guest)", email="lee@agency.example", is_restricted=True)

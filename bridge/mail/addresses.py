@@ -20,7 +20,9 @@ _TOKEN = re.compile(
       |(?P<text>(?:[^\s,;:"(<>=]|=(?!\?))+|=)""",
     re.VERBOSE,
 )
-_ADDRESS = re.compile(r"""(?<![^\s<>()\[\]",;:])[^\s<>()\[\]",;:@]{1,320}@(?:\[[^\]\s]{1,100}\]|[^\s<>()\[\]",;:@]{1,255})""")
+_ADDRESS = re.compile(
+    r"""(?<![^\s<>()\[\]",;:])[^\s<>()\[\]",;:@]{1,320}@(?:\[[^\]\s]{1,100}\]|[^\s<>()\[\]",;:@]{1,255})"""
+)
 _ROUTE = re.compile(r"(?:@[^:,@]*,?)+:")
 _SCHEME = re.compile(r"(?:mailto|smtp):", re.IGNORECASE)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)

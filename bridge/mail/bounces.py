@@ -20,31 +20,48 @@ Headers = Mapping[str, str]
 # Characters of a report's text that are read: what a mail system has to say stands at its beginning.
 PROSE = 20_000
 _STATUS_TYPES = frozenset({"message/delivery-status", "message/global-delivery-status", "text/delivery-status"})
-_RETURNED_TYPES = frozenset({"message/rfc822", "message/global", "text/rfc822-headers", "message/rfc822-headers", "message/global-headers"})
-_ADDRESS = r"[^\s<>()\[\]\"',;:@]{1,200}@[A-Za-z0-9À-\uffff.-]{1,253}[A-Za-z0-9À-\uffff]"
-_ANY_ADDRESS = re.compile(rf"(?<![^\s<>()\[\]\"',;:=]){_ADDRESS}")
+_RETURNED_TYPES = frozenset(
+    {"message/rfc822", "message/global", "text/rfc822-headers", "message/rfc822-headers", "message/global-headers"}
+)
+_LOCAL = r"\s<>()\[\]\"',;:@\u2018-\u201f\u3000-\u303f\uff00-\uffef"
+_ADDRESS = rf"[^{_LOCAL}]{{1,200}}@[A-Za-z0-9À-\u04ff.-]{{1,253}}[A-Za-z0-9À-\u04ff]"
+_ANY_ADDRESS = re.compile(rf"(?<![^{_LOCAL}=]){_ADDRESS}")
 _FIELD = re.compile(r"^([A-Za-z][A-Za-z0-9-]{1,60})[ \t]*:[ \t]*(.*(?:\n[ \t]+\S.*)*)", re.MULTILINE)
 _ENHANCED = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.]*\d)")
 _REPLY = re.compile(r"(?<![\w.:/-])([45]\d\d)(?:[ \t-]+|(?=[\s#(]))#?(?:\(?#?[245]\.\d{1,3}\.\d{1,3}\)?)?[^\n]{0,600}")
-_MESSAGE_ID = re.compile(r"^[ \t>|]{0,8}message-id[ \t]*:[ \t]*(?:\n[ \t]+)?(<[^<>\s]{1,400}>)", re.IGNORECASE | re.MULTILINE)
-_NAMED_ID = re.compile(r"message[ -]?id(?:entifier)?\s{0,3}[:=]?\s{0,8}<?([^<>\s@]{1,200}@[^<>\s]{1,200})>?", re.IGNORECASE)
+_MESSAGE_ID = re.compile(
+    r"^[ \t>|]{0,8}message-id[ \t]*:[ \t]*(?:\n[ \t]+)?(<[^<>\s]{1,400}>)", re.IGNORECASE | re.MULTILINE
+)
+_NAMED_ID = re.compile(
+    r"message[ -]?id(?:entifier)?\s{0,3}[:=]?\s{0,8}<?([^<>\s@]{1,200}@[^<>\s]{1,200})>?", re.IGNORECASE
+)
 # Where a report names the address, the surest first.
 _RECIPIENTS = (
     re.compile(
-        r"^[ \t>*|]{0,12}(?:x-)?(?:final|original|actual|failed|intended|envelope)?[- ]?(?:recipients?|rcpt(?: to)?|addressee|destination)(?:[- ]?address(?:es)?)?[ \t]*[:=][ \t]*(?:rfc822[ \t]*;[ \t]*)?<?(?:rfc822[;:]|smtp:)?[ \t]*"
+        r"^[ \t>*|]{0,12}(?:x-)?(?:final|original|actual|failed|intended|envelope)?[- ]?"
+        r"(?:recipients?|rcpt(?: to)?|addressee|destination|address)(?:[- ]?(?:address|name)(?:es)?)?[ \t]*[:=][ \t]*"
+        r"(?:rfc822[ \t]*;[ \t]*)?[<\[\"]?(?:rfc822[;:]|smtp\d{0,3}:)?[ \t]*"
         rf"({_ADDRESS})",
         re.IGNORECASE | re.MULTILINE,
     ),
-    re.compile(rf"^[ \t>*-]{{0,12}}<({_ADDRESS})>(?:[ \t]*[:.(,]|[ \t]*$)", re.MULTILINE),
-    re.compile(rf"\b(?:RCPT TO|rcpt_to)[ \t]*:?[ \t]*<?({_ADDRESS})>?", re.IGNORECASE),
+    re.compile(rf"^[ \t>*-]{{0,12}}[<\"]({_ADDRESS})[>\"](?:[ \t]*[:.(,]|[ \t]*$)", re.MULTILINE),
+    re.compile(rf"\b(?:RCPT TO|rcpt_to)[ \t]*[:=]?[ \t]*<?({_ADDRESS})>?", re.IGNORECASE),
     re.compile(rf"^[ \t>*-]{{0,40}}<?({_ADDRESS})>?[ \t]*(?:\([^\n]{{0,80}}\))?[ \t]*[:,]?[ \t]*$", re.MULTILINE),
     re.compile(
-        rf"(?:deliver\w*|sent?|reach|message|mail|recipient|mailbox|user|account|address|to|for|an|à|a|para|per|aan|de)[ \t]+(?:the )?(?:following )?(?:address(?:es)?[ \t]+)?[\[(<\"'„“]{{0,2}}(?:mailto:)?({_ADDRESS})",
+        r"(?:deliver\w{0,20}|sent?|reach|message|mail|recipient|mailbox|user|account|address|to|for|an|à|a|para|per|aan|de)"
+        r"[ \t]{1,8}(?:the )?(?:following )?(?:address(?:es)?[ \t]{1,8})?[\[(<\"'„“]{0,2}(?:mailto:)?"
+        rf"({_ADDRESS})",
         re.IGNORECASE,
     ),
-    re.compile(r"^[ \t]{0,12}(?:to|an|à|para|a|aan|宛先|받는 사람|收件人)[ \t]*[:：][^\n]{0,80}?[<\[(\"' ]{0,2}" rf"({_ADDRESS})", re.IGNORECASE | re.MULTILINE),
+    re.compile(
+        r"^[ \t]{0,12}(?:to|an|à|para|a|aan|宛先|받는 사람|收件人)[ \t]*[:：][^\n]{0,80}?[<\[(\"' ]{0,2}"
+        rf"({_ADDRESS})",
+        re.IGNORECASE | re.MULTILINE,
+    ),
 )
-_NO_RECIPIENT = re.compile(r"(?:mailer-daemon|postmaster|abuse|support|help|helpdesk|noc|hostmaster|webmaster|no-?reply)@", re.IGNORECASE)
+_NO_RECIPIENT = re.compile(
+    r"(?:mailer-daemon|postmaster|abuse|support|help|helpdesk|noc|hostmaster|webmaster|no-?reply)@", re.IGNORECASE
+)
 _BARE_REASON = re.compile(r"(?:x-[\w-]{1,30}|smtp|x\.400|x400|dns|lmtp|esmtp)\s*;\s*", re.IGNORECASE)
 # Characters of a server's words that are kept.
 _LONGEST_REASON = 1_000
@@ -86,7 +103,11 @@ def status_fields(text: str) -> tuple[Recipient, ...]:
 
 
 def _recipient(fields: dict[str, str]) -> Iterator[Recipient]:
-    if not fields.keys() & {"final-recipient", "original-recipient", "action"} or not fields.keys() & {"status", "action", "diagnostic-code"}:
+    if not fields.keys() & {"final-recipient", "original-recipient", "action"} or not fields.keys() & {
+        "status",
+        "action",
+        "diagnostic-code",
+    }:
         return
     addresses = [
         found[0].strip(".")
@@ -115,11 +136,12 @@ def prose(text: str) -> str:
     return start[: found.start()] if found else start
 
 
-def read(chosen: Recipient | None, *, kind: Automatic, headers: Headers, text: str, attachments: Sequence[Attachment]) -> Bounce:
+def read(
+    chosen: Recipient | None, *, kind: Automatic, headers: Headers, text: str, attachments: Sequence[Attachment]
+) -> Bounce:
     """What the report says. `chosen`: the recipient that its delivery-status fields speak of, if they do."""
     said = prose(text)
-    own = {found.lower() for name in ("to", "from") for found in _ANY_ADDRESS.findall(headers.get(name, ""))}
-    recipient = (chosen and chosen.address) or _recipient_in(headers, said, own)
+    recipient = (chosen and chosen.address) or _recipient_in(headers, said, _own(headers))
     words_said = chosen.diagnostic if chosen else ""
     reason = words_said if _tells(words_said) else _reason_in(said, recipient) or words_said
     return Bounce(
@@ -133,6 +155,16 @@ def read(chosen: Recipient | None, *, kind: Automatic, headers: Headers, text: s
 def _tells(diagnostic: str) -> bool:
     """Whether a Diagnostic-Code says more than a number."""
     return bool(re.search(r"[^\W\d]{3}", diagnostic))
+
+
+def names_recipient(headers: Headers, said: str) -> bool:
+    """Whether a report's own words name an address that is not its sender's or receiver's."""
+    return bool(_recipient_in(headers, said, _own(headers)))
+
+
+def _own(headers: Headers) -> set[str]:
+    """The addresses that the report itself goes from and to."""
+    return {found.lower() for name in ("to", "from") for found in _ANY_ADDRESS.findall(headers.get(name, ""))}
 
 
 def _recipient_in(headers: Headers, said: str, own: set[str]) -> str:
@@ -160,7 +192,9 @@ def _reason_in(said: str, recipient: str) -> str:
         if _means(paragraph):
             return paragraph
     lines = [line for line in said.splitlines() if line.strip()]
-    return next((line for line in lines if _means(line)), "") or next((line for line in lines if dialects.FAILED_TEXT.search(line)), "")
+    return next((line for line in lines if _means(line)), "") or next(
+        (line for line in lines if dialects.FAILED_TEXT.search(line)), ""
+    )
 
 
 def _whole(text: str, start: int) -> str:
@@ -168,7 +202,11 @@ def _whole(text: str, start: int) -> str:
     lines = text[start : start + _LONGEST_REASON].split("\n")
     kept = [lines[0]]
     for line in lines[1:6]:
-        if not line.strip() or _ANY_ADDRESS.match(line.strip(" <")) or re.match(r"\s*[-=_*.]{3}|\S[\w -]{0,30}:\s", line):
+        if (
+            not line.strip()
+            or _ANY_ADDRESS.match(line.strip(" <"))
+            or re.match(r"\s*[-=_*.]{3}|\S[\w -]{0,30}:\s", line)
+        ):
             break
         kept.append(line)
     reply = " ".join(" ".join(kept).split())
@@ -194,8 +232,8 @@ def _status(declared: str, diagnostic: str, reason: str, said: str, kind: Automa
         return f"{level}.{meaning}"
     if declared:
         return declared
-    found = _REPLY.search(said)
-    return f"{found[1][0]}.0.0" if found else ""
+    reply = _REPLY.search(said)
+    return f"{reply[1][0]}.0.0" if reply else ""
 
 
 def _about(headers: Headers, text: str, attachments: Sequence[Attachment]) -> str:

@@ -64,10 +64,12 @@ _FAMILIES = (
 _SAMPLE = 16_384
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _MULTIBYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
-_FOREIGN_BESIDE_LATIN = re.compile("[A-Za-z][\u0370-\u06ff]|[\u0370-\u06ff][A-Za-z]")
+_FOREIGN = re.compile("[\u0370-\u06ff\u3400-\u9fff\uac00-\ud7af]")
+_FOREIGN_BESIDE_LATIN = re.compile(f"(?:[A-Za-z]{_FOREIGN.pattern})|(?:{_FOREIGN.pattern}[A-Za-z])")
+_KANA = re.compile("[\u3040-\u30ff]")
 _META = re.compile(rb"<meta\b[^>]{0,300}?charset\s*=\s*[\"']?\s*([\w.:-]{2,40})", re.IGNORECASE)
 _ESCAPE = re.compile(rb"\x1b(\$[@B]|\([BJI])")
-_LOST_ESCAPES = re.compile(rb"\$([@B])((?:[\x21-\x7e]{2})+?)\(([BJ])")
+_LOST_ESCAPES = re.compile(rb"\$([@B])((?:[\x21-\x7e]{2}){1,60}?)\(([BJ])")
 
 
 def decode(data: bytes, charset: str = "", *, hint: str = "") -> str:
@@ -76,6 +78,8 @@ def decode(data: bytes, charset: str = "", *, hint: str = "") -> str:
     `hint` is tried where the declared one and UTF-8 do not fit, before detection.
     """
     codec = resolve(charset)
+    if codec.startswith(("utf-16", "utf-32")) and data.isascii() and b"\0" not in data:
+        codec = ""  # a label that no converter made true
     if data.isascii() and not _NOT_ASCII.search(codec):
         if b"\x1b" not in data:
             return data.decode("ascii")
@@ -124,7 +128,7 @@ def _lookup(name: str) -> str:
         info = codecs.lookup(name)
     except (LookupError, ValueError, ImportError):
         return ""
-    return info.name if info._is_text_encoding and info.name not in _NOT_CHARSETS else ""  # noqa: SLF001 - no public way
+    return info.name if info._is_text_encoding and info.name.replace("-", "_") not in _NOT_CHARSETS else ""  # noqa: SLF001 - no public way
 
 
 def _strictly(data: bytes, codec: str) -> str | None:
@@ -146,6 +150,11 @@ def _guess(data: bytes, codec: str) -> str:
         broken = data.decode("utf-8", "replace").count("\ufffd")
         if whole > broken:
             return data.decode("utf-8", "replace").removeprefix("\ufeff")
+    japanese = _strictly(data, "euc_jp")
+    if japanese and 4 * len(_KANA.findall(japanese)) > len(
+        japanese
+    ):  # which detection takes for Arabic where it is short
+        return japanese
     verdict = chardet.detect(data[:_SAMPLE], encoding_era=chardet.EncodingEra.MODERN_WEB)["encoding"]
     detected = resolve(verdict or "")
     for candidate in _SUPERSETS.get(detected, (detected,)):
@@ -158,9 +167,9 @@ def _guess(data: bytes, codec: str) -> str:
 
 
 def _mixes_scripts(text: str) -> bool:
-    """Whether Greek, Cyrillic, Hebrew or Arabic letters stand within Latin words: then they are misread accents."""
-    foreign = sum("\u0370" <= char <= "\u06ff" for char in text[:_SAMPLE])
-    return foreign > 0 and 2 * len(_FOREIGN_BESIDE_LATIN.findall(text[:_SAMPLE])) >= foreign
+    """Whether letters of another script stand within Latin words: then they are misread accents."""
+    foreign = len(_FOREIGN.findall(text, 0, _SAMPLE))
+    return foreign > 0 and 2 * len(_FOREIGN_BESIDE_LATIN.findall(text, 0, _SAMPLE)) >= foreign
 
 
 def _jis(data: bytes, codec: str) -> str:

@@ -30,15 +30,13 @@ _MONTHS = {
 }
 # Hours from UTC. Names with several meanings (IST, CST in China) are read as the most common in mail.
 _ZONES = {
-    **dict.fromkeys(("ut", "utc", "gmt", "z", "wet"), 0.0),
-    **dict.fromkeys(("cet", "mez", "met", "bst", "west"), 1.0),
-    **dict.fromkeys(("cest", "mesz", "mest", "eet", "sast"), 2.0),
-    **dict.fromkeys(("eest", "msk"), 3.0),
-    **{"msd": 4.0, "ist": 5.5, "ict": 7.0, "sgt": 8.0, "hkt": 8.0, "awst": 8.0, "jst": 9.0, "kst": 9.0},
-    **{"aest": 10.0, "aedt": 11.0, "nzst": 12.0, "nzdt": 13.0},
-    **{"ast": -4.0, "adt": -3.0, "est": -5.0, "edt": -4.0, "cst": -6.0, "cdt": -5.0, "mst": -7.0, "mdt": -6.0},
-    **{"pst": -8.0, "pdt": -7.0, "akst": -9.0, "akdt": -8.0, "hst": -10.0, "brt": -3.0, "art": -3.0},
-}
+    "ut": 0.0, "utc": 0.0, "gmt": 0.0, "z": 0.0, "wet": 0.0, "cet": 1.0, "mez": 1.0, "met": 1.0, "bst": 1.0,
+    "west": 1.0, "cest": 2.0, "mesz": 2.0, "mest": 2.0, "eet": 2.0, "sast": 2.0, "eest": 3.0, "msk": 3.0,
+    "msd": 4.0, "ist": 5.5, "ict": 7.0, "sgt": 8.0, "hkt": 8.0, "awst": 8.0, "jst": 9.0, "kst": 9.0, "aest": 10.0,
+    "aedt": 11.0, "nzst": 12.0, "nzdt": 13.0, "ast": -4.0, "adt": -3.0, "est": -5.0, "edt": -4.0, "cst": -6.0,
+    "cdt": -5.0, "mst": -7.0, "mdt": -6.0, "pst": -8.0, "pdt": -7.0, "akst": -9.0, "akdt": -8.0, "hst": -10.0,
+    "brt": -3.0, "art": -3.0,
+}  # fmt: skip
 _ISO = re.compile(r"\b(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})", re.ASCII)
 _DAY_MONTH = re.compile(r"(\d{1,2})\s?[\s.,-]\s?(?:de )?([a-z]{3,12})\.?[\s.,-]\s?(?:de )?(\d{2,4})\b", re.ASCII)
 _MONTH_DAY = re.compile(r"([a-z]{3,12})\.?\s{1,2}(\d{1,2})(?:st|nd|rd|th)?\b(?!:)(?:.{0,40}?\b(\d{4})\b)", re.ASCII)

@@ -98,10 +98,8 @@ def _run(run: list[re.Match[str]]) -> str:
 
 def _q(payload: str, charset: str) -> bytes:
     """The bytes of a Q-encoded word."""
-    if payload.isascii():
-        raw = payload.encode("ascii")
-    else:  # raw letters within the word: in its own charset where that has them
-        raw = payload.encode(resolve(charset) or "utf-8", "replace")
+    # Raw letters within the word are in its own charset, where that has them.
+    raw = payload.encode("ascii" if payload.isascii() else resolve(charset) or "utf-8", "replace")
     return quoted_printable(raw.replace(b"_", b"=20"))
 
 
@@ -150,7 +148,7 @@ def _joined(parts: list[tuple[str, bool]]) -> str:
 def filename(text: str) -> str:
     """A file's name fit to be shown and stored: no path, no control characters, at most 255 bytes; may be empty."""
     name = re.split(r"[/\\]", clean(text).rstrip("/\\ "))[-1].strip(" \"'")
-    name = unicodedata.normalize("NFC", name)
+    name = unicodedata.normalize("NFC", " ".join(name.split()))
     if not name.strip("."):
         return ""
     if len(name.encode("utf-8", "replace")) <= _LONGEST_NAME:

@@ -45,7 +45,9 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
 )
 _CONTAINERS = frozenset({"application/zip", "application/x-ole-storage", "video/mp4", "application/gzip"})
 # Texts that are files even where they stand alone.
-TEXT_FILES = frozenset({"text/calendar", "text/vcard", "text/x-vcard", "text/directory", "text/csv", "text/rfc822-headers"})
+TEXT_FILES = frozenset(
+    {"text/calendar", "text/vcard", "text/x-vcard", "text/directory", "text/csv", "text/rfc822-headers"}
+)
 # Types that say nothing about the content.
 _MUTE = re.compile(
     r"application/(?:octet-?stream|x?-?unknown|binary|x-binary|(?:x-)?force-?download|x-download|download|save"
@@ -133,15 +135,20 @@ def content_type(declared: str, *, name: str, content: bytes) -> str:
     """The type of a file: as declared (lower case), or by its content and name where that says nothing or lies."""
     actual = _by_magic(content)
     by_name = _TYPES.types_map[1].get(_ending(name).lower(), "")
+    by_name = "" if _MUTE.fullmatch(by_name) else by_name
     if _MUTE.fullmatch(declared):
         if actual in _CONTAINERS and by_name:
             return by_name
         return actual or by_name or declared
     if not actual or actual in _CONTAINERS:
-        lies = actual == "application/zip" and declared.split("/")[0] in {"image", "text"} and not by_name
+        lies = actual == "application/zip" and declared.split("/", maxsplit=1)[0] in {"image", "text"} and not by_name
         return actual if lies else declared
     major = declared.partition("/")[0]
-    pictures = {major, actual.partition("/")[0]} == {"image"} and declared not in {"image/jpg", "image/pjpeg", "image/x-png"}
+    pictures = {major, actual.partition("/")[0]} == {"image"} and declared not in {
+        "image/jpg",
+        "image/pjpeg",
+        "image/x-png",
+    }
     other = major in {"image", "text", "audio", "video"} and actual.partition("/")[0] != major
     return actual if pictures or other or declared == "application/pdf" else declared
 
@@ -164,7 +171,7 @@ def is_named(text: str) -> bool:
 
 def _ending(name: str) -> str:
     dot = name.rfind(".")
-    return name[dot:] if 0 < dot and len(name) - dot <= 12 else ""
+    return name[dot:] if dot > 0 and len(name) - dot <= 12 else ""
 
 
 def default_name(kind: str) -> str:

@@ -6,7 +6,7 @@ _QUOTE = re.compile(r">*")
 
 
 def unwrap(text: str, *, delsp: str = "") -> str:
-    """`text` (lines end with `\\n`) with its paragraphs joined; `delsp` is the DelSp parameter's value.
+    r"""`text` (lines end with `\n`) with its paragraphs joined; `delsp` is the DelSp parameter's value.
 
     Lines of different quote depth are never joined, nor is the signature's line `-- `. The quote signs stay.
     """

@@ -64,7 +64,7 @@ class Maildir:
 
     @property
     def uidnext(self) -> int:
-        """The uid that the next mail will have, or a lower one."""
+        """One more than the highest uid that can be read now."""
         return self._list.uidnext
 
     async def deliver(self, raw: bytes, *, folder: str = "") -> int:

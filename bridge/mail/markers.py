@@ -5,11 +5,11 @@ Each is a label for `html.labelled`. What a mark is worth is decided in `quotes`
 
 import re
 from collections.abc import Mapping
-from enum import IntFlag
+from enum import IntEnum
 
 
-class Mark(IntFlag):
-    """What a mail program says about an element."""
+class Mark(IntEnum):
+    """What a mail program says about an element: the bits of a label."""
 
     QUOTE = 1
     """A quoted mail, whole: everything in it is quoted."""
@@ -23,7 +23,7 @@ class Mark(IntFlag):
     """A forwarded mail, whole."""
 
 
-_CLASSES = {
+_CLASSES: Mapping[str, int] = {
     "gmail_quote": Mark.BOX,
     "gmail_quote_container": Mark.BOX,
     "gmail_attr": Mark.ATTRIBUTION,
@@ -45,7 +45,7 @@ _CLASSES = {
     "appleoriginalcontents": Mark.QUOTE,
     "ms-outlook-mobile-signature": Mark.SIGNATURE,
 }
-_IDS = {
+_IDS: Mapping[str, int] = {
     "divrplyfwdmsg": Mark.HEAD,
     "mail-editor-reference-message-container": Mark.QUOTE,
     "ms-outlook-mobile-signature": Mark.SIGNATURE,
@@ -58,12 +58,12 @@ _IDS = {
     "applemailsignature": Mark.SIGNATURE,
     "protonmail_mobile_signature_block": Mark.SIGNATURE,
 }
-_NAMES = {
+_NAMES: Mapping[str, int] = {
     "quote": Mark.QUOTE,
     "messagereplysection": Mark.BOX,
     "messagesignaturesection": Mark.SIGNATURE,
 }
-_DATA_MARKERS = {
+_DATA_MARKERS: Mapping[str, int] = {
     "__QUOTED_TEXT__": Mark.QUOTE,
     "__HEADERS__": Mark.HEAD,
     "__SIG_PRE__": Mark.SIGNATURE,
@@ -92,4 +92,4 @@ def mark(tag: str, attributes: Mapping[str, str | None]) -> int:
         if _RULED_TOP.search((attributes.get("style") or "")[:_MAX_STYLE]):
             found |= Mark.HEAD
     found |= _DATA_MARKERS.get(attributes.get("data-marker") or "", 0)
-    return int(found)
+    return found

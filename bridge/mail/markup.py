@@ -16,8 +16,8 @@ MAX_CHARS = 2_000_000
 _SMALL_CHARS = 60_000  # 15,000 attributes on one element fit in it: 0.4 s, the worst of its size
 _SMALL_TAGS = 1_000  # the worst 1,000 tags make 250,000 elements: 0.1 s
 _MAX_DEPTH = 512  # open block elements; 500 nested tables are the deepest seen
-_MAX_FORMATTING = 24  # open formatting elements, each of which every paragraph may open again
-_MAX_NODES = 400_000  # elements asked for, those opened again included: about 100 MB in the parser
+_MAX_FORMATTING = 16  # open formatting elements, each of which every paragraph may open again
+_MAX_NODES = 250_000  # tags, and elements opened again: about 60 MB in the parser, a second's walk
 _MAX_ATTRIBUTES = 20_000  # characters of attributes of one tag, inline images taken out
 
 _DATA_URL = re.compile(r"data:image/[^\"'<>)]*")
@@ -30,43 +30,18 @@ _TOKEN = re.compile(
     r"|<[!?/][^>]*+(?:>|\Z)",
     re.IGNORECASE | re.DOTALL,
 )
-_FORMATTING = frozenset({"b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt", "u"})
+
+
+def tags(names: str) -> frozenset[str]:
+    """The names in a text, which are parted by spaces."""
+    return frozenset(names.split())
+
+
+_FORMATTING = tags("b big code em font i nobr s small strike strong tt u")
 # Closed by what follows them, void, or closed by their own kind: they do not nest by themselves.
-_FLAT = frozenset(
-    {
-        "a",
-        "p",
-        "li",
-        "td",
-        "th",
-        "tr",
-        "tbody",
-        "thead",
-        "tfoot",
-        "dt",
-        "dd",
-        "option",
-        "optgroup",
-        "colgroup",
-        "col",
-        "br",
-        "hr",
-        "img",
-        "input",
-        "meta",
-        "link",
-        "base",
-        "wbr",
-        "area",
-        "embed",
-        "param",
-        "source",
-        "track",
-        "html",
-        "body",
-        "head",
-        "caption",
-    }
+_FLAT = tags(
+    "a p li td th tr tbody thead tfoot dt dd option optgroup colgroup col br hr img input meta link base wbr area "
+    "embed param source track html body head caption"
 )
 
 
@@ -100,9 +75,6 @@ def _rebuild(html: str) -> tuple[str, bool]:
                 out.append(token[0])
             continue
         name = name.lower()
-        nodes += 1 + min(formatting, _MAX_FORMATTING)
-        if nodes > _MAX_NODES:
-            return "".join(out), False
         if name == "plaintext":
             continue
         if name not in _FLAT:
@@ -119,6 +91,9 @@ def _rebuild(html: str) -> tuple[str, bool]:
                 depth += step
                 if depth + (1 if closing else 0) > _MAX_DEPTH:
                     continue
+        nodes += 1 + min(formatting, _MAX_FORMATTING)
+        if nodes > _MAX_NODES:
+            return "".join(out), False
         out.append(f"<{closing}{name}{attributes if len(attributes) <= _MAX_ATTRIBUTES else ''}>")
     out.append(html[end:])
     return "".join(out), True

@@ -1,12 +1,12 @@
 """The tree of a mail's parts (RFC 2045, 2046), from raw bytes, in one pass.
 
 `tree` never raises. It looks at each line that could be a boundary once, so its time is linear however deep the parts
-nest; it copies no content, so a part costs memory only when its content is asked for. A `message/*` part is a leaf whose
-content is exactly the bytes that were sent. What it cannot make sense of it keeps as text and says so in `notes`.
+nest; it copies no content, so a part costs memory only when its content is asked for. A `message/*` part is a leaf
+whose content is exactly the bytes that were sent. What it cannot make sense of it keeps as text and says so.
 
-Tolerated: an mbox "From " line, blank lines or garbage before the headers; headers that end without a blank line; folded
-lines without their indent; boundaries that are missing, undeclared, untrue, prefixes of one another or used twice; ends
-that never come; bare CR or doubled CR line ends.
+Tolerated: an mbox "From " line, blank lines or garbage before the headers; headers that end without a blank line;
+folded lines without their indent; boundaries that are missing, undeclared, untrue, prefixes of one another or used
+twice; ends that never come; bare CR or doubled CR line ends.
 """
 
 import re
@@ -25,12 +25,15 @@ _GARBAGE = 8_192
 
 _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:")
 _KNOWN = re.compile(
-    rb"^(?:from|to|cc|subject|date|sender|reply-to|received|return-path|message-id|mime-version|delivered-to|in-reply-to"
-    rb"|references|content-[a-z-]+|x-[a-z0-9-]+|dkim-signature|auto-submitted|precedence|list-[a-z]+|thread-[a-z]+)[ \t]*:",
+    rb"^(?:from|to|cc|subject|date|sender|reply-to|received|return-path|message-id|mime-version|delivered-to"
+    rb"|in-reply-to|references|content-[a-z-]+|x-[a-z0-9-]+|dkim-signature|auto-submitted|precedence|list-[a-z]+"
+    rb"|thread-[a-z]+)[ \t]*:",
     re.IGNORECASE | re.MULTILINE,
 )
 _MBOX = re.compile(rb">?From [^\r\n]*\r?\n")
-_GUESS = re.compile(rb"^--([^\s-][^\r\n]{0,200}?)[ \t]*\r?\n(?:content-[a-z-]+|mime-version)[ \t]*:", re.I | re.M)
+_GUESS = re.compile(
+    rb"^--([^\s-][^\r\n]{0,200}?)[ \t]*\r?\n(?:content-[a-z-]+|mime-version)[ \t]*:", re.IGNORECASE | re.MULTILINE
+)
 _TYPE = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+*-]+")
 _BARE_TYPES = {"text": "text/plain", "plain": "text/plain", "html": "text/html", "multipart": "multipart/mixed"}
 
@@ -75,7 +78,11 @@ def tree(raw: bytes) -> tuple[Part, list[str]]:
         raw = raw.replace(b"\r", b"\n")
     scan = _Scan(raw)
     root = scan.run()
-    if root.type.startswith("multipart/") and not root.children and "base64" in root.header("content-transfer-encoding"):
+    if (
+        root.type.startswith("multipart/")
+        and not root.children
+        and "base64" in root.header("content-transfer-encoding")
+    ):
         inner = _Scan(b"Content-Type: " + root.header("content-type").encode() + b"\n\n" + base64(root.raw)).run()
         root.children = inner.children
     return root, scan.notes

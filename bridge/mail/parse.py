@@ -5,8 +5,8 @@ and which are files; it does not part new words from quotes (`bridge.mail.quotes
 
 What counts as the letter: text/plain and text/html without a name and not marked as attachments, in their order (Apple
 Mail puts pictures between them); of a multipart/alternative its plain and its HTML form; the root of a
-multipart/related. Every other part is a file, a `message/*` part as a whole; winmail.dat and uuencoded files in the text
-are opened. Nothing is dropped but empty nameless parts and further alternatives that say the same.
+multipart/related. Every other part is a file, a `message/*` part as a whole; winmail.dat and uuencoded files in the
+text are opened. Nothing is dropped but empty nameless parts and further alternatives that say the same.
 """
 
 import html as entities
@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
-from bridge.mail import files, tnef
+from bridge.mail import files, smime, tnef
 from bridge.mail.addresses import addresses
 from bridge.mail.charset import declared_in_html, decode
 from bridge.mail.dates import date
@@ -32,15 +32,19 @@ _SPARE = frozenset({"text/enriched", "text/richtext", "text/x-amp-html", "text/w
 _BODY = frozenset({"text/plain", "text/html"}) | _SPARE
 _TNEF = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
 _SMIME = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
+# Signed mails within signed mails; honest ones have one, or two where a gateway signs too.
+_MOST_ENVELOPES = 3
 _MESSAGE_ID = re.compile(r"<[^<>]+>")
 _CID = re.compile(r"""(?:cid:|src\s*=\s*["']?)([^"'\s>)]+)""", re.IGNORECASE)
-_HTML_DOCUMENT = re.compile(r"\s{0,200}(?:<!--.{0,2000}?-->\s{0,200})?<(?:!doctype\s+html|html|head|body)\b", re.I | re.S)
-_TAG = re.compile(r"</?[a-z][^<>]*>|&(?:#\d+|[a-z]+);", re.IGNORECASE)
+_HTML_DOCUMENT = re.compile(
+    r"\s{0,200}(?:<!--.{0,2000}?-->\s{0,200})?<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL
+)
+_TAG = re.compile(r"</?[a-z][^<>]{0,2000}>|<!--", re.IGNORECASE)
 _ENRICHED = re.compile(r"<(?:param>.{0,1000}?</param|/?[a-z-]{1,60})>", re.IGNORECASE | re.DOTALL)
 # A text part that only says that the letter is in the other part.
 _NO_TEXT = re.compile(
     r"(?:this is a multi-?part message in mime format"
-    r"|(?:your|this) (?:e-?mail (?:client|program|reader|software)|mail reader|client) (?:does not|cannot|can't|doesn't)"
+    r"|(?:your|this) (?:e-?mail (?:client|program|reader|software)|mail reader|client) (?:does not|cannot|can't)"
     r"|(?:please )?(?:to )?view this (?:e-?mail|message|newsletter) (?:in|with|using) (?:a|an) html"
     r"|to (?:view|read) (?:this|the) (?:e-?mail |message|newsletter)[^.]{0,40}html"
     r"|this (?:e-?mail|message) (?:is|was sent|contains?) (?:in )?html"
@@ -131,6 +135,7 @@ class _Letter:
         self.notes = notes
         self.attachments: list[Attachment] = []
         self.has_text = False
+        self.envelopes = 0
         self.charset = ""
         self.default_names: dict[str, int] = {}
 
@@ -186,7 +191,8 @@ class _Letter:
         if part.type in _SMIME and "sign" not in part.parameters.get("smime-type", ""):
             self.notes.append("The mail is encrypted (S/MIME): its content cannot be read here.")
         elif part.type in _SMIME:
-            self.notes.append("The mail is signed (S/MIME) in a form that cannot be read here.")
+            yield from self._signed(part)
+            return
         if not self._is_letter(part, beside_others=beside_others):
             self._attach(part)
             return
@@ -201,6 +207,19 @@ class _Letter:
         if chunk.text.strip() or chunk.html.strip():
             self.has_text = True
             yield replace(chunk, position=position)
+
+    def _signed(self, part: Part) -> Iterator[_Chunk]:
+        """A letter within its signature (RFC 8551 section 3.5.2)."""
+        content = smime.signed_content(part.content()) if self.envelopes < _MOST_ENVELOPES else None
+        if content is None:
+            self.notes.append("The mail is signed (S/MIME) in a form that cannot be read here.")
+            self._attach(part)
+            return
+        self.envelopes += 1
+        self.notes.append("The mail is signed (S/MIME); the signature was not verified.")
+        inner, odd = tree(content)
+        self.notes += odd
+        yield from self.read(inner)
 
     def _is_letter(self, part: Part, *, beside_others: bool) -> bool:
         if part.disposition == "attachment":
@@ -307,7 +326,7 @@ def _name_elsewhere(part: Part) -> str:
 
 
 def _lines(text: str) -> str:
-    """`text` with line ends as `\\n` and without NULs."""
+    r"""`text` with line ends as `\n` and without NULs."""
     if "\r" in text:
         text = text.replace("\r\r\n", "\n").replace("\r\n", "\n").replace("\r", "\n")
     return text.replace("\0", "")
@@ -318,18 +337,19 @@ def _paired(chunks: list[_Chunk]) -> list[_Chunk]:
     paired: list[_Chunk] = []
     for chunk in chunks:
         before = paired[-1] if paired else None
-        if before and not before.html and not chunk.text and before.position == chunk.position:
-            if _say_the_same(before.text, plain(chunk.html)):
-                paired[-1] = replace(before, html=chunk.html)
-                continue
-        paired.append(chunk)
+        adjacent = before and not before.html and not chunk.text and before.position == chunk.position
+        if before and adjacent and _say_the_same(before.text, plain(chunk.html)):
+            paired[-1] = replace(before, html=chunk.html)
+        else:
+            paired.append(chunk)
     return paired
 
 
 def _say_the_same(first: str, second: str) -> bool:
     start, other = (_WORDS.findall(text[:4000])[:60] for text in (first, second))
     common = sum(a == b for a, b in zip(start, other, strict=False))
-    return min(len(start), len(other)) > 0 and 5 * common >= 4 * max(len(start), len(other))
+    shorter, longer = sorted((len(start), len(other)))
+    return shorter > 0 and 5 * common >= 4 * shorter and longer <= 2 * shorter + 10
 
 
 def _plain_form(chunks: list[_Chunk]) -> str:

@@ -12,6 +12,12 @@ import re
 MAX_CHARS = 400
 """Longest line or attribution that is looked at, in characters: a name, an address and a date need less."""
 
+
+def _phrases(text: str) -> frozenset[str]:
+    """The phrases in a text, which are parted by commas; in lower case, as `_folded` compares them."""
+    return frozenset(" ".join(phrase.split()).casefold() for phrase in text.split(","))
+
+
 _DIRECTIONS = re.compile("[\u061c\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]+")
 _SPACES = re.compile(r"\s+")
 _DIVIDER_ENDS = " \t-=_*~#>|:：.…—–─━[]()\"'"
@@ -20,7 +26,8 @@ _VERBS = re.compile(
     r"\b(?:wrote|writes|said|schrieb|schrieben|geschrieben|schreibt|[ée]crit|[ée]crivait|escribi[óo]|escribe|escrito|"
     r"scritto|scrive|escreveu|escreve|schreef|schrijft|geschreven|skrev|skriver|skrevet|kirjoitti|kirjoittaa|"
     r"napisała?|pisze|napsala?|píše|napísala?|"
-    r"написала?|пишет|писала?|написав|пише|yazdı|yazmış|έγραψε|έγραψαν|γράφει|כתב|כתבה|כותב|מאת|كتب|كتبت|كتابة)\b"
+    r"написала?|пишет|писала?|написав|пише|yazdı|yazmış|έγραψε|έγραψαν|γράφει|כתב|כתבה|כותב|מאת|كتب|كتبت|كتابة|"
+    r"írta|a scris|va escriure|đã viết|menulis|napisao|написа|rašė|kirjutas)\b"
     r"|napisał\(a\)|napsal\(a\)|написал\(а\)|написав\(ла\)|写道|寫道|写到|書きました|書いた|のメール|からのメール|작성|님이|썼습니다",
     re.IGNORECASE,
 )
@@ -36,78 +43,94 @@ _OPENERS = re.compile(
 )
 _EMAIL = re.compile(r"[^\s<>@:]@[^\s<>@]+\.[^\s<>@]")
 _TIME = re.compile(r"\d{1,2}\s?[:.h時时시]\s?\d{2}|\b\d{1,2}\s?[ap]\.?m\b", re.IGNORECASE)
-_YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)|\d{1,2}[./-]\d{1,2}[./-]\d\d(?!\d)")
+_YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)|\d{1,2}[./-] ?\d{1,2}[./-] ?\d\d(?!\d)")
+_ADDRESS_LAST = re.compile(r"@[^\s<>@]+[>)\]]+\s?[:：]\Z")
 _OLD_GMAIL = re.compile(r"\d{4}[/-]\d{1,2}[/-]\d{1,2} .*<[^<>]*@[^<>]*>")
 
 _FIELDS = {
-    "from": "from von de da van fra från frå lähettäjä od odesílatel от від kimden gönderen από מאת من 发件人 發件人 寄件人 "
-    "寄件者 差出人 送信者 送信元 보낸|사람 보낸사람 발신 expéditeur remitente mittente remetente afzender afsender avsender "
-    "avsändare nadawca отправитель відправник від|кого 发件者",
-    "date": "sent date gesendet gesendet|am datum envoyé envoyé|le date|d'envoi enviado enviado|el enviada enviada|em "
-    "enviado|em enviada|a inviato inviato|il data fecha verzonden sendt dato skickat lähetetty päivämäärä päiväys "
-    "wysłano wysłane data|wysłania odesláno datum отправлено дата надіслано дата|отправки gönderildi gönderme|tarihi "
-    "tarih στάλθηκε εστάλη ημερομηνία נשלח תאריך التاريخ تاريخ مرسل أُرسلت أرسلت|بتاريخ تاريخ|الإرسال تم|الإرسال "
-    "发送时间 發送時間 日期 时间 傳送日期 寄件日期 日付 日時 送信日時 送信日 보낸|날짜 보낸날짜 날짜 일시 sent|at|date envoyée",
-    "to": "to an à para a aan til till vastaanottaja do komu кому kime alıcı προς אל إلى الى 收件人 收件者 宛先 받는|사람 "
-    "받는사람 수신 destinataire destinatario per pour odbiorca получатель",
-    "cc": "cc bcc kopie copie copie|à kopia kopi kopio dw копия копія bilgi κοιν κοινοποίηση עותק نسخة 抄送 副本 参考 참조 "
-    "cópia copia ccn cci",
-    "subject": "subject betreff betrifft objet sujet asunto oggetto assunto onderwerp emne ämne aihe temat předmět тема "
-    "konu θέμα נושא الموضوع موضوع 主题 主題 主旨 件名 题目 제목",
+    "from": """
+        from, von, de, da, van, fra, från, frå, lähettäjä, od, odesílatel, от, від, kimden, gönderen, από,
+        מאת, من, 发件人, 發件人, 寄件人, 寄件者, 差出人, 送信者, 送信元, 보낸 사람, 보낸사람, 발신,
+        expéditeur, remitente, mittente, remetente, afzender, afsender, avsender, avsändare, nadawca,
+        отправитель, відправник, від кого, 发件者
+    """,
+    "date": """
+        sent, date, gesendet, gesendet am, datum, envoyé, envoyé le, date d'envoi, enviado, enviado el,
+        enviada, enviada em, enviado em, enviada a, inviato, inviato il, data, fecha, verzonden, sendt, dato,
+        skickat, lähetetty, päivämäärä, päiväys, wysłano, wysłane, data wysłania, odesláno, отправлено, дата,
+        надіслано, дата отправки, gönderildi, gönderme tarihi, tarih, στάλθηκε, εστάλη, ημερομηνία, נשלח,
+        תאריך, التاريخ, تاريخ, مرسل, أُرسلت, أرسلت بتاريخ, تاريخ الإرسال, تم الإرسال, 发送时间, 發送時間,
+        日期, 时间, 傳送日期, 寄件日期, 日付, 日時, 送信日時, 送信日, 보낸 날짜, 보낸날짜, 날짜, 일시,
+        sent at date, envoyée
+    """,
+    "to": """
+        to, an, à, para, a, aan, til, till, vastaanottaja, do, komu, кому, kime, alıcı, προς, אל, إلى, الى,
+        收件人, 收件者, 宛先, 받는 사람, 받는사람, 수신, destinataire, destinatario, per, pour, odbiorca,
+        получатель
+    """,
+    "cc": """
+        cc, bcc, kopie, copie, copie à, kopia, kopi, kopio, dw, копия, копія, bilgi, κοιν, κοινοποίηση, עותק,
+        نسخة, 抄送, 副本, 参考, 참조, cópia, copia, ccn, cci
+    """,
+    "subject": """
+        subject, betreff, betrifft, objet, sujet, asunto, oggetto, assunto, onderwerp, emne, ämne, aihe,
+        temat, předmět, тема, konu, θέμα, נושא, الموضوع, موضوع, 主题, 主題, 主旨, 件名, 题目, 제목
+    """,
 }
-_FIELD_OF = {name.replace("|", " "): field for field, names in _FIELDS.items() for name in names.split()}
+_FIELD_OF = {name: field for field, names in _FIELDS.items() for name in _phrases(names)}
 _FIELD = re.compile(r"[\s*_|]*([^\s:：*_|][^:：*_|@<]{0,24}?)\s*[*_]*\s*[:：]\s*[*_]*\s*(.*)")
 
-_ORIGINAL = frozenset(
-    phrase.replace("|", " ")
-    for phrase in (
-        "original|message original|mail original|email reply|message ursprüngliche|nachricht originalnachricht "
-        "original-nachricht original|nachricht ursprüngliche|mitteilung message|d'origine message|original "
-        "message|initial mensaje|original mensaje|de|origen messaggio|originale messaggio|originario "
-        "mensagem|original mensagem|de|origem oorspronkelijk|bericht origineel|bericht oprindelig|meddelelse "
-        "oprindelig|besked original|besked den|oprindelige|meddelelse ursprungligt|meddelande originalmeddelande "
-        "ursprungsmeddelande opprinnelig|melding original|melding opprinnelig|e-post alkuperäinen|viesti "
-        "wiadomość|oryginalna oryginalna|wiadomość wiadomość|pierwotna původní|zpráva původní|e-mail "
-        "исходное|сообщение оригинальное|сообщение первоначальное|сообщение исходное|письмо "
-        "оригінальне|повідомлення початкове|повідомлення вихідне|повідомлення орігінальне|повідомлення "
-        "orijinal|mesaj özgün|ileti orijinal|ileti özgün|mesaj αρχικό|μήνυμα πρωτότυπο|μήνυμα "
-        "הודעה|מקורית ההודעה|המקורית الرسالة|الأصلية رسالة|أصلية الرسالة|الاصلية "
-        "原始邮件 原始郵件 原邮件 原始信件 原始消息 邮件原件 回复的原邮件 元のメッセージ 元のメール オリジナルメッセージ "
-        "元メール 원본|메시지 원본|메일 원본메시지 원본메일 original|e-mail original|appointment"
-    ).split()
+_ORIGINAL = _phrases(
+    """
+    original message, original mail, original email, reply message, ursprüngliche nachricht,
+    originalnachricht, original-nachricht, original nachricht, ursprüngliche mitteilung, message d'origine,
+    message original, message initial, mensaje original, mensaje de origen, messaggio originale,
+    messaggio originario, mensagem original, mensagem de origem, oorspronkelijk bericht, origineel bericht,
+    oprindelig meddelelse, oprindelig besked, original besked, den oprindelige meddelelse,
+    ursprungligt meddelande, originalmeddelande, ursprungsmeddelande, opprinnelig melding, original melding,
+    opprinnelig e-post, alkuperäinen viesti, wiadomość oryginalna, oryginalna wiadomość, wiadomość pierwotna,
+    původní zpráva, původní e-mail, исходное сообщение, оригинальное сообщение, первоначальное сообщение,
+    исходное письмо, оригінальне повідомлення, початкове повідомлення, вихідне повідомлення,
+    орігінальне повідомлення, orijinal mesaj, özgün ileti, orijinal ileti, özgün mesaj, αρχικό μήνυμα,
+    πρωτότυπο μήνυμα, הודעה מקורית, ההודעה המקורית, الرسالة الأصلية, رسالة أصلية, الرسالة الاصلية, 原始邮件,
+    原始郵件, 原邮件, 原始信件, 原始消息, 邮件原件, 回复的原邮件, 元のメッセージ, 元のメール,
+    オリジナルメッセージ, 元メール, 원본 메시지, 원본 메일, 원본메시지, 원본메일, original e-mail,
+    original appointment
+    """
 )
-_FORWARD = frozenset(
-    phrase.replace("|", " ")
-    for phrase in (
-        "forwarded|message forwarded|mail forwarded|email begin|forwarded|message start|of|forwarded|message "
-        "weitergeleitete|nachricht weitergeleitete|mail anfang|der|weitergeleiteten|nachricht "
-        "anfang|der|weitergeleiteten|e-mail beginn|der|weitergeleiteten|nachricht "
-        "message|transféré message|transmis message|réexpédié début|du|message|réexpédié début|du|message|transféré "
-        "mensaje|reenviado inicio|del|mensaje|reenviado mensaje|remitido messaggio|inoltrato inizio|messaggio|inoltrato "
-        "inizio|del|messaggio|inoltrato mensagem|encaminhada mensagem|reencaminhada início|da|mensagem|encaminhada "
-        "início|da|mensagem|reencaminhada doorgestuurd|bericht begin|doorgestuurd|bericht "
-        "begin|van|doorgestuurd|bericht videresendt|meddelelse videresendt|besked start|på|videresendt|besked "
-        "start|på|videresendt|meddelelse vidarebefordrat|meddelande vidarebefordrat|mejl vidarebefordrat|brev "
-        "börja|på|vidarebefordrat|meddelande början|på|vidarebefordrat|meddelande vidarebefordrat|mail "
-        "videresendt|melding start|på|videresendt|melding begynnelse|på|videresendt|melding videresendt|e-post "
-        "välitetty|viesti edelleenlähetetty|viesti välitetty|viesti|alkaa välitetty|sähköposti "
-        "przekazana|wiadomość wiadomość|przekazana przesłana|wiadomość początek|przekazywanej|wiadomości "
-        "początek|przekazanej|wiadomości przekazywana|wiadomość wiadomość|przekazana|dalej "
-        "přeposlaná|zpráva předaná|zpráva začátek|přeposlané|zprávy přeposlaný|e-mail začátek|předané|zprávy "
-        "пересылаемое|сообщение пересланное|сообщение начало|переадресованного|сообщения "
-        "начало|пересылаемого|сообщения пересылаемое|письмо пересланное|письмо перенаправленное|сообщение "
-        "переслане|повідомлення пересланий|лист початок|листа,|що|пересилається початок|переадресованого|повідомлення "
-        "переадресоване|повідомлення yönlendirilen|mesaj iletilen|mesaj yönlendirilmiş|ileti iletilmiş|mesaj "
-        "iletilen|ileti yönlendirilen|ileti iletilmiş|ileti|başlangıcı yönlendirilmiş|mesaj yönlendirilen|mesajın|başı "
-        "προωθημένο|μήνυμα έναρξη|προωθημένου|μηνύματος αρχή|προωθημένου|μηνύματος μήνυμα|που|προωθήθηκε "
-        "הודעה|שהועברה הודעה|מועברת תחילת|ההודעה|שהועברה رسالة|محولة رسالة|معاد|توجيهها "
-        "الرسالة|المعاد|توجيهها الرسالة|المحولة رسالة|مُعاد|توجيهها رسالة|تمت|إعادة|توجيهها بدء|الرسالة|المحولة "
-        "رسالة|مُحوّلة الرسالة|المُعاد|توجيهها بداية|الرسالة|المُعاد|توجيهها "
-        "转发的邮件 转发邮件 转发邮件信息 已转发邮件 转发的消息 被转发邮件信息 以下是转发的邮件 轉寄郵件 轉寄的郵件 轉寄的信件 "
-        "以下是轉寄的郵件 已轉寄的郵件 轉寄訊息 開始轉寄郵件 开始转发邮件 转发邮件开始 "
-        "転送されたメッセージ 転送メッセージ 転送済みメッセージ 転送メール 転送されたメール 転送されたメッセージ|ここから "
-        "転送されたメールの先頭 전달된|메시지 전달된|메일 전달한|메시지 전달받은|메일 전달된|메시지|시작 forwarded|by"
-    ).split()
+_FORWARD = _phrases(
+    """
+    forwarded message, forwarded mail, forwarded email, begin forwarded message, start of forwarded message,
+    weitergeleitete nachricht, weitergeleitete mail, anfang der weitergeleiteten nachricht,
+    anfang der weitergeleiteten e-mail, beginn der weitergeleiteten nachricht, message transféré,
+    message transmis, message réexpédié, début du message réexpédié, début du message transféré,
+    mensaje reenviado, inicio del mensaje reenviado, mensaje remitido, messaggio inoltrato,
+    inizio messaggio inoltrato, inizio del messaggio inoltrato, mensagem encaminhada, mensagem reencaminhada,
+    início da mensagem encaminhada, início da mensagem reencaminhada, doorgestuurd bericht,
+    begin doorgestuurd bericht, begin van doorgestuurd bericht, videresendt meddelelse, videresendt besked,
+    start på videresendt besked, start på videresendt meddelelse, vidarebefordrat meddelande,
+    vidarebefordrat mejl, vidarebefordrat brev, börja på vidarebefordrat meddelande,
+    början på vidarebefordrat meddelande, vidarebefordrat mail, videresendt melding,
+    start på videresendt melding, begynnelse på videresendt melding, videresendt e-post, välitetty viesti,
+    edelleenlähetetty viesti, välitetty viesti alkaa, välitetty sähköposti, przekazana wiadomość,
+    wiadomość przekazana, przesłana wiadomość, początek przekazywanej wiadomości,
+    początek przekazanej wiadomości, przekazywana wiadomość, wiadomość przekazana dalej, přeposlaná zpráva,
+    předaná zpráva, začátek přeposlané zprávy, přeposlaný e-mail, začátek předané zprávy,
+    пересылаемое сообщение, пересланное сообщение, начало переадресованного сообщения,
+    начало пересылаемого сообщения, пересылаемое письмо, пересланное письмо, перенаправленное сообщение,
+    переслане повідомлення, пересланий лист, початок листа що пересилається,
+    початок переадресованого повідомлення, переадресоване повідомлення, yönlendirilen mesaj, iletilen mesaj,
+    yönlendirilmiş ileti, iletilmiş mesaj, iletilen ileti, yönlendirilen ileti, iletilmiş ileti başlangıcı,
+    yönlendirilmiş mesaj, yönlendirilen mesajın başı, προωθημένο μήνυμα, έναρξη προωθημένου μηνύματος,
+    αρχή προωθημένου μηνύματος, μήνυμα που προωθήθηκε, הודעה שהועברה, הודעה מועברת, תחילת ההודעה שהועברה,
+    رسالة محولة, رسالة معاد توجيهها, الرسالة المعاد توجيهها, الرسالة المحولة, رسالة مُعاد توجيهها,
+    رسالة تمت إعادة توجيهها, بدء الرسالة المحولة, رسالة مُحوّلة, الرسالة المُعاد توجيهها,
+    بداية الرسالة المُعاد توجيهها, 转发的邮件, 转发邮件, 转发邮件信息, 已转发邮件, 转发的消息, 被转发邮件信息,
+    以下是转发的邮件, 轉寄郵件, 轉寄的郵件, 轉寄的信件, 以下是轉寄的郵件, 已轉寄的郵件, 轉寄訊息,
+    開始轉寄郵件, 开始转发邮件, 转发邮件开始, 転送されたメッセージ, 転送メッセージ, 転送済みメッセージ,
+    転送メール, 転送されたメール, 転送されたメッセージ ここから, 転送されたメールの先頭, 전달된 메시지,
+    전달된 메일, 전달한 메시지, 전달받은 메일, 전달된 메시지 시작, forwarded by
+    """
 )
 _FORWARD_SUBJECT = re.compile(
     r"\s*\[?(?:fwd?|wg|wtr|tr|rv|i|enc|encaminhada|doorst|vb|videresendt|vl|välitetty|pd|"
@@ -115,16 +138,15 @@ _FORWARD_SUBJECT = re.compile(
     re.IGNORECASE,
 )
 _DEVICE = (
-    r"i\s?phone|i\s?pad|i\s?pod|ios|iphon\w*|ipad\w*|android|galaxy|samsung|huawei|xiaomi|redmi|pixel|oneplus|nokia|lumia|"
-    r"blackberry|windows phone|htc|sony|xperia|motorola|smartphone|mobil\w*|handy|phone|tablet|outlook|yahoo|gmail|"
-    r"proton\w*|tutanota|tuta|k-9|fairphone|mailspring|thunderbird|windows|mail|spark|aol|superhuman|airmail|edison|"
+    r"i\s?phone|i\s?pad|i\s?pod|ios|iphon\w*|ipad\w*|android|galaxy|samsung|huawei|xiaomi|redmi|pixel|oneplus|nokia|"
+    r"lumia|blackberry|windows phone|htc|sony|xperia|motorola|smartphone|mobil\w*|handy|phone|tablet|outlook|"
+    r"yahoo|gmail|proton\w*|tutanota|tuta|k-9|fairphone|mailspring|thunderbird|windows|mail|spark|aol|superhuman|airmail|edison|"
     r"bluemail|blue mail|gmx|web\.de|mailbird|zoho|hey|fastmail|mobitel|telef\w+|mobile|portable|cellulare|celular|"
     r"telefon\w*|matkapuh\w*|puhelim\w*|телефон\w*|смартфон\w*|手机|手機|客户端|大师|邮箱|手機版"
 )
 _SENT_FROM = re.compile(
-    r"(?:sent|composed|typed|written) (?:securely |on the go )?(?:from|via|with|using|by|on) (?:my\b|.{0,60}?(?:"
-    + _DEVICE
-    + r"))"
+    r"(?:sent|composed|typed|written) (?:securely |on the go )?(?:from|via|with|using|by|on) "
+    r"(?:my\b|.{0,60}?(?:" + _DEVICE + r"))"
     r"|(?:get|download|try) (?:outlook|bluemail|yahoo|proton|the mail app)\b.{0,30}"
     r"|(?:(?:mit |von |mobil |diese (?:nachricht|e-?mail) wurde ).{0,60})?(?:gesendet|verschickt|geschickt|versendet) "
     r"(?:von|mit|über|via|aus) .{0,60}?(?:" + _DEVICE + r")"
@@ -154,18 +176,22 @@ _SENT_FROM = re.compile(
 )
 _LEGAL = re.compile(
     r"[*_\s(\[]*(?:"
-    r"confidentiality\b.{0,40}(?:notice|note|warning|statement)|confidential(?:ity)?\s*[:：]|disclaimer\b|legal (?:notice|disclaimer)|"
-    r"(?:this|the information (?:contained )?in this|the contents? of this|the information transmitted).{0,120}?"
+    r"confidentiality\b.{0,40}(?:notice|note|warning|statement)|confidential(?:ity)?\s*[:：]|"
+    r"disclaimer\s*(?:[:：*_]|\Z)|legal (?:notice|disclaimer)|"
+    r"(?:(?:the (?:information|contents?) .{0,20})?this (?:e-?mail|message|communication|transmission|electronic)|"
+    r"the information transmitted).{0,120}?"
     r"(?:confidential|privileged|intended (?:only|solely|exclusively)|intended recipient|legally protected)|"
-    r"if you (?:are not the (?:intended|named)|have received this (?:e-?mail|message|communication) in error)|"
+    r"if you (?:are not the (?:intended|named)|have received this (?:e-?mail|message|communication) (?:in|by) error)|"
     r"please (?:consider|think (?:of|about)) (?:the|your) .{0,20}environment|"
     r"virus-free\b|virenfrei\b|sans virus\b|libre de virus|"
     r"diese (?:e-?mail|nachricht).{0,80}?vertraulich|vertraulichkeits?hinweis|der inhalt dieser (?:e-?mail|nachricht)|"
     r"bitte (?:denken sie|prüfen sie).{0,60}(?:umwelt|drucken)|"
     r"ce (?:message|courriel|mail|courrier).{0,120}?(?:confidentiel|destinataire)|avis de confidentialité|"
     r"(?:pensez à l'environnement|avant d'imprimer)|"
-    r"(?:este|el presente) (?:mensaje|correo).{0,120}?(?:confidencial|destinatario)|aviso (?:legal|de confidencialidad)|"
-    r"(?:questo|il presente) (?:messaggio|e-?mail).{0,120}?(?:riservat|confidenzial|destinatari)|avviso di riservatezza|"
+    r"(?:este|el presente) (?:mensaje|correo).{0,120}?(?:confidencial|destinatario)|"
+    r"aviso (?:legal|de confidencialidad)|"
+    r"(?:questo|il presente) (?:messaggio|e-?mail).{0,120}?(?:riservat|confidenzial|destinatari)|"
+    r"avviso di riservatezza|"
     r"esta mensagem.{0,120}?(?:confidencia|destinat)|"
     r"(?:deze|dit) (?:e-?mail|bericht).{0,120}?(?:vertrouwelijk|bestemd)|"
     r"denne (?:e-?mail|meddelelse|e-?post|melding).{0,100}?(?:fortrolig|konfidensiel)|"
@@ -180,7 +206,8 @@ _LEGAL = re.compile(
     re.IGNORECASE,
 )
 _REPLY_ABOVE = re.compile(
-    r"(?:please )?(?:type |write |enter )?(?:your )?(?:reply|replies|response|respond|answer).{0,20}above (?:this|the) line"
+    r"(?:please )?(?:type |write |enter )?(?:your )?(?:reply|replies|response|respond|answer).{0,20}"
+    r"above (?:this|the) line"
     r"|bitte (?:antworten|schreiben) sie (?:ober|über).{0,40}(?:linie|zeile)|.{0,20}oberhalb dieser (?:linie|zeile)"
     r"|.{0,40}(?:répondre|réponse).{0,30}au-dessus de cette ligne|.{0,40}(?:encima|arriba) de esta línea"
     r"|.{0,40}sopra questa (?:riga|linea)|.{0,40}acima desta linha|.{0,40}boven deze (?:lijn|regel)",
@@ -189,15 +216,13 @@ _REPLY_ABOVE = re.compile(
 
 
 def normal(text: str) -> str:
-    """One line without marks of direction, its whitespace collapsed; nothing where it is too long to be a phrase."""
-    if len(text) > MAX_CHARS:
-        return ""
-    return _SPACES.sub(" ", _DIRECTIONS.sub("", text)).strip()
+    """One line, or what may be looked at of it, without marks of direction and its whitespace collapsed."""
+    return _SPACES.sub(" ", _DIRECTIONS.sub("", text[:MAX_CHARS])).strip()
 
 
 def _folded(text: str) -> str:
-    """Without case; the dotted capital I of Turkish would else become two characters."""
-    return text.replace("İ", "i").casefold()
+    """Without case and commas; the dotted capital I of Turkish would else become two characters."""
+    return text.replace("İ", "i").replace(",", "").casefold()
 
 
 def header_field(text: str) -> str:
@@ -253,19 +278,21 @@ def opens_attribution(text: str) -> bool:
 def is_attribution(text: str, *, certain: bool) -> bool:
     """Whether the text is a whole "On Monday, Bob wrote:".
 
-    `certain` is asked for where nothing quoted follows that would confirm it: it then has to name a moment, and to
-    open like an attribution or hold an address.
+    `certain` is asked for where nothing quoted follows that would confirm it: it then has to name a moment (without
+    an address, a date), and to open like an attribution or hold an address.
     """
     bare = text.strip("-=_* ")
     colon = bare.endswith((":", "："))
     verb = _VERBS.search(bare) is not None
     email = _EMAIL.search(bare) is not None
-    moment = _TIME.search(bare) is not None or _YEAR.search(bare) is not None
+    dated = _YEAR.search(bare) is not None
+    moment = dated or _TIME.search(bare) is not None
     opens = opens_attribution(bare)
     if certain:
         if not (colon or (verb and bare != text)):
             return False
-        return (verb and email) or (moment and opens and (verb or email))
+        addressed = email and (opens or _ADDRESS_LAST.search(bare) is not None)
+        return (verb and email) or (moment and addressed) or (dated and verb and opens)
     if colon:
         return verb or email or (moment and opens)
     return _OLD_GMAIL.fullmatch(bare) is not None or (verb and moment and opens)

@@ -3,7 +3,8 @@
 Nothing is lost: every line is in one of the two, in its order. The rules, each for a reason:
 
 - A quote is folded with the line that introduces it ("On Monday, Bob wrote:").
-- An answer between two quotes is unreadable without them, so they stay together; a quote after the last answer is folded.
+- An answer between two quotes is unreadable without them, so they stay together; a quote after the last answer is
+  folded.
 - An unquoted mail below a header block or a divider is history to the end of the text.
 - A forwarded mail is what its sender wants read: it is content, to the end of the text.
 - Where nothing would be left, everything is shown.
@@ -167,8 +168,9 @@ class _Scan:
             position = max(position + 1, end)
 
     def _introduction(self, position: int) -> tuple[int, int, _Kind | None]:
-        """Where what introduces another mail begins and ends (0: there is none here), and what an unquoted mail
-        after it would be (None: it introduces nothing but a quote).
+        """Where what introduces another mail begins and ends (0: there is none here), and what it says of all below.
+
+        The last is the kind of an unquoted mail after it, None where only a quote can follow.
         """
         text = self._texts[position]
         if phrases.is_original(text):
@@ -211,8 +213,10 @@ class _Scan:
         return found, last + 1, _Kind.HISTORY
 
     def _header_end(self, position: int, *, needed: int) -> int:
-        """Where the header block ends that begins here, or 0: so many kinds of fields, who wrote it among them, and
-        a subject or an address, for a traveller's "From:" and "To:" are none.
+        """Where the header block ends that begins here, or 0.
+
+        It has so many kinds of fields, who wrote it among them, and a subject or an address: a traveller's "From:"
+        and "To:" are none.
         """
         if position >= len(self._texts) or not self._is_field(position, marked=needed < 3):
             return 0
@@ -298,7 +302,9 @@ class _Scan:
         """Whether all from this line to the end of its stretch is a footer."""
         text = self._texts[position]
         if text in ("--", "—", "- --", "–"):
-            return end - position <= _MAX_DASHED or self._lines[position].text == "-- "
+            return end - position <= _MAX_DASHED
+        if text == "---":
+            return end - position <= _MAX_LIST_FOOTER
         paragraph = not position or not self._texts[position - 1]
         if _LIST_RULE.fullmatch(text) and end - position <= _MAX_LIST_FOOTER:
             return any(_CONTACT.search(self._texts[i]) for i in range(position + 1, end))

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import re
 import ssl
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
@@ -88,12 +88,24 @@ class Dialogue:
     failure: BridgeError | None = None
 
 
-async def send(server: Server, *, raw: bytes, sender: str, recipients: Sequence[str]) -> Outcome:
+async def _nothing() -> None:
+    """Nobody asked to be told."""
+
+
+async def send(
+    server: Server,
+    *,
+    raw: bytes,
+    sender: str,
+    recipients: Sequence[str],
+    handing_over: Callable[[], Awaitable[None]] = _nothing,
+) -> Outcome:
     """Hands the mail over for its recipients, in one transaction.
 
-    Returns once the server has answered for it, and has taken it for at least one recipient. Raises Temporary or
-    Permanent where it was taken for nobody, Uncertain where that is not known, Refused for what is no address, and
-    Misconfigured where the settings forbid to try.
+    `handing_over` is awaited before the first byte of the mail leaves: until then it is certain that nobody has it, and
+    what it raises stops the mail. Returns once the server has answered for it, and has taken it for at least one
+    recipient. Raises Temporary or Permanent where it was taken for nobody, Uncertain where that is not known, Refused
+    for what is no address, and Misconfigured where the settings forbid to try.
     """
     from_, to = wire_address(sender), [wire_address(recipient) for recipient in recipients]
     content = raw if _is_normal(raw) else _LINE_END.sub(b"\r\n", raw)
@@ -111,6 +123,7 @@ async def send(server: Server, *, raw: bytes, sender: str, recipients: Sequence[
             asked = await client.execute_command(b"DATA")
             if asked.code != 354:
                 raise aiosmtplib.SMTPDataError(asked.code, asked.message)
+        await handing_over()
         return Outcome(answers=answers, words=await _hand_over(client, content, patience=server.patience))
 
 

@@ -31,8 +31,9 @@ _UNICODE = 0x001F
 _OBJECT = 0x000D
 _MANY = 0x1000
 _RTF_PREFIX = (
-    b"{\\rtf1\\ansi\\mac\\deff0\\deftab720{\\fonttbl;}{\\f0\\fnil \\froman \\fswiss \\fmodern \\fscript \\fdecor MS Sans "
-    b"SerifSymbolArialTimes New RomanCourier{\\colortbl\\red0\\green0\\blue0\r\n\\par \\pard\\plain\\f0\\fs20\\b\\i\\u\\tab\\tx"
+    b"{\\rtf1\\ansi\\mac\\deff0\\deftab720{\\fonttbl;}{\\f0\\fnil \\froman \\fswiss \\fmodern \\fscript \\fdecor "
+    b"MS Sans SerifSymbolArialTimes New RomanCourier{\\colortbl\\red0\\green0\\blue0\r\n\\par "
+    b"\\pard\\plain\\f0\\fs20\\b\\i\\u\\tab\\tx"
 )
 # An uncompressed size beyond this is an attack: RTF bodies of letters are a few hundred KB.
 _LARGEST_RTF = 20_000_000
@@ -143,7 +144,7 @@ def _after_name(value: bytes, at: int) -> int:
     (named,) = struct.unpack_from("<I", value, at + 16)
     if named == 0:
         return at + 24
-    (length,) = struct.unpack_from("<I", value, at + 20)
+    length: int = struct.unpack_from("<I", value, at + 20)[0]
     return at + 24 + length + -length % 4
 
 

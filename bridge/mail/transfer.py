@@ -33,15 +33,19 @@ def undo(data: bytes | memoryview, encoding: str) -> bytes:
 def base64(data: bytes | memoryview) -> bytes:
     """Base64 without trust: stray bytes are skipped, missing padding is added, several padded runs are joined.
 
-    What is plainly not base64 (a tenth of it is foreign) is returned as it stands.
+    What is plainly not base64 (words, or a quarter of it is foreign) is returned as it stands.
     """
-    if _not_letters(data) in {b"", b"=", b"=="}:
+    beginning = bytes(data[:200]).split()
+    if len(beginning) > 3 and sum(map(len, beginning)) < 16 * len(beginning):
+        return bytes(data)
+    padding = _not_letters(data)
+    if padding in {b"", b"=", b"=="} and bytes(data[-80:]).rstrip().endswith(padding):
         try:
             return binascii.a2b_base64(data)
         except binascii.Error:
             pass
     foreign = sum(found.end() - found.start() for found in _FOREIGN.finditer(data))
-    if foreign * 10 > len(data):
+    if foreign * 4 > len(data):
         return bytes(data)
     decoded = bytearray()
     for run in _PADDING.split(_FOREIGN.sub(b"", data)):

@@ -1,10 +1,10 @@
 """Any text as mrkdwn that shows as it was written: it pings nobody, links to nothing and styles nothing.
 
 Slack escapes only `&`, `<` and `>` (https://docs.slack.dev/messaging/formatting-message-text). For its marks `*`, `_`,
-`~`, backtick and a line's first `>` there is no escape, in any position that Slack would act on. There alone a zero-width
-space (U+200B) is put on both sides of the mark: nothing else keeps the character and takes its effect. It stays out of
-words, addresses and numbers (`snake_case`, `2*3`), and away from a mark that has no partner on its line, so what is
-copied from a mail is what was in it. Text inside a code block needs none, but between three backticks.
+`~`, backtick and a line's first `>` there is no escape. Where Slack would act on one, and there alone, a zero-width
+space (U+200B) is put on both sides of it: nothing else keeps the character and takes its effect. It stays out of words,
+addresses and numbers (`snake_case`, `2*3`), and away from a mark that has no partner on its line, so what is copied
+from a mail is what was in it. Text inside a code block needs none, but between three backticks.
 
 Bidirectional overrides, which show text in another order than it has, and control characters are removed; of marks
 that stack on one letter a few stay.
@@ -30,7 +30,7 @@ def escape(text: str) -> str:
 
 def clean(text: str) -> str:
     """The text without what harms wherever it is shown; line breaks as line feeds."""
-    text = _BREAKS.sub("\n", _HARMFUL.sub("", text))
+    text = _HARMFUL.sub("", _BREAKS.sub("\n", text))
     return text if text.isascii() else _unstacked(text)
 
 

@@ -45,7 +45,7 @@ def linked(text: str, *, guarded: str, before: str = "", after: str = "") -> str
     out = []
     end = 0
     for match in _BARE.finditer(text):
-        url = _trimmed(match[0])
+        url = _trimmed(match[0]) if len(match[0]) <= MAX_URL else ""
         address = _encoded(url) if _host(url) else ""
         if address:
             out.append(escape_line(text[end : match.start()], guarded=guarded, before=before, after="<"))

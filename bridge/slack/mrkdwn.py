@@ -99,8 +99,8 @@ class _Pieces:
         return self._done
 
     def _fits(self, line: str, *, fenced: bool) -> bool:
-        opens = fenced and not self._fenced
         gap = [self._gap] if self._gap is not None and self._lines else []
+        opens = fenced and (not self._fenced or bool(gap))
         cost = len(line) + sum(len(text) + 1 for text in gap) + (1 if self._lines else 0) + (_FENCES if opens else 0)
         if self._length + cost > self._limit or cost > self.room:
             return False

@@ -14,7 +14,7 @@ from sqlalchemy import URL, func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from bridge.errors import Misconfigured
+from bridge.errors import Misconfigured, Temporary
 
 log = structlog.get_logger()
 
@@ -65,7 +65,13 @@ class Postgresql:
         address = url.set(drivername="postgresql", query=query).render_as_string(hide_password=False)
 
         async def connect(*_: Any, **__: Any) -> Any:
-            return await asyncpg.connect(address, timeout=ANSWER_TIMEOUT)
+            try:
+                return await asyncpg.connect(address, timeout=ANSWER_TIMEOUT)
+            except asyncpg.PostgresError as error:
+                sentence = "The database server refuses the connection; see to it and to BRIDGE_DATABASE_URL."
+                raise Temporary(sentence, detail=str(error)) from error
+            except (asyncpg.InterfaceError, ValueError) as error:
+                raise Misconfigured(f"BRIDGE_DATABASE_URL cannot be used: {error}.") from error
 
         self._connect = connect
         self.writer = self._engine()

@@ -60,7 +60,7 @@ class Sqlite:
         if not url.database or url.database == ":memory:":
             raise Misconfigured("BRIDGE_DATABASE_URL names no file; write it as sqlite:///folder/bridge.db.")
         self._path = Path(url.database)
-        timeout = float(str(url.query.get("timeout", BUSY_TIMEOUT)))
+        timeout = _seconds(url)
         reading, writing = (*PRAGMAS, "PRAGMA query_only = ON"), PRAGMAS
         _make_file(self._path)
         self.reader = _engine(self._path, begin="BEGIN", size=READERS, timeout=timeout, pragmas=reading)
@@ -106,6 +106,13 @@ class Sqlite:
         """Close every connection."""
         await self.reader.dispose()
         await self.writer.dispose()
+
+
+def _seconds(url: URL) -> float:
+    try:
+        return float(str(url.query.get("timeout", BUSY_TIMEOUT)))
+    except ValueError:
+        raise Misconfigured("BRIDGE_DATABASE_URL has a timeout that is no number of seconds.") from None
 
 
 def _beside(path: Path, name: str) -> Path:

@@ -65,9 +65,19 @@ export function icon(name, size = 18) {
 export const iconButton = (name, label, onclick, spec = "button.icon-button") =>
   h(spec, { type: "button", "aria-label": label, title: label, onclick }, icon(name));
 
-/** Make `box` hold one child per item, keeping the nodes whose signature stayed. `build(item)` makes a child. */
+/** Fill `box` anew, but only when what it shows has changed: a node that is being pressed must not go away. */
+export function redraw(box, shown, build) {
+  const sign = JSON.stringify(shown);
+  if (box.sign === sign) return;
+  box.sign = sign;
+  box.replaceChildren(...build().filter(Boolean));
+}
+
+/** Make `box` hold one child per item, keeping the nodes whose signature stayed. `build(item)` makes a child; where
+ * one takes another's place, the focus stays on the control of the same action. */
 export function reconcile(box, items, { key, signature, build }) {
   const before = new Map([...box.children].map((node) => [node.dataset.key, node]));
+  let focused = null;
   const after = items.map((item) => {
     const name = String(key(item));
     const sign = signature(item);
@@ -76,6 +86,7 @@ export function reconcile(box, items, { key, signature, build }) {
     const node = build(item);
     node.dataset.key = name;
     node.signature = sign;
+    if (old?.contains(document.activeElement)) focused = { node, action: document.activeElement.dataset.action ?? "" };
     return node;
   });
   const kept = new Set(after);
@@ -83,6 +94,7 @@ export function reconcile(box, items, { key, signature, build }) {
   after.forEach((node, place) => {
     if (box.children[place] !== node) box.insertBefore(node, box.children[place] ?? null);
   });
+  focused?.node.querySelector(`[data-action="${CSS.escape(focused.action)}"]`)?.focus();
 }
 
 // --- people and sizes -------------------------------------------------------------------------------------------
@@ -91,7 +103,7 @@ const SHADES = ["#1f7a6d", "#b4552d", "#3b5bab", "#8a3d77", "#5d7a1f", "#a23b4b"
 
 /** A square with a person's initials, in a colour of their own. */
 export function avatar(name, size = 36) {
-  const words = name.trim().split(/\s+/);
+  const words = name.trim().split(/\s+/).filter((word, place) => !place || /^\p{L}/u.test(word));
   const letters = words.length > 1 ? [...words[0]][0] + [...words.at(-1)][0] : [...name.trim()].slice(0, 1).join("");
   const shade = SHADES[[...name].reduce((sum, letter) => (sum * 31 + letter.codePointAt(0)) % 9973, 7) % SHADES.length];
   const node = h("span.avatar", { "aria-hidden": "true" }, letters.toUpperCase());

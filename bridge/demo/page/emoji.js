@@ -21,7 +21,7 @@ fast_forward ⏩|arrows_counterclockwise 🔄|repeat 🔁|recycle ♻️|back �
 gear ⚙️|wrench 🔧|hammer 🔨|toolbox 🧰|robot_face 🤖|ghost 👻|bug 🐛|shield 🛡️|money_with_wings 💸|credit_card 💳
 moneybag 💰|euro 💶|dollar 💵|receipt 🧾|chart_with_upwards_trend 📈|bar_chart 📊|trophy 🏆|gift 🎁|coffee ☕|tea 🍵
 truck 🚚|airplane ✈️|house 🏠|office 🏢|sunny ☀️|cloud ☁️|umbrella ☔|snowflake ❄️|rainbow 🌈|seedling 🌱|herb 🌿
-snail 🐌|bee 🐝|dog 🐶|cat 🐱|newspaper 📰|books 📚|triangular_flag_on_post 🚩|checkered_flag 🏁|flag-kr 🇰🇷|flag-us 🇺🇸
+snail 🐌|bee 🐝|dog 🐶|cat 🐱|newspaper 📰|scroll 📜|left_speech_bubble 🗨️|thought_balloon 💭|floppy_disk 💾|printer 🖨️|telescope 🔭|books 📚|triangular_flag_on_post 🚩|checkered_flag 🏁|flag-kr 🇰🇷|flag-us 🇺🇸
 bellhop_bell 🛎️|ticket 🎫|admission_tickets 🎟️|dart 🎯|jigsaw 🧩|thread 🧵|see_no_evil 🙈|writing_hand ✍️|v ✌️|eye 👁️
 `;
 

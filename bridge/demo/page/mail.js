@@ -1,7 +1,7 @@
 // The customer's mail program: choose a customer, their mail in a list, one letter to read, one to write.
 
 import { fileTile } from "./blocks.js";
-import { avatar, clock, dayOf, h, icon, menu, reconcile } from "./dom.js";
+import { avatar, clock, dayOf, h, icon, menu, reconcile, redraw } from "./dom.js";
 import { writer } from "./letter.js";
 import { onChange, piece, piecesOf } from "./state.js";
 
@@ -45,12 +45,12 @@ export function mail(root) {
     const customer = piece("customers", []).find((each) => each.email === at.customer);
     if (!customer) return;
     const others = piece("customers", []).filter((each) => each !== customer).reduce((sum, each) => sum + unseen(each.email), 0);
-    who.replaceChildren(
+    redraw(who, [customer, others], () => [
       avatar(nameOf(customer), 32),
       h("span.who", {}, h("strong", { dir: "auto" }, nameOf(customer)), h("small", {}, customer.email)),
-      others ? h("b.count", { title: "New mail for other customers" }, String(others)) : "",
+      others ? h("b.count", { title: "New mail for other customers" }, String(others)) : null,
       icon("down", 14),
-    );
+    ]);
     const waiting = unseen(at.customer);
     for (const tab of folders.children) {
       tab.setAttribute("aria-selected", String(tab.dataset.folder === at.folder));
@@ -144,7 +144,10 @@ const snippetOf = (letter) => letter.text.split("\n").filter((line) => line.trim
 
 /** Plain text with its quoted lines set apart and its addresses made links. */
 function plain(text) {
-  return text.split("\n").map((line) => h(line.startsWith(">") ? "div.quoted" : "div", {}, line ? linked(line) : h("br")));
+  return text.split("\n").map((line) => {
+    const words = line.replace(/^> ?/, "");
+    return h(line.startsWith(">") ? "div.quoted" : "div", {}, words ? linked(words) : h("br"));
+  });
 }
 
 const linked = (line) =>

@@ -70,7 +70,7 @@ function shell(name, person) {
     submit.disabled = Boolean(next.submit_disabled);
     const seen = new Set();
     const nodes = next.blocks.map((block) => {
-      const sign = JSON.stringify(block);
+      const sign = JSON.stringify(block, (key, value) => (key.startsWith("initial_") ? undefined : value));
       seen.add(block.block_id);
       if (parts.get(block.block_id)?.sign !== sign) {
         const made = block.type === "input" ? inputOf(block, person) : { node: blockOf(block, acting) };
@@ -83,7 +83,6 @@ function shell(name, person) {
       body.replaceChildren(...nodes.filter(Boolean));
       if (box.isConnected) focusFirst();
     }
-    box.classList.toggle("loading", !next.submit && next.blocks.length < 3 && !next.blocks.some((block) => block.type === "actions"));
   }
 
   /** The first input that has nothing yet, else the first, else the box. */

@@ -57,14 +57,16 @@ function dated(target, fallback) {
   });
 }
 
+// A zero-width space beside a mark takes its effect, as in Slack.
+const blank = (letter) => letter === undefined || /[\s\u200b]/.test(letter);
 const edge = (letter) => letter === undefined || !/[\p{L}\p{N}]/u.test(letter);
 
 /** Where the mark at `start` is closed again on this line, or -1. */
 function closing(text, start) {
   const mark = text[start];
-  if (!edge(text[start - 1]) || /\s/.test(text[start + 1] ?? " ") || text[start + 1] === mark) return -1;
+  if (!edge(text[start - 1]) || blank(text[start + 1]) || text[start + 1] === mark) return -1;
   for (let place = start + 2; place < text.length && text[place] !== "\n"; place++) {
-    if (text[place] === mark && !/\s/.test(text[place - 1]) && edge(text[place + 1])) return place;
+    if (text[place] === mark && !blank(text[place - 1]) && edge(text[place + 1])) return place;
   }
   return -1;
 }
@@ -93,7 +95,7 @@ export function inline(text) {
     }
     if (letter === "`") {
       const end = text.indexOf("`", place + 1);
-      if (end > place + 1 && !text.slice(place, end).includes("\n")) {
+      if (end > place + 1 && !text.slice(place, end).includes("\n") && !blank(text[place + 1]) && !blank(text[end - 1])) {
         put(h("code", {}, unescape(text.slice(place + 1, end))));
         place = end;
         continue;

@@ -2,7 +2,7 @@
 
 import { blockOf } from "./blocks.js";
 import { composer } from "./composer.js";
-import { avatar, h, icon, iconButton, menu } from "./dom.js";
+import { avatar, h, icon, iconButton, menu, redraw } from "./dom.js";
 import { drawMessages, face } from "./messages.js";
 import { modals } from "./modal.js";
 import { act, channel, channelsOf, isGuest, nameOf, onChange, people, piece, user } from "./state.js";
@@ -82,13 +82,17 @@ export function slack(root) {
 
   function drawSwitcher() {
     const person = user(at.person);
-    switcher.replaceChildren(avatar(nameOf(person), 28), h("span.who", {}, h("small", {}, "Acting as"), h("strong", {}, nameOf(person))), icon("down", 14));
+    const named = () => h("span.who", {}, h("small", {}, "Acting as"), h("strong", {}, nameOf(person)));
+    redraw(switcher, nameOf(person), () => [avatar(nameOf(person), 28), named(), icon("down", 14)]);
     switcher.setAttribute("aria-label", `Acting as ${nameOf(person)}; choose somebody else`);
   }
 
   function drawSidebar() {
-    const rows = channelsOf(at.person).map((each) => {
-      const unread = count(each.id);
+    const app = user(piece("team")?.appUser);
+    const places = channelsOf(at.person).map((each) => ({ ...each, unread: count(each.id) }));
+    const shown = [piece("team")?.name, nameOf(app), at.channel, places.map((each) => [each.id, each.name, each.unread])];
+    const rows = () => places.map((each) => {
+      const { unread } = each;
       const mark = each.is_private ? "lock" : "hash";
       const here = each.id === at.channel;
       return h(
@@ -99,11 +103,10 @@ export function slack(root) {
         unread ? h("b.count", { "aria-label": `${unread} unread` }, String(Math.min(unread, 99))) : null,
       );
     });
-    const app = user(piece("team")?.appUser);
-    const appRow = h(`button.place${at.channel === HOME ? ".here" : ""}`, { type: "button", "aria-current": at.channel === HOME ? "page" : null, onclick: () => go(HOME) }, face({ name: nameOf(app), app: true }, 20), h("span", {}, nameOf(app)));
+    const appRow = () => h(`button.place${at.channel === HOME ? ".here" : ""}`, { type: "button", "aria-current": at.channel === HOME ? "page" : null, onclick: () => go(HOME) }, face({ name: nameOf(app), app: true }, 20), h("span", {}, nameOf(app)));
     const focused = [...sidebar.querySelectorAll("button")].indexOf(document.activeElement);
-    sidebar.replaceChildren(h("div.team", {}, piece("team")?.name ?? ""), h("h2", {}, "Channels"), ...rows, h("h2", {}, "Apps"), appRow);
-    if (focused >= 0) sidebar.querySelectorAll("button")[focused]?.focus();
+    redraw(sidebar, shown, () => [h("div.team", {}, piece("team")?.name ?? ""), h("h2", {}, "Channels"), ...rows(), h("h2", {}, "Apps"), appRow()]);
+    if (focused >= 0 && !sidebar.contains(document.activeElement)) sidebar.querySelectorAll("button")[focused]?.focus();
   }
 
   /** Messages in the channel that the person has not seen. */
@@ -155,11 +158,8 @@ export function slack(root) {
     about.textContent = "Home";
     const view = piece(`home:${at.person}`);
     const acting = { person: () => at.person, press: pressed, choose: pressed };
-    const sign = JSON.stringify([view?.hash, at.person]);
-    if (home.dataset.sign === sign) return;
-    home.dataset.sign = sign;
     const empty = h("p.empty", {}, "The app has not published its home yet.");
-    home.replaceChildren(h("div.home-blocks", {}, view ? view.blocks.map((block) => blockOf(block, acting)) : empty));
+    redraw(home, [view?.hash, at.person], () => [h("div.home-blocks", {}, view ? view.blocks.map((block) => blockOf(block, acting)) : empty)]);
   }
 
   const pressed = (actionId, value) => act(at.person, "click_view", { action_id: actionId, value });
