@@ -309,7 +309,7 @@ class Answers:
         async with self._store.write() as conn:
             if not await drafts.move(conn, draft_id, DraftState.SENT, out_of={DraftState.UNCERTAIN}, reason=""):
                 raise Refused(f"This mail is {draft.state}; there is nothing to decide.")
-            await keep_sent(conn, draft, sent, copy=self._mailbox(draft.mailbox).sent is not None)
+            await keep_sent(conn, draft, sent, copy=self._mailbox(draft.mailbox).saves_sent)
         return await self._draft(draft_id, user=user)
 
     async def _draft(self, draft_id: DraftId, *, user: UserId) -> Draft:

@@ -124,8 +124,7 @@ class Outbox:
         if draft is None or draft.state not in UNSENT:
             return
         if draft.state is DraftState.HANDING_OVER:
-            reason = "The bridge was stopped while it handed this mail over: it may have arrived, or not."
-            await self._end(draft, DraftState.UNCERTAIN, reason=reason)
+            await self._settle(draft)
             return
         mailbox = self._mailbox(draft)
         try:
@@ -156,14 +155,22 @@ class Outbox:
     async def file_copy(self, job: Job) -> None:
         """Put the copy of a sent mail into the mailbox's Sent folder."""
         draft = await self._draft(job)
-        if draft is None or (folder := self._mailbox(draft).sent) is None:
+        if draft is None:
             return
         async with self._store.read() as conn:
             raw_id = await drafts.raw_id(conn, draft.id)
             raw = await mails.load_raw(conn, raw_id) if raw_id else b""
-        await folder.deliver(raw, folder=".Sent")
+        await self._mailbox(draft).sent.keep(raw, message_id=draft.message_id)
 
     # --- states -------------------------------------------------------------------------------------------------------
+
+    async def _settle(self, draft: Draft) -> None:
+        """A draft that was being handed over when the bridge died: where the server filed it as sent, it left."""
+        if await self._mailbox(draft).sent.has(draft.message_id):
+            await self._end(draft, DraftState.SENT, outcome=[(one.email, "accepted") for one in draft.to])
+            return
+        reason = "The bridge was stopped while it handed this mail over: it may have arrived, or not."
+        await self._end(draft, DraftState.UNCERTAIN, reason=reason)
 
     async def _hand_over(self, draft: Draft) -> None:
         """From here on a silence is uncertain. Whoever undid the draft a moment ago has won."""
@@ -184,7 +191,7 @@ class Outbox:
             if not await drafts.move(conn, draft.id, state, out_of=UNSENT, reason=reason, outcome=list(outcome)):
                 return
             if state is DraftState.SENT:
-                await keep_sent(conn, draft, sent, copy=self._mailbox(draft).sent is not None)
+                await keep_sent(conn, draft, sent, copy=self._mailbox(draft).saves_sent)
             else:
                 await changed(conn, draft.number)
         self._metrics.sent(draft.mailbox, outcome=str(state))

@@ -17,7 +17,7 @@ ROOT = Path(bridge.__file__).parent
 
 BASE = {"errors", "model", "config", "layers", "providers", "settings", "rules", "logs"}
 WORLDS = {"store", "mail", "slack"}
-DESK = {"agents", "answers", "desk", "health", "jobs", "metrics", "outbox", "show"}
+DESK = {"agents", "answers", "desk", "health", "jobs", "mailboxes", "metrics", "outbox", "show"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     # Who stands where, and what it may know of. The package's own version is everyone's.
@@ -42,7 +42,7 @@ CALL_THE_DESK = {"slack.listeners"}
 """Talkers whose callbacks end in a verb of the desk: the only way back up."""
 
 TALKERS = {
-    "mail": {"imap", "local", "maildir", "oauth", "smtp", "uidlist"},
+    "mail": {"imap", "local", "maildir", "oauth", "sent", "smtp", "trust", "uidlist"},
     "slack": {"directory", "faults", "files", "gateway", "listeners", "pacing", "requests", "socket", "web"},
 }
 """The modules of an outside world that talk to it, or are part of doing so; all its others are pure."""

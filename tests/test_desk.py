@@ -1,7 +1,7 @@
 """What goes wrong on the way of a mail to its card: nothing of it is lost, and nothing behind it waits."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from typing import Any
 
@@ -13,10 +13,12 @@ from bridge.demo.mails import SHOP
 from bridge.demo.stage import CHANNEL, Stage
 from bridge.desk import Desk as TheDesk
 from bridge.desk import Mailbox
+from bridge.mail.maildir import Maildir
 from bridge.mail.parse import parse
+from bridge.mail.sent import LocalSent
 from bridge.mail.smtp import Server
 from bridge.metrics import Metrics
-from bridge.model import Arrival, ChannelId, MailboxName, Message
+from bridge.model import Arrival, Batch, ChannelId, Cursor, MailboxName, Message
 from bridge.slack.gateway import Gateway
 from bridge.store import jobs, mails
 from bridge.store.database import Store
@@ -110,7 +112,8 @@ class Beside:
             channel=ChannelId(CHANNEL),
             hold=timedelta(0),
             smtp=Server(host="127.0.0.1", port=1, security="none"),
-            sent=None,
+            sent=LocalSent(Maildir(stage.data / "beside")),
+            saves_sent=False,
             max_bytes=1 << 20,
         )
         self._agents = Agents(gateway, team_id=stage.slack.workspace.team_id)
@@ -131,8 +134,9 @@ async def beside(stage: Stage) -> AsyncIterator[Beside]:
     await store.close()
 
 
-def arrivals(*raws: bytes) -> Sequence[Arrival]:
-    return [Arrival(uidvalidity=99, uid=uid, size=len(raw), raw=raw) for uid, raw in enumerate(raws, start=1)]
+def arrivals(*raws: bytes) -> Batch:
+    came = [Arrival(uidvalidity=99, uid=uid, size=len(raw), raw=raw) for uid, raw in enumerate(raws, start=1)]
+    return Batch(cursor=Cursor(uidvalidity=99, uidnext=len(raws) + 1), arrivals=tuple(came))
 
 
 def spoilt(raw: bytes) -> Message:

@@ -22,8 +22,8 @@ from typing import TypeVar
 from imapclient import IMAPClient
 from imapclient.imapclient import _literal
 
-from bridge.mail.imapanswers import Response
-from bridge.mail.imapfaults import NotDone
+from bridge.mail.imap.answers import Response
+from bridge.mail.imap.faults import NotDone
 
 T = TypeVar("T")
 
@@ -281,7 +281,7 @@ class Client(IMAPClient):  # type: ignore[misc]
     def ask(self, name: bytes, *arguments: bytes, uid: bool = False) -> list[Response]:
         """Gives a command and returns everything that was said since the last one, up to its end.
 
-        Raises NotDone where the server answers NO or BAD, and what `imapfaults.named` knows otherwise.
+        Raises NotDone where the server answers NO or BAD, and what `faults.named` knows otherwise.
         """
         return self._done(lambda: self._raw_command(name, list(arguments), uid=uid))
 

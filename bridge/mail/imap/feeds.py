@@ -4,8 +4,8 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterable, Sequence
 
-from bridge.mail.imapreader import Reader, Taken
-from bridge.mail.imapview import Change, View
+from bridge.mail.imap.reader import Reader, Taken
+from bridge.mail.imap.view import Change, View
 
 
 class Watch:

@@ -1,0 +1,121 @@
+"""The mailboxes of a running bridge: where the mail of each comes from, and how it is watched (wiring).
+
+Each is watched by a task of its own, so that one that fails holds up no other.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from bridge.config import MailboxSettings, ServerSettings, Settings
+from bridge.desk import Desk, Mailbox
+from bridge.errors import BridgeError, Permanent
+from bridge.health import Health
+from bridge.mail.imap import Gate, ImapServer, ImapSource
+from bridge.mail.local import LocalSource
+from bridge.mail.maildir import Maildir
+from bridge.mail.sent import ImapSent, LocalSent, SentFolder
+from bridge.mail.smtp import Server
+from bridge.model import Address, ChannelId, MailboxName
+from bridge.store import mails
+from bridge.store.database import Store
+
+log = structlog.get_logger()
+
+RETRY = 5.0  # seconds until a mailbox that failed is watched again
+MENDING = 60.0  # seconds until one is tried again that a person must mend: more often would only lock the account
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Post:
+    """Where a mailbox's mail comes from, and where copies of what it sent are kept. `maildir`: of a local one."""
+
+    source: LocalSource | ImapSource
+    sent: SentFolder
+    maildir: Maildir | None = None
+
+    async def close(self) -> None:
+        """Let go of the folder, or of the server."""
+        if self.maildir:
+            await self.maildir.close()
+        if isinstance(self.source, ImapSource):
+            await self.source.stop()
+
+
+def posts(settings: Settings) -> dict[MailboxName, Post]:
+    """Every mailbox's, by name. Nothing is opened yet."""
+    gate = Gate()
+    return {MailboxName(one.name): _post(one, settings=settings, gate=gate) for one in settings.mailboxes}
+
+
+def _post(one: MailboxSettings, *, settings: Settings, gate: Gate) -> Post:
+    if one.imap is None:
+        maildir = Maildir(settings.data / "mail" / one.name)
+        source = LocalSource(maildir, max_bytes=settings.max_bytes)
+        return Post(source=source, sent=LocalSent(maildir), maildir=maildir)
+    server = ImapServer(
+        host=one.imap.host,
+        port=one.imap.port,
+        security=one.imap.security,
+        username=one.imap.username,
+        password=one.imap.password.get_secret_value(),
+        ca_file=one.imap.ca_file,
+    )
+    watched = ImapSource(server, max_bytes=settings.max_bytes, folders=one.folders.model_dump(), gate=gate)
+    return Post(source=watched, sent=ImapSent(watched))
+
+
+def mailbox(one: MailboxSettings, *, channel: ChannelId, post: Post, max_bytes: int) -> Mailbox:
+    """A mailbox as the desk works with it."""
+    return Mailbox(
+        name=MailboxName(one.name),
+        address=Address(name=one.display_name, email=one.address),
+        channel=channel,
+        hold=timedelta(seconds=one.hold_seconds),
+        smtp=_server(one.smtp),
+        sent=post.sent,
+        saves_sent=one.saves_sent,
+        max_bytes=max_bytes,
+    )
+
+
+async def watch(store: Store, *, desk: Desk, mailbox: Mailbox, post: Post, health: Health) -> None:
+    """Take in a mailbox's mail for ever, from where the last commit left off."""
+    while True:
+        pause = RETRY
+        try:
+            async with store.read() as conn:
+                cursor = await mails.cursor(conn, mailbox.name)
+            async for batch in post.source.arrivals(cursor):
+                await desk.receive(mailbox, batch)
+        except BridgeError as error:
+            health.fails(error)
+            pause = MENDING if isinstance(error, Permanent) else RETRY
+            log.warning("a mailbox cannot be read now and is tried again", mailbox=mailbox.name, reason=str(error))
+        except Exception:
+            log.exception("a mailbox's watch failed and begins again", mailbox=mailbox.name)
+        await asyncio.sleep(pause)
+
+
+async def settled(posted: Mapping[MailboxName, Post], *, within: float) -> None:
+    """Wait until each mailbox is watched or has been found failing, so many seconds at the most."""
+    waiting = [one.source.settled() for one in posted.values() if isinstance(one.source, ImapSource)]
+    try:
+        async with asyncio.timeout(within):
+            await asyncio.gather(*waiting)
+    except TimeoutError:
+        log.warning("a mailbox has not answered yet; it is tried on")
+
+
+def _server(settings: ServerSettings) -> Server:
+    return Server(
+        host=settings.host,
+        port=settings.port,
+        security=settings.security,
+        username=settings.username,
+        password=settings.password.get_secret_value(),
+        ca_file=settings.ca_file,
+    )
