@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO
 from urllib.request import urlopen
 
-from test_stories import Desk, ask, received, rich
+from onstage import Desk, ask, received, rich
 
 from bridge.demo.stage import CHANNEL, Stage
 from bridge.model import Attachment

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from test_stories import Desk, actions, ask, rich, said
+from onstage import Desk, actions, ask, rich, said
 
 from bridge.agents import Agents
 from bridge.demo.mails import SHOP
@@ -19,11 +19,6 @@ from bridge.model import Arrival, ChannelId, MailboxName, Message
 from bridge.slack.gateway import Gateway
 from bridge.store import jobs, mails
 from bridge.store.database import Store
-
-
-@pytest.fixture
-def mina(stage: Stage) -> Desk:
-    return Desk(stage)
 
 
 async def test_a_card_deleted_by_hand_comes_back_with_the_next_mail_and_all_before(stage: Stage, mina: Desk) -> None:
