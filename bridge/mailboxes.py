@@ -5,7 +5,7 @@ Each is watched by a task of its own, so that one that fails holds up no other.
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import structlog
@@ -31,11 +31,15 @@ MENDING = 60.0  # seconds until one is tried again that a person must mend: more
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Post:
-    """Where a mailbox's mail comes from, and where copies of what it sent are kept. `maildir`: of a local one."""
+    """Where a mailbox's mail comes from, and where copies of what it sent are kept. `maildir`: of a local one.
+
+    `begun`: its cursor is committed, so that no mail from now on is missed; or it has been found failing.
+    """
 
     source: LocalSource | ImapSource
     sent: SentFolder
     maildir: Maildir | None = None
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def close(self) -> None:
         """Let go of the folder, or of the server."""
@@ -91,7 +95,9 @@ async def watch(store: Store, *, desk: Desk, mailbox: Mailbox, post: Post, healt
                 cursor = await mails.cursor(conn, mailbox.name)
             async for batch in post.source.arrivals(cursor):
                 await desk.receive(mailbox, batch)
+                post.begun.set()
         except BridgeError as error:
+            post.begun.set()
             health.fails(error)
             pause = MENDING if isinstance(error, Permanent) else RETRY
             log.warning("a mailbox cannot be read now and is tried again", mailbox=mailbox.name, reason=str(error))
@@ -101,13 +107,21 @@ async def watch(store: Store, *, desk: Desk, mailbox: Mailbox, post: Post, healt
 
 
 async def settled(posted: Mapping[MailboxName, Post], *, within: float) -> None:
-    """Wait until each mailbox is watched or has been found failing, so many seconds at the most."""
-    waiting = [one.source.settled() for one in posted.values() if isinstance(one.source, ImapSource)]
-    try:
-        async with asyncio.timeout(within):
-            await asyncio.gather(*waiting)
-    except TimeoutError:
+    """Wait until each mailbox is watched or has been found failing, so many seconds at the most.
+
+    A local one begins at its beginning, so it misses nothing whenever it begins.
+    """
+    waiting = [asyncio.ensure_future(_settled(one)) for one in posted.values() if one.maildir is None]
+    if waiting and (await asyncio.wait(waiting, timeout=within))[1]:
         log.warning("a mailbox has not answered yet; it is tried on")
+    for one in waiting:
+        one.cancel()
+
+
+async def _settled(post: Post) -> None:
+    if isinstance(post.source, ImapSource) and await post.source.settled() is not None:
+        return
+    await post.begun.wait()
 
 
 def _server(settings: ServerSettings) -> Server:

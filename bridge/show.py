@@ -91,7 +91,7 @@ class Show:
         surface = blocks.card(conversation, messages, mailbox=conversation.mailbox)
         card = conversation.card_ts or await self._post_card(conversation, surface, messages)
         for stored in messages:
-            if stored.direction is Direction.IN and not stored.shared:
+            if not stored.shared:
                 await self._show_mail(conversation, card, stored)
         for draft, revision, view_id in behind:
             await self._show_draft(conversation, card, draft, revision=revision)
@@ -108,6 +108,14 @@ class Show:
         return ts
 
     async def _show_mail(self, conversation: Conversation, card: Ts, stored: StoredMessage) -> None:
+        if stored.direction is Direction.IN:
+            await self._show_text(conversation, card, stored)
+        await self._share_files(conversation, card, stored)
+        async with self._store.write() as conn:
+            await mails.files_shared(conn, stored.id)
+
+    async def _show_text(self, conversation: Conversation, card: Ts, stored: StoredMessage) -> None:
+        """A mail's text as a message of the thread; a mail of our own has its draft's line."""
         surface = blocks.mail(stored)
         key = f"mail:{stored.id}"
         if stored.thread_ts is None:
@@ -117,9 +125,6 @@ class Show:
         elif stored.readings > 1:
             with contextlib.suppress(Gone):  # somebody deleted that post; the card and the rest stand
                 await self._update(conversation, stored.thread_ts, surface, key=key)
-        await self._share_files(conversation, card, stored)
-        async with self._store.write() as conn:
-            await mails.files_shared(conn, stored.id)
 
     async def _share_files(self, conversation: Conversation, card: Ts, stored: StoredMessage) -> None:
         """Put a mail's attachments, and the rest of a long text, into the thread, in one message."""

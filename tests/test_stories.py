@@ -130,6 +130,9 @@ async def test_an_answer_with_formatting_and_a_file_reaches_the_customer(stage: 
     assert "dana@example.com" in said(line)
     assert f"<@{MINA}>" in said(line)
     await mina.sees(lambda: "Waiting" in said(mina.cards()[0]))
+    shared = await mina.sees(lambda: next((one for one in mina.thread(card) if one.get("files")), None))
+    assert shared
+    assert [one["name"] for one in shared["files"]] == ["label.pdf"]
 
 
 async def test_the_customers_answer_to_our_answer_comes_into_the_same_thread(stage: Stage, mina: Desk) -> None:

@@ -31,7 +31,8 @@ MOST_KEPT = 10_000
 
 
 class Stage:
-    """Everything but the page. `data` is the bridge's folder; `hold` its undo time in seconds.
+    """Everything but the page. `data` is the bridge's folder; `hold` its undo time in seconds. `source` are the lines
+    of `bridge.toml` that say where the mail comes from, `secrets` the variables that they name.
 
     `way` is how Slack reaches it; `http` its BRIDGE_HTTP: nowhere, unless Slack has to reach it there.
     """
@@ -48,6 +49,8 @@ class Stage:
         self.hold = hold
         self.max_bytes = 40 << 20
         self.intake_port = 0
+        self.source = 'source = "local"'
+        self.secrets: dict[str, str] = {}
         self.way = way
         self.http = "" if way == "socket" else "127.0.0.1:0"
         self.slack = SlackDouble(manifest=manifest.load(), timing=timing, request_url=None if way == "socket" else "")
@@ -123,6 +126,7 @@ class Stage:
             "SLACK_API_URL": self.slack.url,
             "BRIDGE_DATA": str(self.data),
             "BRIDGE_HTTP": self.http,
+            **self.secrets,
         }
 
     def config_file(self) -> Path:
@@ -139,7 +143,7 @@ address = "{SHOP.email}"
 display_name = "{SHOP.name}"
 channel = "#support"
 hold_seconds = {self.hold}
-source = "local"
+{self.source}
 save_sent = "on"
 smtp = {{ host = "{self.world.host}", port = {self.world.port}, security = "none" }}
 
