@@ -103,7 +103,7 @@ class Line:
     @property
     def text(self) -> str:
         """The line's words, without style, marker or quote signs."""
-        return "".join(span.text for span in self.spans)
+        return "".join([span.text for span in self.spans])
 
 
 class Automatic(StrEnum):
