@@ -155,9 +155,8 @@ def bench_mail(
     """
     from bridge.mail.bench import bench
 
-    result = bench(
-        mutations=mutations, mails=[one.read_bytes() for one in sorted(mails.glob("*.eml"))] if mails else ()
-    )
+    originals = [one.read_bytes() for one in sorted(mails.glob("*.eml"))] if mails else []
+    result = bench(mutations=mutations, seconds=seconds, mails=originals)
     typer.echo(result.as_json() if as_json else result.as_table())
     if result.failures:
         raise typer.Exit(1)

@@ -75,12 +75,9 @@ def _rebuild(html: str) -> tuple[str, bool]:
                 out.append(token[0])
             continue
         name = name.lower()
-        if name == "plaintext":
+        if name == "plaintext" or (depth > _MAX_DEPTH and name in _FLAT):
             continue
-        if name in _FLAT:
-            if depth > _MAX_DEPTH:
-                continue
-        else:
+        if name not in _FLAT:
             step = -1 if closing else 1
             count = open_tags.get(name, 0) + step
             if count < 0:
