@@ -133,11 +133,6 @@ benches = typer.Typer(help="Measure, on this machine and with no account.", rich
 app.add_typer(benches, name="bench")
 
 
-@benches.callback()
-def _benches() -> None:
-    """Measure, on this machine and with no account."""
-
-
 @benches.command("mail")
 def bench_mail(
     *,

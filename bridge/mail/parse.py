@@ -7,34 +7,37 @@ What counts as the letter: text/plain and text/html without a name and not marke
 Mail puts pictures between them); of a multipart/alternative its plain and its HTML form; the root of a
 multipart/related. Every other part is a file, a `message/*` part as a whole; winmail.dat and uuencoded files in the
 text are opened. Nothing is dropped but empty nameless parts and further alternatives that say the same.
+
+An attached mail is a file whose content is the mail as it was sent: `parse` of that content reads it, and so on inward.
 """
 
 import html as entities
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
 from bridge.mail import files, smime, tnef
-from bridge.mail.addresses import addresses
+from bridge.mail.authenticity import authenticity
+from bridge.mail.calendar import invitation
 from bridge.mail.charset import declared_in_html, decode
-from bridge.mail.dates import date
 from bridge.mail.decode import clean, filename, words
+from bridge.mail.envelope import envelope
 from bridge.mail.flowed import unwrap
 from bridge.mail.html import plain
 from bridge.mail.mime import Part, head, tree
 from bridge.mail.reports import classify
 from bridge.mail.transfer import uuencoded
-from bridge.model import Address, Attachment, Message
+from bridge.model import Attachment, Invitation, Message
 
 # Further forms of the same letter, which add nothing beside its plain or HTML form.
 _SPARE = frozenset({"text/enriched", "text/richtext", "text/x-amp-html", "text/watch-html", "text/x-watch-html"})
 _BODY = frozenset({"text/plain", "text/html"}) | _SPARE
 _TNEF = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
 _SMIME = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
+_CALENDARS = frozenset({"text/calendar", "application/ics"})
 # Signed mails within signed mails; honest ones have one, or two where a gateway signs too.
 _MOST_ENVELOPES = 3
-_MESSAGE_ID = re.compile(r"<[^<>]+>")
 _CID = re.compile(r"""(?:cid:|src\s*=\s*["']?)([^"'\s>)]+)""", re.IGNORECASE)
 _HTML_DOCUMENT = re.compile(
     r"\s{0,200}(?:<!--.{0,2000}?-->\s{0,200})?<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL
@@ -65,8 +68,11 @@ class _Chunk:
     position: int = 0
 
 
-def parse(raw: bytes) -> Message:
-    """The mail that `raw` holds, read as far as it can be read."""
+def parse(raw: bytes, *, trusted: Collection[str] = ()) -> Message:
+    """The mail that `raw` holds, read as far as it can be read.
+
+    `trusted`: names (authserv-ids, lower case) of the servers whose Authentication-Results are believed.
+    """
     root, odd = tree(raw)
     letter = _Letter(odd)
     chunks = _paired(letter.read(root))
@@ -78,54 +84,30 @@ def parse(raw: bytes) -> Message:
     )
     headers = tuple((name, clean(words(value))) for name, value in root.headers)
     automatic, bounce = classify(headers, text=text, attachments=attachments)
+    said = envelope(root.headers, headers)
     return replace(
-        _envelope(root.headers, headers),
+        said,
         text=text,
         html=html or None,
         attachments=attachments,
         automatic=automatic,
         bounce=bounce,
+        invitation=_invitation(attachments),
+        authenticity=authenticity(
+            [value for name, value in headers if name.lower() == "authentication-results"],
+            trusted=trusted,
+            author=said.author,
+            reply_to=said.reply_to,
+            attachments=attachments,
+        ),
         notes=tuple(dict.fromkeys(letter.notes)),
     )
 
 
-def _envelope(raw: list[tuple[str, str]], headers: tuple[tuple[str, str], ...]) -> Message:
-    """What the headers say."""
-    encoded: dict[str, list[str]] = {}
-    for name, value in raw:
-        encoded.setdefault(name.lower(), []).append(value)
-
-    def first(name: str) -> str:
-        return next((clean(words(value)) for value in encoded.get(name, ()) if value), "")
-
-    def authors(name: str) -> tuple[Address, ...]:
-        return next((found for value in encoded.get(name, ()) if (found := addresses(value))), ())
-
-    def recipients(name: str) -> tuple[Address, ...]:
-        return tuple(found for value in encoded.get(name, ()) for found in addresses(value) if found.email)
-
-    return Message(
-        message_id=next(iter(_message_ids(first("message-id"))), ""),
-        in_reply_to=_message_ids(" ".join(map(words, encoded.get("in-reply-to", ())))),
-        references=_message_ids(" ".join(map(words, encoded.get("references", ())))),
-        date=next((when for value in encoded.get("date", ()) if (when := date(value))), None),
-        sender=authors("sender"),
-        from_=authors("from"),
-        reply_to=recipients("reply-to"),
-        to=recipients("to"),
-        cc=recipients("cc"),
-        bcc=recipients("bcc"),
-        subject=first("subject"),
-        headers=headers,
-    )
-
-
-def _message_ids(text: str) -> tuple[str, ...]:
-    """The Message-IDs in a header, with angle brackets also where the sender forgot them, each once."""
-    found = [f"<{''.join(clean(match[1:-1]).split())}>" for match in _MESSAGE_ID.findall(text)]
-    if not found:
-        found = [f"<{word.strip('<>')}>" for word in clean(text).replace(",", " ").split() if "@" in word]
-    return tuple(dict.fromkeys(entry for entry in found if entry != "<>"))
+def _invitation(attachments: Iterable[Attachment]) -> Invitation | None:
+    """What the first calendar of the mail asks for."""
+    calendar = next((one for one in attachments if one.content_type in _CALENDARS), None)
+    return invitation(decode(calendar.content, "utf-8")) if calendar else None
 
 
 class _Letter:
