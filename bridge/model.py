@@ -158,8 +158,8 @@ class Invitation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authenticity:
-    """Signs of whether a mail is what it says. `spf`, `dkim`, `dmarc`: what the trusted `server` found (RFC 8601), empty
-    where it said nothing; `signers`: domains whose DKIM signature passed; `reply_to`: the domain that answers would go
+    """Signs of whether a mail is what it says. `spf`, `dkim`, `dmarc`: what the trusted `server` found (RFC 8601), or
+    empty; `signers`: domains whose DKIM signature passed; `reply_to`: the domain that answers would go
     to, where it is another than the author's; `risky`: names of files that can do harm when opened.
     """
 

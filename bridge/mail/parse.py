@@ -28,13 +28,14 @@ from bridge.mail.html import plain
 from bridge.mail.mime import Part, head, tree
 from bridge.mail.reports import classify
 from bridge.mail.transfer import uuencoded
-from bridge.model import Attachment, Invitation, Message
+from bridge.model import Address, Attachment, Invitation, Message
 
 # Further forms of the same letter, which add nothing beside its plain or HTML form.
 _SPARE = frozenset({"text/enriched", "text/richtext", "text/x-amp-html", "text/watch-html", "text/x-watch-html"})
 _BODY = frozenset({"text/plain", "text/html"}) | _SPARE
 _TNEF = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
 _SMIME = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
+_BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
 _CALENDARS = frozenset({"text/calendar", "application/ics"})
 # Signed mails within signed mails; honest ones have one, or two where a gateway signs too.
 _MOST_ENVELOPES = 3
@@ -74,7 +75,9 @@ def parse(raw: bytes, *, trusted: Collection[str] = ()) -> Message:
     `trusted`: names (authserv-ids, lower case) of the servers whose Authentication-Results are believed.
     """
     root, odd = tree(raw)
-    letter = _Letter(odd)
+    headers = tuple((name, clean(words(value))) for name, value in root.headers)
+    said = envelope(root.headers, headers)
+    letter = _Letter(odd, author=said.author)
     chunks = _paired(letter.read(root))
     text, html = _plain_form(chunks), _html_form(chunks)
     shown = frozenset(_references(html)) if html else frozenset()
@@ -82,9 +85,7 @@ def parse(raw: bytes, *, trusted: Collection[str] = ()) -> Message:
         replace(attachment, inline=attachment.content_id.lower() in shown) if attachment.content_id else attachment
         for attachment in letter.attachments
     )
-    headers = tuple((name, clean(words(value))) for name, value in root.headers)
     automatic, bounce = classify(headers, text=text, attachments=attachments)
-    said = envelope(root.headers, headers)
     return replace(
         said,
         text=text,
@@ -113,8 +114,9 @@ def _invitation(attachments: Iterable[Attachment]) -> Invitation | None:
 class _Letter:
     """One walk over a mail's parts: gathers files and notes, gives the pieces of the letter."""
 
-    def __init__(self, notes: list[str]) -> None:
+    def __init__(self, notes: list[str], *, author: Address) -> None:
         self.notes = notes
+        self.author = author
         self.attachments: list[Attachment] = []
         self.has_text = False
         self.envelopes = 0
@@ -130,9 +132,10 @@ class _Letter:
     def _multipart(self, part: Part) -> list[_Chunk]:
         if part.type == "multipart/encrypted":
             self.notes.append("The mail is encrypted (OpenPGP): its content cannot be read here.")
+        elif part.type == "multipart/signed" and "pkcs7" in part.parameters.get("protocol", ""):
+            self._verify_apart(part)
         elif part.type == "multipart/signed":
-            kind = "S/MIME" if "pkcs7" in part.parameters.get("protocol", "") else "OpenPGP"
-            self.notes.append(f"The mail is signed ({kind}); the signature was not verified.")
+            self.notes.append("The mail is signed (OpenPGP); the signature was not verified.")
         if part.type == "multipart/alternative":
             return self._alternative(part)
         root = _root(part) if part.type == "multipart/related" else None
@@ -192,16 +195,38 @@ class _Letter:
 
     def _signed(self, part: Part) -> Iterator[_Chunk]:
         """A letter within its signature (RFC 8551 section 3.5.2)."""
-        content = smime.signed_content(part.content()) if self.envelopes < _MOST_ENVELOPES else None
+        signed = part.content()
+        content = smime.signed_content(signed) if self.envelopes < _MOST_ENVELOPES else None
         if content is None:
             self.notes.append("The mail is signed (S/MIME) in a form that cannot be read here.")
             self._attach(part)
             return
         self.envelopes += 1
-        self.notes.append("The mail is signed (S/MIME); the signature was not verified.")
+        self._note_signature(smime.verify(signed, content))
         inner, odd = tree(content)
         self.notes += odd
         yield from self.read(inner)
+
+    def _verify_apart(self, part: Part) -> None:
+        """Verify the signature that stands beside what it signs (RFC 1847, RFC 8551 section 3.5.3)."""
+        self.envelopes += 1
+        if len(part.children) < 2 or self.envelopes > _MOST_ENVELOPES:
+            self._note_signature(smime.Signature(outcome=smime.Outcome.UNKNOWN))
+            return
+        content = _BARE_LINE_FEED.sub(b"\r\n", bytes(part.children[0].entity))  # as it was on the wire
+        self._note_signature(smime.verify(part.children[1].content(), content))
+
+    def _note_signature(self, signature: smime.Signature) -> None:
+        """Say what became of an S/MIME signature, and whose it is."""
+        if signature.outcome is smime.Outcome.UNKNOWN:
+            self.notes.append("The mail is signed (S/MIME); the signature was not verified.")
+        elif signature.outcome is smime.Outcome.BROKEN:
+            self.notes.append("The signature (S/MIME) is not of this text: the mail was changed, or it is forged.")
+        elif self.author.email.lower() in signature.signers:
+            self.notes.append("The mail is signed (S/MIME) with its author's certificate; its issuer was not checked.")
+        else:
+            signer = ", ".join(map(clean, signature.signers)) or "somebody without an address"
+            self.notes.append(f"The mail is signed (S/MIME) by {signer}, who is not its author.")
 
     def _is_letter(self, part: Part, *, beside_others: bool) -> bool:
         if part.disposition == "attachment":
