@@ -3,6 +3,7 @@
 A `.toml` beside each `.eml` says what is expected; what it does not mention is not checked. Each bug adds one.
 """
 
+import re
 import tomllib
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from bridge.mail.parse import parse
 from bridge.model import Address, Attachment, Message
 
 MAILS = Path(__file__).with_name("mails")
+TABLE = Path(__file__).parents[1] / "docs" / "mail.md"
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in MAILS.glob("*.eml")))
@@ -154,3 +156,10 @@ CHECKS: dict[str, Any] = {
     "notes": equal("notes"),
     "notes_contain": check_notes_contain,
 }
+
+
+def test_the_table_names_every_mail_and_no_other() -> None:
+    """`docs/mail.md` says what is handled; each claim has a mail that shows it, and each mail its claim."""
+    table = [line for line in TABLE.read_text("utf-8").splitlines() if line.startswith("| ") and "`" in line]
+    named = [name for line in table for name in re.findall(r"`(\w+)`", line)]
+    assert sorted(named) == sorted(path.stem for path in MAILS.glob("*.eml"))
