@@ -80,7 +80,8 @@ def parse(raw: bytes, *, trusted: Collection[str] = ()) -> Message:
     letter = _Letter(odd, author=said.author)
     chunks = _paired(letter.read(root))
     text, html = _plain_form(chunks), _html_form(chunks)
-    shown = frozenset(_references(html)) if html else frozenset()
+    named = html and any(attachment.content_id for attachment in letter.attachments)
+    shown = frozenset(_references(html)) if named else frozenset()
     attachments = tuple(
         replace(attachment, inline=attachment.content_id.lower() in shown) if attachment.content_id else attachment
         for attachment in letter.attachments

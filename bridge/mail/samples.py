@@ -50,6 +50,7 @@ def ordinary() -> Mapping[str, list[bytes]]:
 
 def _mail(text: str, *, charset: str = "utf-8", html: str = "", file: bytes = b"") -> bytes:
     mime = EmailMessage(policy=SMTP)
+    mime["Return-Path"] = "<zoe@berg.example>"
     for hop in range(3):
         mime["Received"] = f"from mx{hop}.example by mx.acme.example with ESMTPS; Mon, 3 Feb 2025 09:15:0{hop} +0100"
     mime["From"] = "Zoë Berg <zoe@berg.example>"
