@@ -129,6 +129,34 @@ def replay(
     typer.echo(until_stopped(run_replay(settings, what)))
 
 
+benches = typer.Typer(help="Measure, on this machine and with no account.", rich_markup_mode=None)
+app.add_typer(benches, name="bench")
+
+
+@benches.command("mail")
+def bench_mail(
+    *,
+    mutations: Annotated[int, typer.Option(min=0, help="How many damaged mails to read.")] = 2_000,
+    mails: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", exists=True, file_okay=False, help="Folder of .eml files to damage as well."),
+    ] = None,
+    seconds: Annotated[float, typer.Option(min=0, help="How long each rate is measured.")] = 0.5,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+) -> None:
+    """How quickly mail is read, and that nothing stops the reading.
+
+    Ordinary mails, hostile ones, and damaged ones. Exits 1 if a reading fails or takes more than a second.
+    """
+    from bridge.mail.bench import bench
+
+    originals = [one.read_bytes() for one in sorted(mails.glob("*.eml"))] if mails else []
+    result = bench(mutations=mutations, seconds=seconds, mails=originals)
+    typer.echo(result.as_json() if as_json else result.as_table())
+    if result.failures:
+        raise typer.Exit(1)
+
+
 def until_stopped(work: Coroutine[Any, Any, _Result]) -> _Result | None:
     """Run to the end, or until Ctrl-C or SIGTERM: then the work is cancelled, cleans up, and None comes back.
 

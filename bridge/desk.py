@@ -209,7 +209,9 @@ class Desk:
         ids = rules.spoken_of(message)
         known = await mails.referred(conn, mailbox=mailbox.name, ids=[*ids, message.message_id])
         signed = {one: Number(own[0]) for one in ids if (own := own_message_id(one, keys=self._keys))}
-        number = rules.joins(message, known=known, signed=signed)
+        number = rules.joins(message, known=known, signed=signed) or await self._named_in_subject(
+            conn, mailbox, message
+        )
         conversation = await conversations.get(conn, number) if number else None
         if conversation and conversation.mailbox == mailbox.name:
             status = rules.status_after_mail(conversation.status, message)
@@ -225,6 +227,17 @@ class Desk:
         )
         await show_again(conn, number, version=1)
         return number
+
+    async def _named_in_subject(self, conn: AsyncConnection, mailbox: Mailbox, message: Message) -> Number | None:
+        """The conversation whose number the subject names, where the mail's author takes part in it.
+
+        Our own address takes part in all of them, so a mail that claims to be from it joins none.
+        """
+        number = rules.numbered(message.subject)
+        if number is None or message.author.email.lower() == mailbox.address.email.lower():
+            return None
+        stored = await mails.of_conversation(conn, number)
+        return number if rules.takes_part(message.author, [one.message for one in stored]) else None
 
     async def replay(self, mail_id: MailId) -> StoredMessage:
         """Read a kept mail again, after the reader was mended: its post and card follow."""
@@ -348,6 +361,7 @@ def _too_large(arrival: Arrival, parse_mail: Callable[[bytes], Message]) -> _Rea
         message_id=head.message_id,
         in_reply_to=head.in_reply_to,
         references=head.references,
+        thread_index=head.thread_index,
         date=head.date,
         from_=head.from_,
         sender=head.sender,

@@ -103,7 +103,7 @@ class Line:
     @property
     def text(self) -> str:
         """The line's words, without style, marker or quote signs."""
-        return "".join(span.text for span in self.spans)
+        return "".join([span.text for span in self.spans])
 
 
 class Automatic(StrEnum):
@@ -134,12 +134,52 @@ class Bounce:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Invitation:
+    """A calendar's event that a mail brings (RFC 5545, RFC 5546).
+
+    `method`: REQUEST, CANCEL, REPLY ..., or empty; `zone`: the time zone that `start` and `end` were written in (by its
+    IANA name where that is known), empty for UTC or none. Whole days begin and end at midnights in UTC, the last day
+    not included. `answer` is what the attendee of a REPLY said, such as ACCEPTED.
+    """
+
+    method: str = ""
+    uid: str = ""
+    summary: str = ""
+    location: str = ""
+    start: datetime | None = None
+    end: datetime | None = None
+    zone: str = ""
+    whole_days: bool = False
+    repeats: bool = False
+    organizer: Address | None = None
+    attendees: tuple[Address, ...] = ()
+    answer: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authenticity:
+    """Signs of whether a mail is what it says. `spf`, `dkim`, `dmarc`: what the trusted `server` found (RFC 8601), or
+    empty; `signers`: domains whose DKIM signature passed; `reply_to`: the domain that answers would go
+    to, where it is another than the author's; `risky`: names of files that can do harm when opened.
+    """
+
+    server: str = ""
+    spf: str = ""
+    dkim: str = ""
+    dmarc: str = ""
+    signers: tuple[str, ...] = ()
+    reply_to: str = ""
+    risky: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """One mail as read (RFC 5322): headers decoded, body as text, attachments apart.
 
     `message_id`, `in_reply_to` and `references` keep their angle brackets. `text` is everything readable as plain
     text (from the HTML where there is no text part); `html` the HTML part, decoded, or None. `headers` are all
-    headers in their order, decoded, names as written. `notes` says what was odd about the mail, a sentence each.
+    headers in their order, decoded, names as written. `thread_index` is the root of Outlook's Thread-Index, the same in
+    all mails of one conversation: 44 hex digits, or empty. `notes` says what was odd about the mail, a sentence each.
     """
 
     message_id: str = ""
@@ -159,6 +199,9 @@ class Message:
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     automatic: Automatic = Automatic.NO
     bounce: Bounce | None = None
+    thread_index: str = ""
+    invitation: Invitation | None = None
+    authenticity: Authenticity | None = None
     notes: tuple[str, ...] = ()
 
     @property

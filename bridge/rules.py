@@ -4,6 +4,7 @@ Nothing here talks to anybody or remembers anything: what was known when the dec
 """
 
 import hashlib
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -36,11 +37,35 @@ def spoken_of(message: Message) -> list[str]:
     """The Message-IDs that say which conversation a mail belongs to, the strongest first.
 
     A report speaks of the mail it reports on; an answer of the mail it answers (In-Reply-To), then of the ones before
-    it, the newest first (References stand oldest first, RFC 5322 section 3.6.4).
+    it, the newest first (References stand oldest first, RFC 5322 section 3.6.4). Outlook's Thread-Index comes last.
     """
     about = [message.bounce.about] if message.bounce and message.bounce.about else []
-    ids = [*about, *message.in_reply_to, *reversed(message.references)]
+    ids = [*about, *message.in_reply_to, *reversed(message.references), *outlook_thread(message)]
     return list(dict.fromkeys(one for one in ids if one))
+
+
+def outlook_thread(message: Message) -> list[str]:
+    """The conversation that Outlook counts a mail to, as an id of its own, which no mail can bear; or none."""
+    return [f"<thread-index:{message.thread_index}>"] if message.thread_index else []
+
+
+_NUMBERED = re.compile(r"\[[^\[\]]{0,60}#([1-9]\d{0,8})\]", re.ASCII)
+
+
+def numbered(subject: str) -> Number | None:
+    """The number of a conversation that a subject names in brackets, as in `[#1042]` or `[Acme #1042]`.
+
+    Anybody can write one, and bare numbers are orders and invoices: it joins only where the author takes part already.
+    """
+    found = _NUMBERED.search(subject)
+    return Number(int(found[1])) if found else None
+
+
+def takes_part(address: Address, messages: Iterable[Message]) -> bool:
+    """Whether that person wrote one of the messages or was written to openly in one."""
+    email = address.email.lower()
+    people = (one for message in messages for one in (*message.from_, *message.reply_to, *message.to, *message.cc))
+    return bool(email) and any(one.email.lower() == email for one in people)
 
 
 def joins(

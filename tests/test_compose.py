@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from bridge.errors import Refused
 from bridge.mail.compose import Outgoing, compose, forward_subject, reply_subject
 from bridge.mail.parse import parse
+from bridge.mail.quotes import read as read_parts
 from bridge.mail.recipients import wire_address
 from bridge.model import Address, Attachment, Automatic, Line, Message, Span
 
@@ -452,7 +453,26 @@ def test_our_own_reader_reads_it_back_too(outgoing: Outgoing) -> None:
     ]
     assert message.automatic is Automatic.NO
     assert not message.bcc
+    assert not message.notes
+    words = " ".join(message.text.split())
+    for line in outgoing.lines:
+        for span in line.spans:
+            assert " ".join(span.text.split()) in words
     assert sorted(file.content for file in message.attachments) == sorted(file.content for file in outgoing.attachments)
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    st.lists(st.sampled_from(["Hello", "it is on its way", "näste vecka", "ok: 5 > 3", "語"]), min_size=1, max_size=5)
+)
+def test_a_customers_mail_program_finds_the_new_words_and_folds_the_rest(words: list[str]) -> None:
+    """What was written is new; signature and quoted mail are known as such, in plain text and in HTML."""
+    for bold in (False, True):
+        lines = tuple(said(one, bold=bold) for one in words)
+        outgoing = replace(BASIC, lines=lines, quoted=OLD, signature="Support team")
+        reading = read_parts(parse(compose(outgoing)))
+        assert [line.text for line in reading.new if line.text] == words
+        assert "I ordered." in {line.text for line in reading.folded}
 
 
 def _shown(file: Attachment) -> bool:

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer.main
@@ -26,13 +27,13 @@ def code(document: Path) -> str:
 
 
 def commands() -> dict[str, set[str]]:
-    """Each command's options."""
-    group = typer.main.get_command(app)
-    subcommands = getattr(group, "commands", {})
-    return {
-        name: {option for one in command.params for option in (*one.opts, *one.secondary_opts)} | {"--help"}
-        for name, command in subcommands.items()
-    }
+    """Each command's options, its subcommands' among them."""
+    return {name: options(command) for name, command in getattr(typer.main.get_command(app), "commands", {}).items()}
+
+
+def options(command: Any) -> set[str]:
+    own = {option for one in command.params for option in (*one.opts, *one.secondary_opts)} | {"--help"}
+    return own.union(*map(options, getattr(command, "commands", {}).values()))
 
 
 @each_document

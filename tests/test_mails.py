@@ -3,16 +3,19 @@
 A `.toml` beside each `.eml` says what is expected; what it does not mention is not checked. Each bug adds one.
 """
 
+import re
 import tomllib
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bridge.mail.parse import parse
-from bridge.model import Attachment, Message
+from bridge.model import Address, Attachment, Message
 
 MAILS = Path(__file__).with_name("mails")
+TABLE = Path(__file__).parents[1] / "docs" / "mail.md"
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in MAILS.glob("*.eml")))
@@ -68,7 +71,19 @@ def content(file: Attachment) -> str:
     return file.content.decode("utf-8").replace("\r\n", "\n").strip()
 
 
+def within(file: Attachment) -> str:
+    """The text of an attached mail."""
+    return parse(file.content).text.strip()
+
+
+def deepest(file: Attachment) -> str:
+    """The text of the mail that is attached to an attached mail."""
+    return within(parse(file.content).attachments[0])
+
+
 FILE: dict[str, Any] = {
+    "within": within,
+    "deepest": deepest,
     "name": lambda file: file.filename,
     "type": lambda file: file.content_type,
     "size": lambda file: file.size,
@@ -83,6 +98,23 @@ def check_bounce(message: Message, wanted: dict[str, str]) -> None:
     reason = wanted.pop("reason_contains", "")
     assert {key: getattr(message.bounce, key) for key in wanted} == wanted
     assert reason in message.bounce.reason
+
+
+def plainly(value: Any) -> Any:
+    """As a toml file has it."""
+    if isinstance(value, tuple):
+        return [plainly(one) for one in value]
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return str(value) if isinstance(value, Address) else value
+
+
+def check_parts(field: str) -> Any:
+    def check(message: Message, wanted: dict[str, Any]) -> None:
+        found = getattr(message, field)
+        assert {key: plainly(getattr(found, key)) for key in wanted} == wanted
+
+    return check
 
 
 def check_notes_contain(message: Message, wanted: list[str]) -> None:
@@ -118,6 +150,16 @@ CHECKS: dict[str, Any] = {
     "attachments": check_attachments,
     "automatic": equal("automatic"),
     "bounce": check_bounce,
+    "thread_index": equal("thread_index"),
+    "invitation": check_parts("invitation"),
+    "authenticity": check_parts("authenticity"),
     "notes": equal("notes"),
     "notes_contain": check_notes_contain,
 }
+
+
+def test_the_table_names_every_mail_and_no_other() -> None:
+    """`docs/mail.md` says what is handled; each claim has a mail that shows it, and each mail its claim."""
+    table = [line for line in TABLE.read_text("utf-8").splitlines() if line.startswith("| ") and "`" in line]
+    named = [name for line in table for name in re.findall(r"`(\w+)`", line)]
+    assert sorted(named) == sorted(path.stem for path in MAILS.glob("*.eml"))

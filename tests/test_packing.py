@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.model import Address, Automatic, Bounce, Line, Message, Reading, Span
+from bridge.model import Address, Authenticity, Automatic, Bounce, Invitation, Line, Message, Reading, Span
 from bridge.store.packing import clean, pack_message, pack_reading, unpack_message, unpack_reading
 
 words = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=40)
@@ -32,6 +32,25 @@ lines = st.lists(
     max_size=4,
 ).map(tuple)
 ids = st.lists(words, max_size=3).map(tuple)
+times = st.none() | st.just(datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC))
+invitations = st.builds(
+    Invitation,
+    method=words,
+    uid=words,
+    summary=words,
+    location=words,
+    start=times,
+    end=times,
+    zone=words,
+    whole_days=st.booleans(),
+    repeats=st.booleans(),
+    organizer=st.none() | st.builds(Address, name=words, email=words),
+    attendees=people,
+    answer=words,
+)
+signs = st.builds(
+    Authenticity, server=words, spf=words, dkim=words, dmarc=words, signers=ids, reply_to=words, risky=ids
+)
 
 
 @settings(max_examples=100, deadline=None)
@@ -55,9 +74,12 @@ def test_a_reading_comes_back_as_it_was(reading: Reading) -> None:
         bcc=people,
         in_reply_to=ids,
         references=ids,
-        date=st.none() | st.just(datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)),
+        date=times,
         automatic=st.sampled_from(Automatic),
         bounce=st.none() | st.builds(Bounce, status=words, recipient=words, about=words, reason=words),
+        thread_index=st.sampled_from(["", "01" * 22]),
+        invitation=st.none() | invitations,
+        authenticity=st.none() | signs,
         notes=ids,
     )
 )

@@ -92,6 +92,40 @@ def test_a_subject_joins_nothing() -> None:
     assert rules.joins(Message(subject="Re: [#1] Hi"), known={"<1@x>": Number(1)}) is None
 
 
+def test_outlooks_thread_index_joins_where_no_other_id_does() -> None:
+    """Outlook and Exchange drop References on some ways, but keep this."""
+    answer = Message(thread_index="01" * 22, references=("<1@x>",))
+    (key,) = rules.outlook_thread(answer)
+    assert rules.joins(answer, known={key: Number(3)}) == 3
+    assert rules.joins(answer, known={key: Number(3), "<1@x>": Number(4)}) == 4
+    assert rules.outlook_thread(Message()) == []
+
+
+@pytest.mark.parametrize(
+    ("subject", "number"),
+    [
+        ("Re: [#1042] Your order", 1042),
+        ("AW: [Acme #7] Rechnung", 7),
+        ("Re: Order #1042", None),
+        ("Invoice [2025-03]", None),
+        ("[#0] zero", None),
+        ("[#123456789012] long", None),
+        ("", None),
+    ],
+)
+def test_a_number_counts_only_in_brackets(subject: str, number: int | None) -> None:
+    """A bare number is an order or an invoice."""
+    assert rules.numbered(subject) == number
+
+
+def test_who_wrote_or_was_written_to_takes_part() -> None:
+    mail = Message(from_=(Address(email="Anna@x.example"),), cc=(Address(email="bob@x.example"),))
+    assert rules.takes_part(Address(email="anna@X.example"), [mail])
+    assert rules.takes_part(Address(email="bob@x.example"), [mail])
+    assert not rules.takes_part(Address(email="eve@x.example"), [mail])
+    assert not rules.takes_part(Address(email=""), [Message(from_=(Address(email=""),))])
+
+
 def test_a_bounce_belongs_to_the_mail_it_speaks_of() -> None:
     bounce = Message(automatic=Automatic.BOUNCE, bounce=Bounce(about="<sent@us>"))
     assert rules.joins(bounce, known={"<sent@us>": Number(5)}) == 5

@@ -7,7 +7,7 @@ from bridge.demo.double.refusals import NoAck
 from bridge.demo.mails import SHOP, bounce
 from bridge.demo.stage import CHANNEL, GUEST, JONAS, MINA, STRANGER, Stage
 from bridge.demo.world import Silence
-from bridge.model import Attachment, now
+from bridge.model import Address, Attachment, now
 
 # --- a mail comes in --------------------------------------------------------------------------------------------------
 
@@ -36,6 +36,19 @@ async def test_an_answer_joins_its_conversation_and_opens_it_again(stage: Stage,
     assert await mina.sees(lambda: mina.line(card, "Found one!"))
     await mina.sees(lambda: "Open" in said(mina.cards()[0]))
     assert len(mina.cards()) == 1
+
+
+async def test_a_number_in_the_subject_joins_only_for_those_who_take_part(stage: Stage, mina: Desk) -> None:
+    """A stranger who knows or guesses a number does not get into another's conversation."""
+    await ask(stage)
+    card = await mina.sees_card("Two bags")
+    stranger = Address(name="Eve", email="eve@example.net")
+    await ask(stage, subject="Re: [#1] Two bags", text="Send them to me.", from_=stranger)
+    await mina.sees_card("[#1]")
+    await ask(stage, subject="About [Shop #1]", text="They came today.")
+    assert await mina.sees(lambda: mina.line(card, "They came today."))
+    assert not mina.line(card, "Send them to me.")
+    assert len(mina.cards()) == 2
 
 
 async def test_the_same_mail_handed_over_twice_is_shown_once(stage: Stage, mina: Desk) -> None:

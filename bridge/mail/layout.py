@@ -12,7 +12,8 @@ from bridge.model import Line, Span
 
 BOLD, ITALIC, STRIKE, CODE = 1, 2, 4, 8
 
-_SPACES = re.compile(r"[ \t\n\r\f]+")
+# A single space stays as it is, and is what most of a text's whitespace is.
+_SPACES = re.compile(r"[\t\n\r\f][ \t\n\r\f]*| [ \t\n\r\f]+")
 # Nobody sees them and they spoil what is copied: zero-width space, soft hyphen, combining grapheme joiner, word joiner,
 # byte order mark, Mongolian vowel separator, Hangul fillers. The joiners U+200C and U+200D carry meaning and stay.
 _INVISIBLE = re.compile("[\u00ad\u034f\u115f\u1160\u180e\u200b\u2060\u3164\ufeff\uffa0\x00-\x08\x0b\x0e-\x1f\x7f]+")
@@ -47,7 +48,9 @@ class Page:
 
     def write(self, text: str, context: Context) -> None:
         """Text that flows: runs of whitespace are one space, at a line's start none."""
-        text = _SPACES.sub(" ", _INVISIBLE.sub("", text))
+        if not (text.isascii() and text.isprintable()):
+            text = _INVISIBLE.sub("", text)
+        text = _SPACES.sub(" ", text)
         if text == " " or not text:
             self._space = self._space or bool(text)
             return
@@ -135,10 +138,12 @@ class Page:
 
 def _spans(runs: list[tuple[str, int, str]], *, keep_start: bool) -> tuple[Span, ...]:
     """Runs of one style made one, the blank ends of the line taken off; empty if nothing can be seen."""
-    merged = [
-        ("".join(text for text, _, _ in same), style, href)
-        for (style, href), same in groupby(runs, key=itemgetter(1, 2))
-    ]
+    merged = runs[:]
+    if len(runs) > 1:
+        merged = [
+            ("".join([text for text, _, _ in same]), style, href)
+            for (style, href), same in groupby(runs, key=itemgetter(1, 2))
+        ]
     while merged and not merged[-1][0].rstrip(_BLANK):
         merged.pop()
     if not merged:
@@ -148,15 +153,17 @@ def _spans(runs: list[tuple[str, int, str]], *, keep_start: bool) -> tuple[Span,
     if not keep_start:
         text, style, href = merged[0]
         merged[0] = (text.lstrip(_BLANK), style, href)
-    return tuple(
-        Span(
-            text=text.replace("\u00a0", " "),
-            bold=bool(style & BOLD),
-            italic=bool(style & ITALIC),
-            strike=bool(style & STRIKE),
-            code=bool(style & CODE),
-            href=href,
-        )
-        for text, style, href in merged
-        if text
+    return tuple([_span(text.replace("\u00a0", " "), style, href) for text, style, href in merged if text])
+
+
+def _span(text: str, style: int, href: str) -> Span:
+    if not style:
+        return Span(text=text, href=href)
+    return Span(
+        text=text,
+        bold=bool(style & BOLD),
+        italic=bool(style & ITALIC),
+        strike=bool(style & STRIKE),
+        code=bool(style & CODE),
+        href=href,
     )

@@ -17,7 +17,7 @@ _SMALL_CHARS = 60_000  # 15,000 attributes on one element fit in it: 0.4 s, the 
 _SMALL_TAGS = 1_000  # the worst 1,000 tags make 250,000 elements: 0.1 s
 _MAX_DEPTH = 512  # open block elements; 500 nested tables are the deepest seen
 _MAX_FORMATTING = 16  # open formatting elements, each of which every paragraph may open again
-_MAX_NODES = 250_000  # tags, and elements opened again: about 60 MB in the parser, a second's walk
+_MAX_NODES = 60_000  # elements, those opened again too: a table of 10,000 rows by five, half a second's walk
 _MAX_ATTRIBUTES = 20_000  # characters of attributes of one tag, inline images taken out
 
 _DATA_URL = re.compile(r"data:image/[^\"'<>)]*")
@@ -75,7 +75,7 @@ def _rebuild(html: str) -> tuple[str, bool]:
                 out.append(token[0])
             continue
         name = name.lower()
-        if name == "plaintext":
+        if name == "plaintext" or (depth > _MAX_DEPTH and name in _FLAT):
             continue
         if name not in _FLAT:
             step = -1 if closing else 1
@@ -91,7 +91,7 @@ def _rebuild(html: str) -> tuple[str, bool]:
                 depth += step
                 if depth + (1 if closing else 0) > _MAX_DEPTH:
                     continue
-        nodes += 1 + min(formatting, _MAX_FORMATTING)
+        nodes += 0 if closing else 1 + min(formatting, _MAX_FORMATTING)
         if nodes > _MAX_NODES:
             return "".join(out), False
         out.append(f"<{closing}{name}{attributes if len(attributes) <= _MAX_ATTRIBUTES else ''}>")

@@ -42,7 +42,8 @@ _BARE_TYPES = {"text": "text/plain", "plain": "text/plain", "html": "text/html",
 class Part:
     """A part: its headers (names as written; values unfolded, encoded words still encoded), its type, its children.
 
-    `raw` is the content as sent, still under its transfer encoding.
+    `raw` is the content as sent, still under its transfer encoding; `entity` the same with the headers before it, which
+    is what a signature of RFC 1847 is made over.
     """
 
     headers: list[tuple[str, str]]
@@ -51,6 +52,7 @@ class Part:
     disposition: str
     disposition_parameters: dict[str, str]
     raw: memoryview = field(repr=False)
+    entity: memoryview = field(repr=False)
     children: "list[Part]" = field(default_factory=list)
 
     def header(self, name: str) -> str:
@@ -138,8 +140,12 @@ class _Scan:
             if line not in self.lines:
                 continue
             level, last = self.lines[line]
-            self._close(leaf, begun, start)
+            end = self._before_delimiter(start)
+            if leaf is not None:
+                leaf.raw = self.view[begun : max(begun, end)]
             leaf = None
+            for part in self.open[level].part.children[-1:]:
+                part.entity = part.entity[: max(0, end - (len(self.raw) - len(part.entity)))]
             del self.open[level if last else level + 1 :]
             self._list_lines()
             if last:
@@ -153,7 +159,6 @@ class _Scan:
             parent.children.append(part)
             leaf = self._enter(part, begun)
             at = begun
-        self._close(leaf, begun, len(self.raw))
         if self.open and root.children:
             self.notes.append("The mail ends before its last part does.")
 
@@ -203,14 +208,10 @@ class _Scan:
         self.notes.append("The mail does not name the boundary between its parts; it was guessed.")
         return b"--" + guess[1]
 
-    def _close(self, leaf: Part | None, begun: int, end: int) -> None:
-        """Give the leaf that was being read its content: the line end before a delimiter belongs to the delimiter."""
-        if leaf is None:
-            return
-        if end < len(self.raw):
-            end -= self.raw[end - 1 : end] == b"\n"
-            end -= self.raw[end - 1 : end] == b"\r"
-        leaf.raw = self.view[begun : max(begun, end)]
+    def _before_delimiter(self, start: int) -> int:
+        """Where the content before a delimiter at `start` ends: the line end between them is the delimiter's."""
+        end = start - (self.raw[start - 1 : start] == b"\n")
+        return end - (self.raw[end - 1 : end] == b"\r")
 
     def _line_end(self, at: int) -> int:
         """Where the line feed of the line at `at` stands, or the end of the mail."""
@@ -235,6 +236,7 @@ class _Scan:
 
     def _part(self, at: int, *, default: str) -> tuple[Part, int]:
         """The part whose headers begin at `at`, and where its content begins."""
+        begun = at
         fields, at = self._fields(at)
         headers = self._decoded(fields)
         kind = next((value for name, value in headers if name.lower() == "content-type" and value), default)
@@ -251,6 +253,7 @@ class _Scan:
             disposition=disposition,
             disposition_parameters=placed_named,
             raw=self.view[at:],
+            entity=self.view[begun:],
         )
         return part, at
 

@@ -7,34 +7,38 @@ What counts as the letter: text/plain and text/html without a name and not marke
 Mail puts pictures between them); of a multipart/alternative its plain and its HTML form; the root of a
 multipart/related. Every other part is a file, a `message/*` part as a whole; winmail.dat and uuencoded files in the
 text are opened. Nothing is dropped but empty nameless parts and further alternatives that say the same.
+
+An attached mail is a file whose content is the mail as it was sent: `parse` of that content reads it, and so on inward.
 """
 
 import html as entities
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
 from bridge.mail import files, smime, tnef
-from bridge.mail.addresses import addresses
+from bridge.mail.authenticity import authenticity
+from bridge.mail.calendar import invitation
 from bridge.mail.charset import declared_in_html, decode
-from bridge.mail.dates import date
 from bridge.mail.decode import clean, filename, words
+from bridge.mail.envelope import envelope
 from bridge.mail.flowed import unwrap
 from bridge.mail.html import plain
 from bridge.mail.mime import Part, head, tree
 from bridge.mail.reports import classify
 from bridge.mail.transfer import uuencoded
-from bridge.model import Address, Attachment, Message
+from bridge.model import Address, Attachment, Invitation, Message
 
 # Further forms of the same letter, which add nothing beside its plain or HTML form.
 _SPARE = frozenset({"text/enriched", "text/richtext", "text/x-amp-html", "text/watch-html", "text/x-watch-html"})
 _BODY = frozenset({"text/plain", "text/html"}) | _SPARE
 _TNEF = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
 _SMIME = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
+_BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
+_CALENDARS = frozenset({"text/calendar", "application/ics"})
 # Signed mails within signed mails; honest ones have one, or two where a gateway signs too.
 _MOST_ENVELOPES = 3
-_MESSAGE_ID = re.compile(r"<[^<>]+>")
 _CID = re.compile(r"""(?:cid:|src\s*=\s*["']?)([^"'\s>)]+)""", re.IGNORECASE)
 _HTML_DOCUMENT = re.compile(
     r"\s{0,200}(?:<!--.{0,2000}?-->\s{0,200})?<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL
@@ -65,74 +69,55 @@ class _Chunk:
     position: int = 0
 
 
-def parse(raw: bytes) -> Message:
-    """The mail that `raw` holds, read as far as it can be read."""
+def parse(raw: bytes, *, trusted: Collection[str] = ()) -> Message:
+    """The mail that `raw` holds, read as far as it can be read.
+
+    `trusted`: names (authserv-ids, lower case) of the servers whose Authentication-Results are believed.
+    """
     root, odd = tree(raw)
-    letter = _Letter(odd)
+    headers = tuple((name, clean(words(value))) for name, value in root.headers)
+    said = envelope(root.headers, headers)
+    letter = _Letter(odd, author=said.author)
     chunks = _paired(letter.read(root))
     text, html = _plain_form(chunks), _html_form(chunks)
-    shown = frozenset(_references(html)) if html else frozenset()
+    named = html and any(attachment.content_id for attachment in letter.attachments)
+    shown = frozenset(_references(html)) if named else frozenset()
     attachments = tuple(
         replace(attachment, inline=attachment.content_id.lower() in shown) if attachment.content_id else attachment
         for attachment in letter.attachments
     )
-    headers = tuple((name, clean(words(value))) for name, value in root.headers)
     automatic, bounce = classify(headers, text=text, attachments=attachments)
     return replace(
-        _envelope(root.headers, headers),
+        said,
         text=text,
         html=html or None,
         attachments=attachments,
         automatic=automatic,
         bounce=bounce,
+        invitation=_invitation(attachments),
+        authenticity=authenticity(
+            [value for name, value in headers if name.lower() == "authentication-results"],
+            trusted=trusted,
+            author=said.author,
+            reply_to=said.reply_to,
+            attachments=attachments,
+        ),
         notes=tuple(dict.fromkeys(letter.notes)),
     )
 
 
-def _envelope(raw: list[tuple[str, str]], headers: tuple[tuple[str, str], ...]) -> Message:
-    """What the headers say."""
-    encoded: dict[str, list[str]] = {}
-    for name, value in raw:
-        encoded.setdefault(name.lower(), []).append(value)
-
-    def first(name: str) -> str:
-        return next((clean(words(value)) for value in encoded.get(name, ()) if value), "")
-
-    def authors(name: str) -> tuple[Address, ...]:
-        return next((found for value in encoded.get(name, ()) if (found := addresses(value))), ())
-
-    def recipients(name: str) -> tuple[Address, ...]:
-        return tuple(found for value in encoded.get(name, ()) for found in addresses(value) if found.email)
-
-    return Message(
-        message_id=next(iter(_message_ids(first("message-id"))), ""),
-        in_reply_to=_message_ids(" ".join(map(words, encoded.get("in-reply-to", ())))),
-        references=_message_ids(" ".join(map(words, encoded.get("references", ())))),
-        date=next((when for value in encoded.get("date", ()) if (when := date(value))), None),
-        sender=authors("sender"),
-        from_=authors("from"),
-        reply_to=recipients("reply-to"),
-        to=recipients("to"),
-        cc=recipients("cc"),
-        bcc=recipients("bcc"),
-        subject=first("subject"),
-        headers=headers,
-    )
-
-
-def _message_ids(text: str) -> tuple[str, ...]:
-    """The Message-IDs in a header, with angle brackets also where the sender forgot them, each once."""
-    found = [f"<{''.join(clean(match[1:-1]).split())}>" for match in _MESSAGE_ID.findall(text)]
-    if not found:
-        found = [f"<{word.strip('<>')}>" for word in clean(text).replace(",", " ").split() if "@" in word]
-    return tuple(dict.fromkeys(entry for entry in found if entry != "<>"))
+def _invitation(attachments: Iterable[Attachment]) -> Invitation | None:
+    """What the first calendar of the mail asks for."""
+    calendar = next((one for one in attachments if one.content_type in _CALENDARS), None)
+    return invitation(decode(calendar.content, "utf-8")) if calendar else None
 
 
 class _Letter:
     """One walk over a mail's parts: gathers files and notes, gives the pieces of the letter."""
 
-    def __init__(self, notes: list[str]) -> None:
+    def __init__(self, notes: list[str], *, author: Address) -> None:
         self.notes = notes
+        self.author = author
         self.attachments: list[Attachment] = []
         self.has_text = False
         self.envelopes = 0
@@ -148,9 +133,10 @@ class _Letter:
     def _multipart(self, part: Part) -> list[_Chunk]:
         if part.type == "multipart/encrypted":
             self.notes.append("The mail is encrypted (OpenPGP): its content cannot be read here.")
+        elif part.type == "multipart/signed" and "pkcs7" in part.parameters.get("protocol", ""):
+            self._verify_apart(part)
         elif part.type == "multipart/signed":
-            kind = "S/MIME" if "pkcs7" in part.parameters.get("protocol", "") else "OpenPGP"
-            self.notes.append(f"The mail is signed ({kind}); the signature was not verified.")
+            self.notes.append("The mail is signed (OpenPGP); the signature was not verified.")
         if part.type == "multipart/alternative":
             return self._alternative(part)
         root = _root(part) if part.type == "multipart/related" else None
@@ -210,16 +196,38 @@ class _Letter:
 
     def _signed(self, part: Part) -> Iterator[_Chunk]:
         """A letter within its signature (RFC 8551 section 3.5.2)."""
-        content = smime.signed_content(part.content()) if self.envelopes < _MOST_ENVELOPES else None
+        signed = part.content()
+        content = smime.signed_content(signed) if self.envelopes < _MOST_ENVELOPES else None
         if content is None:
             self.notes.append("The mail is signed (S/MIME) in a form that cannot be read here.")
             self._attach(part)
             return
         self.envelopes += 1
-        self.notes.append("The mail is signed (S/MIME); the signature was not verified.")
+        self._note_signature(smime.verify(signed, content))
         inner, odd = tree(content)
         self.notes += odd
         yield from self.read(inner)
+
+    def _verify_apart(self, part: Part) -> None:
+        """Verify the signature that stands beside what it signs (RFC 1847, RFC 8551 section 3.5.3)."""
+        self.envelopes += 1
+        if len(part.children) < 2 or self.envelopes > _MOST_ENVELOPES:
+            self._note_signature(smime.Signature(outcome=smime.Outcome.UNKNOWN))
+            return
+        content = _BARE_LINE_FEED.sub(b"\r\n", bytes(part.children[0].entity))  # as it was on the wire
+        self._note_signature(smime.verify(part.children[1].content(), content))
+
+    def _note_signature(self, signature: smime.Signature) -> None:
+        """Say what became of an S/MIME signature, and whose it is."""
+        if signature.outcome is smime.Outcome.UNKNOWN:
+            self.notes.append("The mail is signed (S/MIME); the signature was not verified.")
+        elif signature.outcome is smime.Outcome.BROKEN:
+            self.notes.append("The signature (S/MIME) is not of this text: the mail was changed, or it is forged.")
+        elif self.author.email.lower() in signature.signers:
+            self.notes.append("The mail is signed (S/MIME) with its author's certificate; its issuer was not checked.")
+        else:
+            signer = ", ".join(map(clean, signature.signers)) or "somebody without an address"
+            self.notes.append(f"The mail is signed (S/MIME) by {signer}, who is not its author.")
 
     def _is_letter(self, part: Part, *, beside_others: bool) -> bool:
         if part.disposition == "attachment":

@@ -10,17 +10,20 @@ Nothing is lost: every line is in one of the two, in its order. The rules, each 
 - Where nothing would be left, everything is shown.
 
 In HTML the marks of mail programs (`markers`) are believed first; the words (`phrases`) are read in either form. One
-pass forward, looking at most a dozen lines around: linear time. Must not change a line, nor look at its style.
+pass forward, looking at most a dozen lines around: linear time. Must not change a line, nor look at its style. What
+stands below the first 20,000 lines is no letter, but a file that somebody pasted: it is folded unread.
 """
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from enum import Enum, auto
 
 from bridge.mail import html, markers, phrases
 from bridge.mail.markers import Mark
 from bridge.model import Line, Message, Reading, Span
 
+_MAX_LINES = 20_000
 _MAX_ATTRIBUTION = 4  # lines: an address and a date wrap over three, one more for long names
 _MAX_HEADER = 14  # lines from a header block's first field to its last, wrapped recipients included
 _MAX_FOOTER = 40  # lines of a legal notice, its signature included; a longer text is none
@@ -55,15 +58,20 @@ def read(message: Message) -> Reading:
     if message.html:
         found = html.labelled(message.html, markers.mark)
         if found:
-            return _Scan([line for line, _ in found], marks=[mark for _, mark in found], forwarded=forwarded).reading()
+            return _parted([line for line, _ in found], marks=[mark for _, mark in found], forwarded=forwarded)
     lines = _plain_lines(message.text)
-    return _Scan(lines, marks=[0] * len(lines), forwarded=forwarded).reading()
+    return _parted(lines, marks=[0] * len(lines), forwarded=forwarded)
 
 
 def plain_reading(text: str) -> Reading:
     """The same for a text that has no message around it."""
     lines = _plain_lines(text)
-    return _Scan(lines, marks=[0] * len(lines), forwarded=False).reading()
+    return _parted(lines, marks=[0] * len(lines), forwarded=False)
+
+
+def _parted(lines: list[Line], *, marks: list[int], forwarded: bool) -> Reading:
+    reading = _Scan(lines[:_MAX_LINES], marks=marks[:_MAX_LINES], forwarded=forwarded).reading()
+    return replace(reading, folded=(*reading.folded, *lines[_MAX_LINES:])) if len(lines) > _MAX_LINES else reading
 
 
 def _plain_lines(text: str) -> list[Line]:
@@ -78,7 +86,7 @@ def _plain_lines(text: str) -> list[Line]:
 
 
 def _plain_line(text: str) -> Line:
-    signs = None if text.startswith(">From ") else _QUOTE_SIGNS.match(text)
+    signs = _QUOTE_SIGNS.match(text) if ">" in text[:2] and not text.startswith(">From ") else None
     depth = signs[0].count(">") if signs else 0
     words = (text[signs.end() :] if signs else text.removeprefix(">")).rstrip()
     return Line(spans=(Span(text=words),) if words else (), quote=min(depth, _MAX_DEPTH))
@@ -94,6 +102,7 @@ class _Scan:
         self._texts = [phrases.normal(line.text) for line in lines]
         self._kinds = [_kind(line, mark) for line, mark in zip(lines, marks, strict=True)]
         self._next = _next_filled(lines)
+        self._fields: dict[int, str] = {}
 
     def reading(self) -> Reading:
         """The lines parted."""
@@ -227,7 +236,7 @@ class _Scan:
             if self._kinds[line] not in (_Kind.OWN, _Kind.BLANK):
                 break
             text = self._texts[line]
-            field = phrases.header_field(text)
+            field = self._field(line)
             if field or (text and self._is_field(line, marked=needed < 3)):
                 fields.add(field or text.partition(":")[0])
                 address = address or "@" in text
@@ -242,8 +251,13 @@ class _Scan:
 
     def _is_field(self, position: int, *, marked: bool) -> bool:
         """Whether a field of a header stands here; inside a program's own mark, its language need not be known."""
-        text = self._texts[position]
-        return bool(phrases.header_field(text)) or (marked and phrases.looks_like_field(text))
+        return bool(self._field(position)) or (marked and phrases.looks_like_field(self._texts[position]))
+
+    def _field(self, position: int) -> str:
+        """The header field that stands in a line, or an empty string; each line is asked for many times."""
+        if position not in self._fields:
+            self._fields[position] = phrases.header_field(self._texts[position])
+        return self._fields[position]
 
     def _quoted_after(self, position: int) -> bool:
         """Whether the next line with text is quoted."""

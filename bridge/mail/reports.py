@@ -134,9 +134,12 @@ def _speaks_as_mail_system(mail: _Mail) -> bool:
     """Whether a mail system itself speaks here about a mail that it could not deliver."""
     if mail.headers.get("x-failed-recipients"):
         return True
-    titled = bool(dialects.FAILED_SUBJECT.search(mail.subject) or dialects.DELAYED_SUBJECT.search(mail.subject))
+    machine = mail.daemon or _may_be_a_machine(mail)
+    titled = machine and bool(
+        dialects.FAILED_SUBJECT.search(mail.subject) or dialects.DELAYED_SUBJECT.search(mail.subject)
+    )
     null = mail.headers.get("return-path", "").replace(" ", "") == "<>"
-    if not (mail.daemon or ((titled or null) and _may_be_a_machine(mail))):
+    if not (mail.daemon or titled or (machine and null)):
         return False
     if not (mail.daemon and titled) and dialects.REPLY_SUBJECT.match(mail.subject):
         return False

@@ -12,6 +12,7 @@ from bridge.model import Line, Span
 
 _MAX_CELL = 60  # columns of a data cell: longer ones are prose
 _MAX_ROW = 110  # columns of a row that a fixed-width block still shows without wrapping
+_MAX_ROWS = 2_000  # nobody follows a column further
 _MAX_COLUMNS = 12  # more are a layout, or unreadable either way
 _GAP = "  "
 
@@ -46,7 +47,7 @@ class Table:
 
     def _is_data(self, rows: list[list[list[Line]]]) -> bool:
         filled = [sum(1 for cell in row if cell) for row in rows]
-        if self.layout or len(rows) < 2 or sum(1 for count in filled if count > 1) < 2:
+        if self.layout or not 2 <= len(rows) <= _MAX_ROWS or sum(1 for count in filled if count > 1) < 2:
             return False
         if max(len(row) for row in rows) > _MAX_COLUMNS:
             return False
@@ -55,7 +56,8 @@ class Table:
             return False
         if any(len(cell[0].text) > _MAX_CELL for cell in cells):
             return False
-        if sum(_widths(rows)) + len(_GAP) * len(_widths(rows)) > _MAX_ROW:
+        widths = _widths(rows)
+        if sum(widths) + len(_GAP) * len(widths) > _MAX_ROW:
             return False
         return self.declared or min(filled) > 1
 

@@ -8,6 +8,7 @@ from sqlalchemy import RowMapping, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import Cursor, Direction, MailboxName, MailId, Message, Number, Reading, StoredFile, StoredMessage, Ts
+from bridge.rules import outlook_thread
 from bridge.store.packing import clean, pack_message, pack_reading, unpack_message, unpack_reading
 from bridge.store.schema import arrivals, attachments, mailboxes, message_refs, messages, raw_chunks, raw_mails
 
@@ -135,7 +136,10 @@ async def add(
     mail_id = MailId(made.scalar_one())
     await _list_files(conn, mail_id, message)
     await refer(
-        conn, mailbox=mailbox, number=number, ids=[message.message_id, *message.in_reply_to, *message.references]
+        conn,
+        mailbox=mailbox,
+        number=number,
+        ids=[message.message_id, *message.in_reply_to, *message.references, *outlook_thread(message)],
     )
     return mail_id
 

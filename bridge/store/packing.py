@@ -1,10 +1,11 @@
 """Records to JSON and back: what a column holds of a Message, its Reading and a Draft's recipients. Pure."""
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from bridge.model import Address, Automatic, Bounce, Line, Message, Reading, Span
+from bridge.model import Address, Authenticity, Automatic, Bounce, Invitation, Line, Message, Reading, Span
 
 _STYLES = {"b": "bold", "i": "italic", "s": "strike", "c": "code"}
 
@@ -43,6 +44,12 @@ def pack_message(message: Message) -> dict[str, Any]:
             clean(one)
             for one in (message.bounce.status, message.bounce.recipient, message.bounce.about, message.bounce.reason)
         ]
+    if message.thread_index:
+        packed["thread_index"] = message.thread_index
+    if message.invitation:
+        packed["invitation"] = _pack_invitation(message.invitation)
+    if message.authenticity:
+        packed["authenticity"] = _cleaned(asdict(message.authenticity))
     return packed
 
 
@@ -64,8 +71,49 @@ def unpack_message(packed: dict[str, Any], *, message_id: str, subject: str, tex
         automatic=Automatic(packed["automatic"]),
         notes=tuple(packed["notes"]),
         bounce=bounce,
+        thread_index=packed.get("thread_index", ""),
+        invitation=_unpack_invitation(packed["invitation"]) if "invitation" in packed else None,
+        authenticity=_unpack_authenticity(packed["authenticity"]) if "authenticity" in packed else None,
         **people,
     )
+
+
+def _pack_invitation(invitation: Invitation) -> dict[str, Any]:
+    organizer = [invitation.organizer] if invitation.organizer else []
+    return _cleaned(asdict(invitation)) | {
+        "start": invitation.start.isoformat() if invitation.start else None,
+        "end": invitation.end.isoformat() if invitation.end else None,
+        "organizer": pack_addresses(organizer),
+        "attendees": pack_addresses(invitation.attendees),
+    }
+
+
+def _unpack_invitation(packed: dict[str, Any]) -> Invitation:
+    return Invitation(
+        **packed
+        | {
+            "start": datetime.fromisoformat(packed["start"]) if packed["start"] else None,
+            "end": datetime.fromisoformat(packed["end"]) if packed["end"] else None,
+            "organizer": next(iter(unpack_addresses(packed["organizer"])), None),
+            "attendees": unpack_addresses(packed["attendees"]),
+        }
+    )
+
+
+def _unpack_authenticity(packed: dict[str, Any]) -> Authenticity:
+    return Authenticity(**packed | {name: tuple(packed[name]) for name in ("signers", "risky")})
+
+
+def _cleaned(values: dict[str, Any]) -> dict[str, Any]:
+    """The same values, their words made such as any database takes."""
+    return {
+        name: clean(value) if isinstance(value, str) else [*map(clean, value)] if _are_words(value) else value
+        for name, value in values.items()
+    }
+
+
+def _are_words(value: Any) -> bool:
+    return isinstance(value, tuple) and all(isinstance(one, str) for one in value)
 
 
 def pack_reading(reading: Reading) -> dict[str, Any]:

@@ -1,0 +1,177 @@
+"""Signs of whether a mail is what it says: results of trusted servers (RFC 8601), where answers go, risky files.
+
+Pure; nothing here raises or decides, it gathers for a reader. Anybody can write an Authentication-Results field, so
+only those count that name a server which the mailbox's owner trusts (RFC 8601 section 5), and of these the topmost.
+"""
+
+import re
+import unicodedata
+from collections.abc import Collection, Iterable, Sequence
+
+from bridge.model import Address, Attachment, Authenticity
+
+_MOST_FIELDS = 20  # Authentication-Results fields that are looked at
+_LONGEST = 10_000  # characters of one of them
+_RESULT = re.compile(r"\s*([a-z][a-z0-9-]{0,30})(?:\s*/\s*\d{1,3})?\s*=\s*([a-z]{1,20})\b", re.IGNORECASE)
+_SIGNER = re.compile(r"\bheader\.(?:d|i)\s*=\s*\"?@?(?:[^\s;@\"]*@)?([\w.-]{1,255})", re.IGNORECASE)
+_RISKY = re.compile(
+    r"\.(?:a3x|ace|apk|appinstaller|appref-ms|application|appx|arj|asx|bat|cab|chm|cmd|com|cpl|dll|dmg|docm|dotm|exe|gadget|hta"
+    r"|htm|html|img|inf|ins|iso|isp|jar|jnlp|js|jse|library-ms|lnk|mde|msc|msi|msix|msp|mst|one|pif|pkg|potm|ppam|ppsm"
+    r"|pptm|ps1|reg|scf|scr|sct|search-ms|settingcontent-ms|shtml|sh|svg|url|vb|vbe|vbs|vhd|vhdx|wll|wsc|wsf|wsh|xht|xhtml"
+    r"|xlam|xll|xlsm|xltm)[\s.]*",
+    re.IGNORECASE,
+)
+_RISKY_TYPES = frozenset(
+    {
+        "application/hta", "application/java-archive", "application/javascript", "application/vnd.ms-htmlhelp",
+        "application/x-executable", "application/x-ms-shortcut", "application/x-msdos-program",
+        "application/x-msdownload", "application/x-msi", "application/x-sh", "image/svg+xml", "text/html",
+        "text/javascript",
+    }
+)  # fmt: skip
+# Letters that are drawn alike, each as the one it is taken for (after Unicode TS 39's confusables, Latin's part).
+_ALIKE = str.maketrans(
+    "аеорсухіјѕԁԛԝһӏɡɩοανρτυικⅼ01|$5ß",
+    "aeopcyxijsdqwhlgioavptuiklollssb",
+)  # fmt: skip
+_ALIKE_PAIRS = (("rn", "m"), ("vv", "w"), ("cl", "d"), ("nn", "m"))
+_SHORTEST = 6  # characters of a domain, for a letter's difference to mean anything
+
+
+def authenticity(
+    results: Iterable[str],
+    *,
+    trusted: Collection[str],
+    author: Address,
+    reply_to: Sequence[Address],
+    attachments: Sequence[Attachment],
+) -> Authenticity | None:
+    """What speaks for and against a mail, or None where nothing does.
+
+    `results`: the Authentication-Results fields' values, topmost first; `trusted`: authserv-ids, lower case; the empty
+    one trusts fields that name no server, as Microsoft 365 writes them (and there removes those of others).
+    """
+    server, spoken, signers = _spoken(results, trusted)
+    found = Authenticity(
+        server=server,
+        spf=spoken.get("spf", ""),
+        dkim=spoken.get("dkim", ""),
+        dmarc=spoken.get("dmarc", ""),
+        signers=signers,
+        reply_to=_elsewhere(author, reply_to),
+        risky=tuple(one.filename for one in attachments if is_risky(one)),
+    )
+    return found if found != Authenticity() else None
+
+
+def is_risky(file: Attachment) -> bool:
+    """Whether opening the file may run what its sender wants: programs, scripts, macros, disk images, pages."""
+    dot = file.filename.rfind(".", 0, len(file.filename.rstrip(" .")))
+    return file.content_type in _RISKY_TYPES or (dot >= 0 and _RISKY.fullmatch(file.filename, dot) is not None)
+
+
+def lookalike(domain: str, known: Iterable[str]) -> str | None:
+    """The known domain that this one is drawn like, or differs from by one letter; None where there is none.
+
+    A known domain and its subdomains are like nothing but themselves.
+    """
+    wanted = _unicode(domain)
+    others = {_unicode(one): one for one in known}
+    if not wanted or any(wanted == one or wanted.endswith(f".{one}") for one in others):
+        return None
+    drawn = _drawn(wanted)
+    for one, written in others.items():
+        if drawn == _drawn(one) or (len(one) >= _SHORTEST and _one_letter_apart(wanted, one)):
+            return written
+    return None
+
+
+def _spoken(results: Iterable[str], trusted: Collection[str]) -> tuple[str, dict[str, str], tuple[str, ...]]:
+    """The trusted server, its result for each method, and the domains whose DKIM signature passed."""
+    server, spoken, signers = "", dict[str, str](), dict[str, None]()
+    for _, value in zip(range(_MOST_FIELDS), results, strict=False):
+        name, *statements = _statements(value[:_LONGEST])
+        if "=" in name:
+            name, statements = "", [name, *statements]
+        name = name.split()[0].strip('"').lower() if name.split() else ""
+        if name not in trusted or (spoken and name != server):
+            continue
+        server = name
+        first = not spoken
+        for statement in statements:
+            if not (found := _RESULT.match(statement)):
+                continue
+            method, result = found[1].lower(), found[2].lower()
+            if first or method not in spoken or (method == "dkim" and result == "pass"):
+                spoken[method] = "pass" if spoken.get(method) == "pass" and method == "dkim" else result
+            if (method, result) == ("dkim", "pass") and (signer := _SIGNER.search(statement)):
+                signers[signer[1].lower().strip(".")] = None
+    return server, spoken, tuple(signers)
+
+
+def _statements(value: str) -> list[str]:
+    """A field's parts between semicolons, without its comments."""
+    parts: list[str] = [""]
+    depth = 0
+    quoted = False
+    for piece in re.findall(r'\\.|[()";]|[^\\()";]+|\\', value, re.DOTALL):
+        if piece == '"' and not depth:
+            quoted = not quoted
+        elif not quoted and piece in "()":
+            depth = max(0, depth + (1 if piece == "(" else -1))
+        elif piece == ";" and not quoted and not depth:
+            parts.append("")
+        elif not depth:
+            parts[-1] += piece
+    return parts
+
+
+def _elsewhere(author: Address, reply_to: Sequence[Address]) -> str:
+    """The domain of the first answer's address that has nothing in common with the author's."""
+    own = _domain(author)
+    for one in reply_to:
+        other = _domain(one)
+        if own and other and not (f".{own}".endswith(f".{other}") or f".{other}".endswith(f".{own}")):
+            return other
+    return ""
+
+
+def _domain(address: Address) -> str:
+    return address.email.rpartition("@")[2].lower().strip(".") if "@" in address.email else ""
+
+
+def _unicode(domain: str) -> str:
+    """A domain in lower case, in its own script."""
+    domain = unicodedata.normalize("NFKC", domain.strip().strip(".").lower())[:255]
+    if "xn--" not in domain:
+        return domain
+    return ".".join(_label(label) for label in domain.split("."))
+
+
+def _label(label: str) -> str:
+    try:
+        return label[4:].encode("ascii").decode("punycode") if label.startswith("xn--") else label
+    except UnicodeError:
+        return label
+
+
+def _drawn(domain: str) -> str:
+    """The domain as the eye takes it: without marks on its letters, those that look alike made one."""
+    bare = "".join(one for one in unicodedata.normalize("NFD", domain) if not unicodedata.combining(one))
+    drawn = bare.translate(_ALIKE)
+    for pair, letter in _ALIKE_PAIRS:
+        drawn = drawn.replace(pair, letter)
+    return drawn
+
+
+def _one_letter_apart(one: str, other: str) -> bool:
+    """Whether a letter was added, left out, changed, or two neighbours were swapped."""
+    if abs(len(one) - len(other)) > 1:
+        return False
+    start = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    rest, others = one[start:], other[start:]
+    if len(one) == len(other):
+        swapped = rest[:2] == others[1::-1] and rest[2:] == others[2:]
+        return rest[1:] == others[1:] or swapped
+    longer, shorter = (rest, others) if len(rest) > len(others) else (others, rest)
+    return longer[1:] == shorter
