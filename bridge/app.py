@@ -41,7 +41,7 @@ from bridge.store.database import Store
 
 log = structlog.get_logger()
 
-STOPPING = 6.0  # seconds in which what is in hand may finish; SIGTERM promises an end of everything within ten
+STOPPING = 5.0  # seconds in which what is in hand may finish; SIGTERM promises an end of everything within ten
 RETRY = 5.0  # seconds until a mailbox that failed is watched again
 
 
