@@ -6,6 +6,7 @@ or configuration. An error is one sentence on stderr.
 """
 
 import asyncio
+import logging
 import signal
 import sys
 from collections.abc import Coroutine, Sequence
@@ -107,6 +108,34 @@ def run(*, config: _Config = None) -> None:
     from bridge.app import run as run_app
 
     until_stopped(run_app(settings))
+
+
+@app.command()
+def check(
+    *,
+    config: _Config = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show what the mail servers offer before and after TLS, too.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON, for programs.")] = False,
+) -> None:
+    """Try every part, and say what to mend.
+
+    Settings, database, Slack's tokens, scopes and channels, mail servers. Nothing is posted or sent. Exits 1 where
+    something does not work, 2 where a setting is missing.
+    """
+    logs.configure("console", level=logging.ERROR)
+    settings = load(config_file=config)
+    from rich.console import Console
+
+    from bridge import check as checking
+
+    findings = until_stopped(checking.check(settings)) or []
+    if as_json:
+        typer.echo(checking.as_json(findings))
+    else:
+        checking.show(findings, Console(), detailed=["smtp", "slack"] if verbose else [])
+    raise typer.Exit(checking.exit_code(findings))
 
 
 @app.command()
