@@ -43,7 +43,7 @@ log = structlog.get_logger()
 
 _Answer = TypeVar("_Answer")
 
-STOPPING = 6.0  # seconds in which what is in hand may finish; SIGTERM promises an end of everything within ten
+STOPPING = 5.0  # seconds in which what is in hand may finish; SIGTERM promises an end of everything within ten
 FIRST_ANSWER = 20.0  # seconds that a mail server may take to answer before the bridge says that it is ready
 
 

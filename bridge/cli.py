@@ -6,6 +6,8 @@ or configuration. An error is one sentence on stderr.
 """
 
 import asyncio
+import logging
+import os
 import signal
 import sys
 from collections.abc import Coroutine, Sequence
@@ -49,6 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(str(error), code=2)
     except BridgeError as error:
         return _complain(str(error), code=1)
+    except typer.Abort:
+        return _complain("Stopped, as nobody answered.", code=1)
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     return code if isinstance(code, int) else 0
@@ -107,6 +111,68 @@ def run(*, config: _Config = None) -> None:
     from bridge.app import run as run_app
 
     until_stopped(run_app(settings))
+
+
+@app.command()
+def init(
+    *,
+    directory: Annotated[
+        Path, typer.Option(metavar="DIR", file_okay=False, help="Folder to write into. Default: this one.")
+    ] = Path(),
+    address: Annotated[str, typer.Option(help="The address whose mail is shown.")] = "",
+    name: Annotated[str | None, typer.Option(help="The name that customers see beside it.")] = None,
+    channel: Annotated[str, typer.Option(help="Slack channel to show it in, as #name or id.")] = "",
+    imap_host: Annotated[str, typer.Option(help="Server of IMAP, where the provider is not well-known.")] = "",
+    smtp_host: Annotated[str, typer.Option(help="Server of SMTP, where the provider is not well-known.")] = "",
+    replace: Annotated[bool, typer.Option("--replace", help="Replace files that stand there without asking.")] = False,
+) -> None:
+    """Ask what is needed, and write .env and bridge.toml.
+
+    What is given as an option is not asked for; nor is a secret that stands in the environment as SLACK_BOT_TOKEN,
+    SLACK_APP_TOKEN or MAIL_PASSWORD.
+    """
+    from bridge.init import Given
+    from bridge.init import init as ask_and_write
+
+    given = Given(
+        bot_token=os.environ.get("SLACK_BOT_TOKEN", ""),
+        app_token=os.environ.get("SLACK_APP_TOKEN", ""),
+        password=os.environ.get("MAIL_PASSWORD", ""),
+        address=address,
+        name=name,
+        channel=channel,
+        imap_host=imap_host,
+        smtp_host=smtp_host,
+    )
+    ask_and_write(directory, given, replace=lambda sentence: replace or typer.confirm(sentence))
+
+
+@app.command()
+def check(
+    *,
+    config: _Config = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show what the mail servers offer before and after TLS, too.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON, for programs.")] = False,
+) -> None:
+    """Try every part, and say what to mend.
+
+    Settings, database, Slack's tokens, scopes and channels, mail servers. Nothing is posted or sent. Exits 1 where
+    something does not work, 2 where a setting is missing.
+    """
+    logs.configure("console", level=logging.ERROR)
+    settings = load(config_file=config)
+    from rich.console import Console
+
+    from bridge import check as checking
+
+    findings = until_stopped(checking.check(settings)) or []
+    if as_json:
+        typer.echo(checking.as_json(findings))
+    else:
+        checking.show(findings, Console(), detailed=["smtp", "slack"] if verbose else [])
+    raise typer.Exit(checking.exit_code(findings))
 
 
 @app.command()

@@ -79,6 +79,28 @@ def provider_of(address: str) -> Provider | None:
     return _BY_DOMAIN.get(domain)
 
 
+_OWN_PAGE = "Use an app password, not the account's own: {}."
+_ADVICE: dict[Provider, str] = {
+    _GOOGLE: _OWN_PAGE.format(
+        "switch on 2-Step Verification, then make one at https://myaccount.google.com/apppasswords"
+    ),
+    **dict.fromkeys(
+        (_OUTLOOK, _MICROSOFT_365),
+        'Microsoft takes no passwords from mail programs any more: use OAuth2 (auth = "xoauth2" in bridge.toml), and '
+        "have an admin allow authenticated SMTP for the mailbox.",
+    ),
+    _YAHOO: _OWN_PAGE.format("make one under Account Security at https://login.yahoo.com/account/security"),
+    _AOL: _OWN_PAGE.format("make one under Account Security at https://login.aol.com/account/security"),
+    _ICLOUD: _OWN_PAGE.format("make one under Sign-In and Security at https://account.apple.com"),
+    _FASTMAIL: _OWN_PAGE.format("make one under Settings, Privacy & Security, in Fastmail"),
+}
+
+
+def sign_in_advice(host: str) -> str:
+    """What the password for a server of this name has to be; empty where nothing is known of it."""
+    return next((text for provider, text in _ADVICE.items() if host.lower() in {provider.imap, provider.smtp}), "")
+
+
 def files_sent_mail(smtp_host: str) -> bool:
     """Whether what is handed in at this host turns up in Sent by itself, so that a copy of ours would be a second."""
     return smtp_host.lower() in _FILE_SENT_MAIL_THEMSELVES

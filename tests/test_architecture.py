@@ -19,6 +19,8 @@ BASE = {"errors", "model", "config", "layers", "providers", "settings", "rules",
 WORLDS = {"store", "mail", "slack"}
 DESK = {"agents", "answers", "desk", "health", "jobs", "mailboxes", "metrics", "outbox", "show"}
 
+COMMANDS = {"check", "init"}
+
 MAY_IMPORT: dict[str, set[str]] = {
     # Who stands where, and what it may know of. The package's own version is everyone's.
     "errors": set(),
@@ -34,8 +36,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "slack": BASE | {"slack"},
     **dict.fromkeys(DESK, BASE | WORLDS | DESK),
     "app": BASE | WORLDS | DESK,
+    "check": BASE | WORLDS,
+    "init": BASE | WORLDS,
     "demo": BASE | WORLDS | DESK | {"app", "demo"},
-    "cli": BASE | WORLDS | DESK | {"app", "demo"},
+    "cli": BASE | WORLDS | DESK | COMMANDS | {"app", "demo"},
     "__main__": {"cli"},
 }
 CALL_THE_DESK = {"slack.listeners"}
@@ -74,7 +78,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "smtplib": ("mail",),
     "aiosmtpd": ("mail", "demo"),
     "prometheus_client": ("metrics",),
-    "typer": ("cli",),
+    "typer": ("cli", "init"),
 }
 
 CONNECTION = "sqlalchemy.ext.asyncio.AsyncConnection"

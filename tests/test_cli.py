@@ -36,7 +36,7 @@ def test_every_command_explains_itself_and_its_options(command: str, capsys: pyt
 def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     text = capsys.readouterr().out
-    assert {"demo", "run", "replay"} <= set(COMMANDS)
+    assert {"check", "demo", "init", "run", "replay"} <= set(COMMANDS)
     assert all(f"\n  {command} " in text for command in COMMANDS)
 
 

@@ -93,6 +93,14 @@ async def test_without_slack_the_replica_is_alive_but_not_ready(stage: Stage) ->
     assert (await get(stage.url("/healthz")))[0] == 200
 
 
+async def test_an_app_that_was_uninstalled_is_not_ready(stage: Stage) -> None:
+    stage.slack.uninstall()
+    await stage.slack.delivery.settled()
+    async with asyncio.timeout(ENOUGH):
+        while (await get_json(stage.url("/readyz")))[0] == 200:
+            pass
+
+
 class Source:
     """A source as a test says."""
 

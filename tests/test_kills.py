@@ -10,6 +10,7 @@ import os
 import random
 import signal
 import socket
+import sqlite3
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -59,6 +60,16 @@ class Service:
                 self.ready.set()
             if b"Traceback" in line or b'"level": "error"' in line:
                 sys.stderr.write(line.decode())
+
+    async def stop(self) -> int:
+        """As a service manager does; the exit code."""
+        assert self._process
+        assert self._log
+        self._process.send_signal(signal.SIGTERM)
+        code = await self._process.wait()
+        await self._log
+        self._process = None
+        return code
 
     async def kill(self) -> None:
         if self._process is None:
@@ -234,6 +245,31 @@ async def test_kills_at_random_moments_lose_nothing_and_double_nothing(stage: St
     await storm(stage, service, mails=200, answers=60, kills=20, dice=dice())
     assert service.kills >= 20
     assert set(doubled(stage, 200, 60).values()) == {0}, doubled(stage, 200, 60)
+
+
+def jobs_in(stage: Stage) -> Counter[str]:
+    """How many jobs stand in each state."""
+    with contextlib.closing(sqlite3.connect(f"file:{stage.data / 'bridge.db'}?mode=ro", uri=True)) as database:
+        return Counter(state for (state,) in database.execute("SELECT state FROM jobs"))
+
+
+async def test_sigterm_ends_the_service_within_ten_seconds_and_hands_back_what_was_in_hand(
+    stage: Stage, service: Service
+) -> None:
+    """Slack takes its time over a post: the job goes on at the next start, and the card stands once."""
+    stage.slack.faults.slow("chat.postMessage", seconds=60)
+    await service.start()
+    await service.ready.wait()
+    await deliver(stage, "matter-0")
+    person = stage.slack.person(MINA)
+    await person.sees(lambda: cards(stage), timeout=30)
+    assert jobs_in(stage)["running"] == 1
+    async with asyncio.timeout(10):
+        assert await service.stop() == 0
+    assert jobs_in(stage) == {"ready": 1}
+    await service.start()
+    await person.sees(lambda: stage.slack.workspace.replies(CHANNEL, cards(stage)[0]["ts"]), timeout=30)
+    assert [subject_of(one) for one in cards(stage)] == ["matter-0"]
 
 
 WITHOUT_LOOKING = """

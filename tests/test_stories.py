@@ -376,12 +376,34 @@ async def test_only_full_members_of_the_channel_may_act(stage: Stage, mina: Desk
 async def test_nobody_acts_in_a_channel_that_is_shared_outside(stage: Stage, mina: Desk) -> None:
     await ask(stage)
     card = await mina.sees_card("Two bags")
-    await stage.stop_bridge()
+    await mina.person.command(CHANNEL, "/mail", "inbox")  # what the channel was like is known from here on
     stage.slack.workspace.change_channel(CHANNEL, is_ext_shared=True)
-    await stage.start_bridge()
+    await stage.slack.delivery.settled()
     await mina.person.click(CHANNEL, card["ts"], "claim")
-    refusal = await mina.sees(lambda: mina.person.ephemerals(CHANNEL))
-    assert "shared" in said(refusal[-1])
+    assert await mina.sees(lambda: "shared" in said(mina.person.ephemerals(CHANNEL)[-1]))
+
+
+async def test_nobody_acts_once_they_have_become_a_guest(stage: Stage, mina: Desk) -> None:
+    await ask(stage)
+    card = await mina.sees_card("Two bags")
+    await mina.person.command(CHANNEL, "/mail", "inbox")
+    stage.slack.workspace.change_user(MINA, is_restricted=True)
+    await stage.slack.delivery.settled()
+    await mina.person.click(CHANNEL, card["ts"], "claim")
+    assert await mina.sees(lambda: "full members" in said(mina.person.ephemerals(CHANNEL)[-1]))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"name": "help"}, {"is_archived": True}, {"is_ext_shared": True}, {"is_private": True, "is_archived": True}],
+)
+async def test_what_happens_to_the_channel_is_heard_and_unloads_nothing(
+    stage: Stage, mina: Desk, change: dict[str, Any]
+) -> None:
+    stage.slack.workspace.change_channel(CHANNEL, **change)
+    await stage.slack.delivery.settled()
+    assert stage.slack.delivery.lost == []
+    await mina.person.command("C0GENERAL1", "/mail", "help")
 
 
 # --- together ---------------------------------------------------------------------------------------------------------

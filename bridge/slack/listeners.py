@@ -76,8 +76,19 @@ class Listeners:
         app.shortcut("send_as_email")(self.send_as_email)
         app.shortcut("new_email")(self.new_email)
         app.event("app_home_opened")(self.home)
-        app.event("member_joined_channel")(self.members_changed)
-        app.event("member_left_channel")(self.members_changed)
+        app.event("member_joined_channel")(self.channel_changed)
+        app.event("member_left_channel")(self.channel_changed)
+        app.event("channel_archive")(self.channel_changed)
+        app.event("channel_rename")(self.channel_changed)
+        app.event("channel_shared")(self.channel_changed)
+        app.event("channel_unarchive")(self.channel_changed)
+        app.event("channel_unshared")(self.channel_changed)
+        app.event("group_archive")(self.channel_changed)
+        app.event("group_rename")(self.channel_changed)
+        app.event("group_unarchive")(self.channel_changed)
+        app.event("user_change")(self.person_changed)
+        app.event("tokens_revoked")(self.tokens_revoked)
+        app.event("app_uninstalled")(self.uninstalled)
         app.event("message")(self.internal_talk)
         app.event(re.compile(".*"))(self.internal_talk)  # what nobody acknowledges comes again and again
 
@@ -290,9 +301,25 @@ class Listeners:
             view = home.closed(str(error))
         await self._gateway.publish_home(user, view)
 
-    async def members_changed(self, event: Body) -> None:
-        """Who may act has changed."""
-        self._gateway.forget_channel(ChannelId(event["channel"]))
+    async def channel_changed(self, event: Body) -> None:
+        """Who is in a channel has changed, or whether it may be used: what was known of it is asked anew."""
+        changed = event["channel"]  # a renamed one comes as an object
+        self._gateway.forget_channel(ChannelId(changed["id"] if isinstance(changed, Mapping) else changed))
+
+    async def person_changed(self, event: Body) -> None:
+        """A person's name has changed, or they have become a guest, or left."""
+        self._gateway.forget_member(UserId(event["user"]["id"]))
+
+    async def tokens_revoked(self, event: Body) -> None:
+        """Somebody took the bot's token away; a person's own tokens are none of ours."""
+        if event["tokens"].get("bot"):
+            self._gateway.revoked = True
+            log.error("Slack has revoked the bot token: reinstall the app and put its new token into SLACK_BOT_TOKEN")
+
+    async def uninstalled(self) -> None:
+        """The app was removed from the workspace."""
+        self._gateway.revoked = True
+        log.error("The app was uninstalled: install it again and put its new token into SLACK_BOT_TOKEN")
 
     async def internal_talk(self) -> None:
         """What people say among themselves never leaves."""

@@ -3,7 +3,6 @@
 One file, at the top of the repository where people look for it; a wheel carries it inside the package.
 """
 
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,15 @@ def load() -> dict[str, Any]:
 
 def text() -> str:
     """The manifest as it is pasted into Slack, comments included."""
-    in_wheel = resources.files("bridge").joinpath("manifest.yml")
-    if in_wheel.is_file():
-        return in_wheel.read_text("utf-8")
-    return Path(__file__).parents[2].joinpath("manifest.yml").read_text("utf-8")
+    return path().read_text("utf-8")
+
+
+def path() -> Path:
+    """Where the manifest is on this machine."""
+    in_wheel = Path(__file__).parents[1] / "manifest.yml"
+    return in_wheel if in_wheel.is_file() else Path(__file__).parents[2] / "manifest.yml"
+
+
+def scopes() -> frozenset[str]:
+    """What the bot has to be allowed."""
+    return frozenset(load()["oauth_config"]["scopes"]["bot"])

@@ -64,6 +64,11 @@ _SDK_LOG.setLevel(logging.ERROR)
 _SDK_LOG.addFilter(_names_no_ticket)
 
 
+async def check_token(*, api_url: str, app_token: str) -> None:
+    """Ask for a socket and open none. Raises Misconfigured where Slack refuses the app token, Temporary."""
+    await web.ticket(web.client(token=None, api_url=api_url, session=None), app_token=app_token)
+
+
 class Connection:
     """The sockets of one bolt app, started once and stopped for good; the app's client says where Slack is."""
 

@@ -40,6 +40,13 @@ class Events:
         if "app_home_opened" in self._subscribed():
             self._delivery.event(self._wrapped({**event, "view": view} if view else event))
 
+    def uninstalled(self) -> None:
+        """Deliver what an app hears when it is removed: its tokens are gone, and so is it."""
+        tokens = {"type": "tokens_revoked", "tokens": {"oauth": [], "bot": [self._site.workspace.bot_user_id]}}
+        for event in (tokens, {"type": "app_uninstalled"}):
+            if event["type"] in self._subscribed():
+                self._delivery.event(self._wrapped({**event, "event_ts": self._site.workspace.next_ts()}))
+
     def _subscribed(self) -> list[str]:
         settings = self._site.manifest.get("settings", {})
         named: list[str] = settings.get("event_subscriptions", {}).get("bot_events", [])
@@ -50,6 +57,11 @@ class Events:
         kind = change["type"]
         if kind in {"message", "message_changed", "message_deleted"} and self._site.is_member(change["channel"]):
             yield from self._message(change)
+        elif kind == "channel" and self._site.is_member(change["channel"]["id"]):
+            yield from self._channel(change["channel"], change.get("previous") or change["channel"])
+        elif kind == "user":
+            ts = self._site.workspace.next_ts()
+            yield "user_change", "users:read", {"type": "user_change", "user": change["user"], "event_ts": ts}
         elif kind in {"member_joined", "member_left"}:
             yield from self._membership(change)
         elif kind in {"reaction_added", "reaction_removed"} and self._site.is_member(change["channel"]):
@@ -83,6 +95,20 @@ class Events:
             event["deleted_ts"] = before["ts"]
         yield f"message.{where}", f"{where}:history", event
 
+    def _channel(self, now: Json, before: Json) -> Iterator[tuple[str, str, Json]]:
+        where = family(now)
+        prefix = where.removesuffix("s")
+        common: Json = {"channel": now["id"], "event_ts": self._site.workspace.next_ts()}
+        if now["name"] != before["name"]:
+            renamed = {key: now[key] for key in ("id", "name", "created")}
+            yield f"{prefix}_rename", f"{where}:read", {**common, "type": f"{prefix}_rename", "channel": renamed}
+        if now["is_archived"] != before["is_archived"]:
+            name = f"{prefix}_archive" if now["is_archived"] else f"{prefix}_unarchive"
+            yield name, f"{where}:read", {**common, "type": name, "user": self._site.workspace.bot_user_id}
+        if bool(now.get("is_ext_shared")) != bool(before.get("is_ext_shared")):
+            name = "channel_shared" if now["is_ext_shared"] else "channel_unshared"
+            yield name, f"{where}:read", {**common, "type": name}
+
     def _membership(self, change: Change) -> Iterator[tuple[str, str, Json]]:
         channel = self._site.workspace.channels[change["channel"]]
         if not self._site.is_member(channel["id"]) or channel["is_im"]:
@@ -110,7 +136,8 @@ class Events:
 
     def _wrapped(self, event: Json) -> Json:
         workspace = self._site.workspace
-        channel = workspace.channels.get(event.get("channel", ""), {})
+        about = event.get("channel", "")  # a renamed one is told as an object
+        channel = workspace.channels.get(about["id"] if isinstance(about, dict) else about, {})
         granted = {"enterprise_id": None, "team_id": workspace.team_id, "user_id": workspace.bot_user_id}
         return {
             "token": "demo-verification-token",

@@ -92,5 +92,9 @@ class SlackDouble:
         """Somebody in the workspace. Raises KeyError for nobody."""
         return Person(user_id, site=self._site, delivery=self.delivery, events=self._events)
 
+    def uninstall(self) -> None:
+        """Remove the app from the workspace: it hears of it."""
+        self._events.uninstalled()
+
     def _socket_url(self) -> str:
         return self.workspace.url.replace("http:", "ws:", 1) + self.sockets.ticket()

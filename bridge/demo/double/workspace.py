@@ -98,6 +98,11 @@ class Workspace:
         }
         return self.users[user_id]
 
+    def change_user(self, user: str, **flags: Any) -> None:
+        """Set fields of a person's object, as `is_restricted=True`."""
+        self.users[user] = {**self.users[user], **flags}
+        self.announce({"type": "user", "user": self.users[user]})
+
     def add_channel(
         self, name: str, *, channel_id: str | None = None, members: Iterable[str] = (), **flags: Any
     ) -> Json:
@@ -136,8 +141,9 @@ class Workspace:
 
     def change_channel(self, channel: str, **flags: Any) -> None:
         """Set fields of a channel's object, as `is_archived=True`."""
-        self.channels[channel] = {**self.channels[channel], **flags}
-        self.announce({"type": "channel", "channel": self.channels[channel]})
+        before = self.channels[channel]
+        self.channels[channel] = {**before, **flags}
+        self.announce({"type": "channel", "channel": self.channels[channel], "previous": before})
 
     def members(self, channel: str) -> list[str]:
         """Ids of the people in the channel, in order of arrival."""
