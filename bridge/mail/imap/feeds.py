@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterable, Sequence
 from bridge.mail.imap.reader import Reader, Taken
 from bridge.mail.imap.view import Change, View
 
+_ROOM = 2  # batches of 8 MB: with one alone, the thread would go to rest while the loop is about to take it
+
 
 class Watch:
-    """One call of `arrivals`: what is read, and the place for one batch beside the one that is being taken in.
+    """One call of `arrivals`: what is read, and room for two batches beside the one that is being taken in.
 
     The thread asks `full` and calls `give`; everything else is the loop's.
     """
@@ -25,9 +27,9 @@ class Watch:
 
     @property
     def full(self) -> bool:
-        """Whether a batch waits already; then `wanted` is called as soon as none does."""
+        """Whether there is no room for a batch; then `wanted` is called as soon as there is."""
         with self._lock:
-            self._starved = self._given > 0
+            self._starved = self._given >= _ROOM
             return self._starved
 
     def give(self, taken: Taken, *, follow: "Follow | None") -> None:
