@@ -29,7 +29,7 @@ class Opened(Protocol):
 
 
 class Local:
-    """The embedded mailbox's source; its batches carry the cursor that follows from them."""
+    """The embedded mailbox's source: it begins at its beginning, so it need not say where."""
 
     def __init__(self, folder: Path) -> None:
         self._maildir = Maildir(folder)
@@ -40,10 +40,7 @@ class Local:
         yield Batch(cursor=cursor or Cursor(uidvalidity=uidvalidity, uidnext=1))
         async with contextlib.aclosing(self._source.arrivals(cursor)) as batches:
             async for found in batches:
-                yield Batch(
-                    cursor=Cursor(uidvalidity=uidvalidity, uidnext=found[-1].uid + 1),
-                    arrivals=tuple(found),
-                )
+                yield found
 
     async def stop(self) -> None:
         await self._maildir.close()

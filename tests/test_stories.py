@@ -1,5 +1,7 @@
 """The two flows of the design, told on the stage: a mail comes in, an answer goes out, for real."""
 
+from typing import Any
+
 import pytest
 from onstage import DANA, ENOUGH, Desk, actions, ask, initial, marked, received, rich, said
 
