@@ -35,7 +35,7 @@ from bridge.model import (
     UserId,
     now,
 )
-from bridge.outbox import keep_sent
+from bridge.outbox import as_sent, keep_sent
 from bridge.slack import richtext
 from bridge.slack.gateway import Gateway
 from bridge.slack.modals import Form, Kept, Submission
@@ -85,7 +85,7 @@ class Answers:
         if mail is None:
             raise Refused(f"#{number} has no mail yet that could be answered.")
         to = rules.recipients(kind, mail, own=self._own_addresses())
-        subject = conversation.subject
+        subject = mail.message.subject or conversation.subject
         forward = kind is DraftKind.FORWARD
         return Form(
             draft=new_draft_id(),
@@ -240,8 +240,11 @@ class Answers:
 
     # --- while it is held ---------------------------------------------------------------------------------------------
 
-    async def cancel(self, draft_id: DraftId, *, user: UserId) -> Form:
-        """Undo an answer that has not left (held, waiting, failed); returns the modal's content, everything kept."""
+    async def cancel(self, draft_id: DraftId, *, user: UserId, view_id: str = "") -> Form:
+        """Undo an answer that has not left (held, waiting, failed); returns the modal's content, everything kept.
+
+        `view_id`: the view that becomes that modal, and follows the undone draft no more.
+        """
         draft = await self._draft(draft_id, user=user)
         async with self._store.write() as conn:
             if not await drafts.move(
@@ -249,6 +252,7 @@ class Answers:
             ):
                 raise Refused(f"Too late: this mail is {draft.state}.")
             await jobs.cancel(conn, f"send:{draft_id}")
+            await drafts.let_go(conn, draft_id, view_id=view_id)
             nothing_else = draft.kind is DraftKind.NEW and not await mails.of_conversation(conn, draft.number)
             await changed(conn, draft.number, **({"status": Status.CLOSED} if nothing_else else {}))
         return Form(
@@ -301,10 +305,11 @@ class Answers:
     async def mark_delivered(self, draft_id: DraftId, *, user: UserId) -> Draft:
         """A person knows that it arrived."""
         draft = await self._draft(draft_id, user=user)
+        sent = await as_sent(self._store, draft)
         async with self._store.write() as conn:
             if not await drafts.move(conn, draft_id, DraftState.SENT, out_of={DraftState.UNCERTAIN}, reason=""):
                 raise Refused(f"This mail is {draft.state}; there is nothing to decide.")
-            await keep_sent(conn, draft, copy=self._mailbox(draft.mailbox).sent is not None)
+            await keep_sent(conn, draft, sent, copy=self._mailbox(draft.mailbox).saves_sent)
         return await self._draft(draft_id, user=user)
 
     async def _draft(self, draft_id: DraftId, *, user: UserId) -> Draft:

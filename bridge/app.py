@@ -9,24 +9,24 @@ import asyncio
 import contextlib
 import functools
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import structlog
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 
+from bridge import mailboxes as mailboxes_of
 from bridge.agents import Agents
 from bridge.answers import Answers
-from bridge.config import ServerSettings, Settings, check_runnable
+from bridge.config import Settings, check_runnable
 from bridge.desk import Desk, Mailbox
-from bridge.errors import BridgeError
+from bridge.errors import Temporary
 from bridge.health import Health, Site
 from bridge.jobs import Engine
-from bridge.mail.local import Intake, LocalSource
-from bridge.mail.maildir import Maildir
+from bridge.mail.local import Intake
 from bridge.mail.parse import parse
-from bridge.mail.smtp import Server
+from bridge.mailboxes import Post
 from bridge.metrics import Metrics
 from bridge.model import Address, Job, MailboxName, MailId, Message, UserId
 from bridge.outbox import Outbox
@@ -36,13 +36,15 @@ from bridge.slack.gateway import Gateway, Identity
 from bridge.slack.listeners import Listeners
 from bridge.slack.requests import PATH, Requests
 from bridge.slack.socket import Connection
-from bridge.store import mails
+from bridge.store import jobs
 from bridge.store.database import Store
 
 log = structlog.get_logger()
 
+_Answer = TypeVar("_Answer")
+
 STOPPING = 5.0  # seconds in which what is in hand may finish; SIGTERM promises an end of everything within ten
-RETRY = 5.0  # seconds until a mailbox that failed is watched again
+FIRST_ANSWER = 20.0  # seconds that a mail server may take to answer before the bridge says that it is ready
 
 
 class Bridge:
@@ -83,9 +85,9 @@ class Bridge:
         gateway = await self._closing.enter_async_context(
             Gateway.open(token=slack.bot_token.get_secret_value(), api_url=slack.api_url, observe=metrics.slack)
         )
-        me = await gateway.me()
-        maildirs = _maildirs(settings)
-        mailboxes = await _mailboxes(settings, gateway=gateway, maildirs=maildirs)
+        me = await _patiently(gateway.me)
+        posts = mailboxes_of.posts(settings)
+        mailboxes = await _patiently(lambda: _mailboxes(settings, gateway=gateway, posts=posts))
         senders = {name: box.address for name, box in mailboxes.items()}
 
         agents = Agents(gateway, team_id=me.team_id, only=[UserId(one) for one in settings.agents.users])
@@ -101,12 +103,14 @@ class Bridge:
         }
         engine = Engine(store, kinds=kinds, parked=outbox.give_up, look_first=self._look_first)
         kinds["show"] = Show(store, engine=engine, gateway=gateway, senders=senders, metrics=metrics).show
+        async with store.write() as conn:  # an operator who mends a channel or a scope starts the bridge again
+            await jobs.unpark_kind(conn, "show")
         await engine.start()
         self._finishing.append(functools.partial(engine.stop, STOPPING))
 
         app = self._app(me, gateway=gateway, desk=desk, answers=answers, senders=senders)
         await self._connect(app, gateway=gateway, store=store, metrics=metrics)
-        await self._watch(store, desk=desk, mailboxes=mailboxes, maildirs=maildirs)
+        await self._watch(store, desk=desk, mailboxes=mailboxes, posts=posts)
         log.info("bridge ready", mailboxes=len(mailboxes))
 
     def _app(
@@ -150,20 +154,18 @@ class Bridge:
         await way_in.start()
 
     async def _watch(
-        self, store: Store, *, desk: Desk, mailboxes: dict[MailboxName, Mailbox], maildirs: dict[MailboxName, Maildir]
+        self, store: Store, *, desk: Desk, mailboxes: dict[MailboxName, Mailbox], posts: dict[MailboxName, Post]
     ) -> None:
-        """A task for each mailbox, so that one that fails holds up no other."""
-        max_bytes = self._settings.max_bytes
-        for name, maildir in maildirs.items():
-            self._closing.push_async_callback(maildir.close)
-            source = LocalSource(maildir, max_bytes=max_bytes)
-            health = Health(name=name, source=source)
+        for name, post in posts.items():
+            self._closing.push_async_callback(post.close)
+            health = Health(name=name, source=post.source)
             self._health.append(health)
-            watching = _watch(store, desk=desk, mailbox=mailboxes[name], source=source, health=health)
+            watching = mailboxes_of.watch(store, desk=desk, mailbox=mailboxes[name], post=post, health=health)
             self._finishing.append(functools.partial(_cancel, asyncio.create_task(watching)))
-        if maildirs:
-            addresses = {mailboxes[name].address.email: maildir for name, maildir in maildirs.items()}
+        await mailboxes_of.settled(posts, within=FIRST_ANSWER)
+        if addresses := {mailboxes[name].address.email: post.maildir for name, post in posts.items() if post.maildir}:
             smtp, lmtp = self._settings.intake.smtp, self._settings.intake.lmtp
+            max_bytes = self._settings.max_bytes
             self.smtp = Intake(addresses, max_bytes=max_bytes, host=smtp.host, smtp_port=smtp.port)
             self.lmtp = Intake(addresses, max_bytes=max_bytes, host=lmtp.host, lmtp_port=lmtp.port)
             for intake in (self.smtp, self.lmtp):
@@ -171,57 +173,32 @@ class Bridge:
                 self._finishing.append(intake.stop)
 
 
-def _maildirs(settings: Settings) -> dict[MailboxName, Maildir]:
-    """The folders of the mailboxes that the embedded intake feeds."""
-    local = [one for one in settings.mailboxes if one.source == "local"]
-    return {MailboxName(one.name): Maildir(settings.data / "mail" / one.name) for one in local}
-
-
 async def _mailboxes(
-    settings: Settings, *, gateway: Gateway, maildirs: dict[MailboxName, Maildir]
+    settings: Settings, *, gateway: Gateway, posts: dict[MailboxName, Post]
 ) -> dict[MailboxName, Mailbox]:
-    return {
-        MailboxName(one.name): Mailbox(
-            name=MailboxName(one.name),
-            address=Address(name=one.display_name, email=one.address),
-            channel=await gateway.resolve_channel(one.channel),
-            hold=timedelta(seconds=one.hold_seconds),
-            smtp=_server(one.smtp),
-            sent=maildirs.get(MailboxName(one.name)) if one.saves_sent else None,
-            max_bytes=settings.max_bytes,
+    made = {}
+    for one in settings.mailboxes:
+        channel = await gateway.resolve_channel(one.channel)
+        post = posts[MailboxName(one.name)]
+        made[MailboxName(one.name)] = mailboxes_of.mailbox(
+            one, channel=channel, post=post, max_bytes=settings.max_bytes
         )
-        for one in settings.mailboxes
-    }
+    return made
+
+
+async def _patiently(ask: Callable[[], Awaitable[_Answer]]) -> _Answer:
+    """Ask until there is an answer: a service that is started while Slack is away waits for it."""
+    while True:
+        try:
+            return await ask()
+        except Temporary as error:
+            log.warning("Slack does not answer yet and is asked again", reason=str(error))
+            await asyncio.sleep(max(1.0, error.retry_after or 0))
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-
-
-async def _watch(store: Store, *, desk: Desk, mailbox: Mailbox, source: LocalSource, health: Health) -> None:
-    """Take in a mailbox's mail for ever, from where the last commit left off."""
-    while True:
-        try:
-            async with store.read() as conn:
-                cursor = await mails.cursor(conn, mailbox.name)
-            async for batch in source.arrivals(cursor):
-                await desk.receive(mailbox, batch)
-        except BridgeError as error:
-            health.fails(error)
-            log.warning("a mailbox cannot be read now and is tried again", mailbox=mailbox.name, reason=str(error))
-        await asyncio.sleep(RETRY)
-
-
-def _server(settings: ServerSettings) -> Server:
-    return Server(
-        host=settings.host,
-        port=settings.port,
-        security=settings.security,
-        username=settings.username,
-        password=settings.password.get_secret_value(),
-        ca_file=settings.ca_file,
-    )
 
 
 async def run(settings: Settings) -> None:
@@ -250,7 +227,8 @@ async def replay(settings: Settings, what: str) -> str:
         closing.push_async_callback(store.close)
         token = settings.slack.bot_token.get_secret_value()
         gateway = await closing.enter_async_context(Gateway.open(token=token, api_url=settings.slack.api_url))
-        mailboxes = await _mailboxes(settings, gateway=gateway, maildirs={}) if raw is not None else {}
+        posts = mailboxes_of.posts(settings)
+        mailboxes = await _mailboxes(settings, gateway=gateway, posts=posts) if raw is not None else {}
         agents = Agents(gateway, team_id="")  # nobody acts here but the operator
         desk = Desk(store, agents=agents, mailboxes=mailboxes, keys=settings.secret_keys, metrics=Metrics())
         if raw is None:

@@ -10,7 +10,7 @@ The story of an answer is in `bridge/answers.py`.
 import asyncio
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import structlog
@@ -18,16 +18,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge import rules
 from bridge.agents import Agents
-from bridge.errors import Refused
+from bridge.errors import BridgeError, Refused
 from bridge.mail.identifiers import own_message_id
-from bridge.mail.maildir import Maildir
 from bridge.mail.parse import parse
 from bridge.mail.quotes import read
+from bridge.mail.sent import SentFolder
 from bridge.mail.smtp import Server
 from bridge.metrics import Metrics
 from bridge.model import (
     Address,
     Arrival,
+    Batch,
     ChannelId,
     Conversation,
     Cursor,
@@ -59,7 +60,8 @@ class Mailbox:
     channel: ChannelId
     hold: timedelta
     smtp: Server
-    sent: Maildir | None
+    sent: SentFolder
+    saves_sent: bool
     max_bytes: int
 
 
@@ -112,18 +114,42 @@ class Desk:
 
     # --- a mail comes in ----------------------------------------------------------------------------------------------
 
-    async def receive(self, mailbox: Mailbox, batch: Sequence[Arrival]) -> None:
-        """Take in mails in the order of their uids. After it returns they are durable, and so is the cursor."""
-        as_read = await asyncio.to_thread(lambda: [self._read(one) for one in batch])
-        last, taken = batch[-1], 0
+    async def receive(self, mailbox: Mailbox, batch: Batch) -> None:
+        """Take in mails in the order of their uids. After it returns they are durable, and so is the cursor.
+
+        A mail that nobody foresaw goes into quarantine, and those behind it come in all the same.
+        """
+        as_read = await asyncio.to_thread(lambda: [self._read(one) for one in batch.arrivals])
+        try:
+            await self._keep(mailbox, batch, as_read)
+        except BridgeError:
+            raise
+        except Exception:
+            if len(batch.arrivals) == 1 and as_read[0].state == "quarantined":
+                raise
+            log.exception("mails could not be kept as read, and are taken in one by one")
+            for arrival, read_mail in zip(batch.arrivals, as_read, strict=True):
+                await self._keep_alone(mailbox, arrival, read_mail)
+            await self._keep(mailbox, replace(batch, arrivals=()), [])
+
+    async def _keep_alone(self, mailbox: Mailbox, arrival: Arrival, read_mail: _Read) -> None:
+        alone = Batch(cursor=Cursor(uidvalidity=arrival.uidvalidity, uidnext=arrival.uid), arrivals=(arrival,))
+        try:
+            await self._keep(mailbox, alone, [read_mail])
+        except BridgeError:
+            raise
+        except Exception:  # noqa: BLE001 - logged above; its bytes are kept, and it can be replayed
+            await self._keep(mailbox, alone, [_unreadable(arrival.raw or arrival.head)])
+
+    async def _keep(self, mailbox: Mailbox, batch: Batch, as_read: Sequence[_Read]) -> None:
+        taken = 0
         async with self._store.write() as conn:
-            uids = [one.uid for one in batch]
-            seen = await mails.seen_places(conn, mailbox.name, uidvalidity=last.uidvalidity, uids=uids)
-            for arrival, read_mail in zip(batch, as_read, strict=True):
+            uids = [one.uid for one in batch.arrivals]
+            seen = await mails.seen_places(conn, mailbox.name, uidvalidity=batch.cursor.uidvalidity, uids=uids)
+            for arrival, read_mail in zip(batch.arrivals, as_read, strict=True):
                 if arrival.uid not in seen:
                     taken += await self._take_in(conn, mailbox, arrival, read_mail)
-            place = Cursor(uidvalidity=last.uidvalidity, uidnext=last.uid + 1)
-            await mails.move_cursor(conn, mailbox.name, place)
+            await mails.move_cursor(conn, mailbox.name, batch.cursor)
         self._metrics.received(mailbox.name, taken)
 
     def _read(self, arrival: Arrival) -> _Read:

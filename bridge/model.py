@@ -208,6 +208,18 @@ class Arrival:
     received: datetime = field(default_factory=now)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Arrivals in the order of their uids, and the cursor to commit together with them.
+
+    The cursor may stand before some of the arrivals, where a mail among them could not be had yet, and far behind the
+    last of them. Without arrivals, only the cursor is told: a first watch begins there.
+    """
+
+    cursor: Cursor
+    arrivals: tuple[Arrival, ...] = ()
+
+
 # --- a conversation -------------------------------------------------------------------------------------------------
 
 

@@ -10,6 +10,7 @@ makes the draft "uncertain": then a person decides.
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -45,24 +46,42 @@ log = structlog.get_logger()
 UNSENT = frozenset({DraftState.HELD, DraftState.QUEUED, DraftState.HANDING_OVER})
 
 
-async def keep_sent(conn: AsyncConnection, draft: Draft, *, copy: bool) -> None:
-    """Keep a draft that was sent as a message of its conversation, and promise its copy in Sent where one is kept."""
-    raw_id = await drafts.raw_id(conn, draft.id)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """A mail as it left: the kept bytes' id, and what they say."""
+
+    raw_id: int
+    digest: str
+    message: Message
+    reading: Reading
+
+
+async def as_sent(store: Store, draft: Draft) -> Sent | None:
+    """Read a draft's composed mail back, or None where it was never composed."""
+    async with store.read() as conn:
+        raw_id = await drafts.raw_id(conn, draft.id)
+        raw = await mails.load_raw(conn, raw_id) if raw_id is not None else b""
     if raw_id is None:
-        return
-    raw = await mails.load_raw(conn, raw_id)
-    message = parse(raw)
-    await mails.add(
-        conn,
-        message,
-        reading=Reading(new=richtext.lines(draft.rich_text)),
-        mailbox=draft.mailbox,
-        number=draft.number,
-        direction=Direction.OUT,
-        digest=rules.digest(raw, message),
-        raw_id=raw_id,
-        at=now(),
-    )
+        return None
+    message = await asyncio.to_thread(parse, raw)
+    reading = Reading(new=richtext.lines(draft.rich_text))
+    return Sent(raw_id=raw_id, digest=rules.digest(raw, message), message=message, reading=reading)
+
+
+async def keep_sent(conn: AsyncConnection, draft: Draft, sent: Sent | None, *, copy: bool) -> None:
+    """Keep a mail that left as a message of its conversation, and promise its copy in Sent where one is kept."""
+    if sent is not None:
+        await mails.add(
+            conn,
+            sent.message,
+            reading=sent.reading,
+            mailbox=draft.mailbox,
+            number=draft.number,
+            direction=Direction.OUT,
+            digest=sent.digest,
+            raw_id=sent.raw_id,
+            at=now(),
+        )
     await changed(conn, draft.number, status=Status.WAITING)
     if copy:
         await jobs.add(conn, key=f"copy:{draft.id}", kind="file_copy", lane="", payload={"draft": draft.id})
@@ -105,8 +124,7 @@ class Outbox:
         if draft is None or draft.state not in UNSENT:
             return
         if draft.state is DraftState.HANDING_OVER:
-            reason = "The bridge was stopped while it handed this mail over: it may have arrived, or not."
-            await self._end(draft, DraftState.UNCERTAIN, reason=reason)
+            await self._settle(draft)
             return
         mailbox = self._mailbox(draft)
         try:
@@ -130,21 +148,29 @@ class Outbox:
             await self._end(draft, DraftState.SENT, outcome=told)
 
     async def give_up(self, job: Job, error: BridgeError) -> None:
-        """A draft's job was parked: the agent is told in its line."""
-        if draft := await self._draft(job):
+        """A job was parked: where it was a draft's, the agent is told in its line."""
+        if "draft" in job.payload and (draft := await self._draft(job)):
             await self._end(draft, DraftState.FAILED, reason=str(error))
 
     async def file_copy(self, job: Job) -> None:
         """Put the copy of a sent mail into the mailbox's Sent folder."""
         draft = await self._draft(job)
-        if draft is None or (folder := self._mailbox(draft).sent) is None:
+        if draft is None:
             return
         async with self._store.read() as conn:
             raw_id = await drafts.raw_id(conn, draft.id)
             raw = await mails.load_raw(conn, raw_id) if raw_id else b""
-        await folder.deliver(raw, folder=".Sent")
+        await self._mailbox(draft).sent.keep(raw, message_id=draft.message_id)
 
     # --- states -------------------------------------------------------------------------------------------------------
+
+    async def _settle(self, draft: Draft) -> None:
+        """A draft that was being handed over when the bridge died: where the server filed it as sent, it left."""
+        if await self._mailbox(draft).sent.has(draft.message_id):
+            await self._end(draft, DraftState.SENT, outcome=[(one.email, "accepted") for one in draft.to])
+            return
+        reason = "The bridge was stopped while it handed this mail over: it may have arrived, or not."
+        await self._end(draft, DraftState.UNCERTAIN, reason=reason)
 
     async def _hand_over(self, draft: Draft) -> None:
         """From here on a silence is uncertain. Whoever undid the draft a moment ago has won."""
@@ -160,11 +186,12 @@ class Outbox:
     async def _end(
         self, draft: Draft, state: DraftState, *, reason: str = "", outcome: Sequence[tuple[str, str]] = ()
     ) -> None:
+        sent = await as_sent(self._store, draft) if state is DraftState.SENT else None
         async with self._store.write() as conn:
             if not await drafts.move(conn, draft.id, state, out_of=UNSENT, reason=reason, outcome=list(outcome)):
                 return
             if state is DraftState.SENT:
-                await keep_sent(conn, draft, copy=self._mailbox(draft).sent is not None)
+                await keep_sent(conn, draft, sent, copy=self._mailbox(draft).saves_sent)
             else:
                 await changed(conn, draft.number)
         self._metrics.sent(draft.mailbox, outcome=str(state))

@@ -6,12 +6,13 @@ engine asks Slack for that key before it posts again.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import structlog
 
-from bridge.errors import BridgeError, Permanent
+from bridge.errors import BridgeError, Permanent, Temporary
 from bridge.jobs import Engine
 from bridge.mail.html import plain_lines
 from bridge.mail.parse import parse
@@ -21,6 +22,7 @@ from bridge.model import (
     Conversation,
     Direction,
     Draft,
+    DraftState,
     FileId,
     Job,
     MailboxName,
@@ -31,12 +33,15 @@ from bridge.model import (
 )
 from bridge.slack import blocks, modals, richtext
 from bridge.slack.blocks import Surface
+from bridge.slack.faults import Gone, Malformed
 from bridge.slack.gateway import Gateway
 from bridge.slack.mrkdwn import sections
 from bridge.store import conversations, drafts, mails
 from bridge.store.database import Store
 
 log = structlog.get_logger()
+
+PLAINLY = "a message is shown plainly, since Slack refused how it was built"
 
 
 class Show:
@@ -67,25 +72,32 @@ class Show:
             behind = await drafts.unshown(conn, number)
         if conversation is None or conversation.version <= shown:
             return
+        try:
+            await self._bring_up(conversation, messages, behind)
+        except Gone as gone:
+            # Somebody deleted the card, or its thread. What comes in now must not be lost with it.
+            async with self._store.write() as conn:
+                await conversations.forget_slack(conn, number)
+            raise Temporary("The card was deleted in Slack and is posted again.", retry_after=0) from gone
+        async with self._store.write() as conn:
+            await conversations.mark_shown(conn, number, version=conversation.version)
+
+    async def _bring_up(
+        self,
+        conversation: Conversation,
+        messages: Sequence[StoredMessage],
+        behind: Sequence[tuple[Draft, int, str]],
+    ) -> None:
         surface = blocks.card(conversation, messages, mailbox=conversation.mailbox)
         card = conversation.card_ts or await self._post_card(conversation, surface, messages)
         for stored in messages:
-            if stored.direction is Direction.IN and not stored.shared:
+            if not stored.shared:
                 await self._show_mail(conversation, card, stored)
         for draft, revision, view_id in behind:
             await self._show_draft(conversation, card, draft, revision=revision)
             await self._show_view(draft, view_id)
         if conversation.card_ts:
-            await self._gateway.update(
-                conversation.channel,
-                card,
-                text=surface.text,
-                blocks=surface.blocks,
-                key=_card_key(number),
-                number=number,
-            )
-        async with self._store.write() as conn:
-            await conversations.mark_shown(conn, number, version=conversation.version)
+            await self._update(conversation, card, surface, key=_card_key(conversation.number))
 
     async def _post_card(self, conversation: Conversation, surface: Surface, messages: Sequence[StoredMessage]) -> Ts:
         ts = await self._post(conversation, surface, key=_card_key(conversation.number))
@@ -96,6 +108,14 @@ class Show:
         return ts
 
     async def _show_mail(self, conversation: Conversation, card: Ts, stored: StoredMessage) -> None:
+        if stored.direction is Direction.IN:
+            await self._show_text(conversation, card, stored)
+        await self._share_files(conversation, card, stored)
+        async with self._store.write() as conn:
+            await mails.files_shared(conn, stored.id)
+
+    async def _show_text(self, conversation: Conversation, card: Ts, stored: StoredMessage) -> None:
+        """A mail's text as a message of the thread; a mail of our own has its draft's line."""
         surface = blocks.mail(stored)
         key = f"mail:{stored.id}"
         if stored.thread_ts is None:
@@ -103,17 +123,8 @@ class Show:
             async with self._store.write() as conn:
                 await mails.posted(conn, stored.id, ts=ts)
         elif stored.readings > 1:
-            await self._gateway.update(
-                conversation.channel,
-                stored.thread_ts,
-                text=surface.text,
-                blocks=surface.blocks,
-                key=key,
-                number=conversation.number,
-            )
-        await self._share_files(conversation, card, stored)
-        async with self._store.write() as conn:
-            await mails.files_shared(conn, stored.id)
+            with contextlib.suppress(Gone):  # somebody deleted that post; the card and the rest stand
+                await self._update(conversation, stored.thread_ts, surface, key=key)
 
     async def _share_files(self, conversation: Conversation, card: Ts, stored: StoredMessage) -> None:
         """Put a mail's attachments, and the rest of a long text, into the thread, in one message."""
@@ -166,25 +177,24 @@ class Show:
     async def _show_draft(self, conversation: Conversation, card: Ts, draft: Draft, *, revision: int) -> None:
         surface = blocks.line(draft, words=richtext.lines(draft.rich_text))
         key = f"draft:{draft.id}"
-        if draft.line_ts is None:
-            ts = await self._post(conversation, surface, key=key, thread=card)
-        else:
-            ts = draft.line_ts
-            await self._gateway.update(
-                conversation.channel,
-                ts,
-                text=surface.text,
-                blocks=surface.blocks,
-                key=key,
-                number=conversation.number,
-            )
+        try:
+            ts = draft.line_ts or await self._post(conversation, surface, key=key, thread=card)
+            if draft.line_ts:
+                await self._update(conversation, ts, surface, key=key)
+        except Gone:
+            if not draft.line_ts:
+                raise
+            ts = await self._post(conversation, surface, key=f"{key}:{revision}", thread=card)
         async with self._store.write() as conn:
             await drafts.line_posted(conn, draft.id, ts=ts)
             await drafts.mark_shown(conn, draft.id, revision=revision)
 
     async def _show_view(self, draft: Draft, view_id: str) -> None:
-        """The view that its author may still have open follows too; one that is closed is no loss."""
-        if not view_id:
+        """The view that its author may still have open follows too; one that is closed is no loss.
+
+        A held draft's view is what Send was answered with: to draw it again could undo an Undo.
+        """
+        if not view_id or draft.state is DraftState.HELD:
             return
         view = modals.leaving(draft, sender=self._senders[draft.mailbox], words=richtext.lines(draft.rich_text))
         try:
@@ -192,23 +202,47 @@ class Show:
         except BridgeError as gone:
             log.debug("a view was not updated", reason=str(gone))
 
+    async def _update(self, conversation: Conversation, ts: Ts, surface: Surface, *, key: str) -> None:
+        async def update(built: Surface) -> None:
+            await self._gateway.update(
+                conversation.channel,
+                ts,
+                text=built.text,
+                blocks=built.blocks,
+                key=key,
+                number=conversation.number,
+            )
+
+        try:
+            await update(surface)
+        except Malformed as refused:
+            log.warning(PLAINLY, key=key, why=refused.detail)
+            await update(surface.bare())
+
     async def _post(self, conversation: Conversation, surface: Surface, *, key: str, thread: Ts | None = None) -> Ts:
-        async def post() -> dict[str, str]:
+        async def post(built: Surface) -> dict[str, str]:
             ts = await self._gateway.post(
                 conversation.channel,
-                text=surface.text,
-                blocks=surface.blocks,
+                text=built.text,
+                blocks=built.blocks,
                 key=key,
                 number=conversation.number,
                 thread_ts=thread,
             )
             return {"ts": ts}
 
+        async def act() -> dict[str, str]:
+            try:
+                return await post(surface)
+            except Malformed as refused:
+                log.warning(PLAINLY, key=key, why=refused.detail)
+                return await post(surface.bare())
+
         async def look(since: datetime) -> dict[str, str] | None:
             ts = await self._gateway.find(conversation.channel, key=key, since=since, thread_ts=thread)
             return {"ts": ts} if ts else None
 
-        return Ts((await self._engine.once(key, act=post, find=look))["ts"])
+        return Ts((await self._engine.once(key, act=act, find=look))["ts"])
 
 
 def _card_key(number: Number) -> str:

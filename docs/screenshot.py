@@ -1,17 +1,21 @@
 # ruff: noqa: INP001 - a script beside the documentation, no package
-"""Take the README's picture of the demo: `python docs/screenshot.py URL out.png`.
+"""Take the README's picture of the demo: `python docs/screenshot.py URL docs/demo.png`, on a demo started afresh.
 
-Opens the page in headless Chromium, the thread of the newest card beside its channel and the first customer's first
-letter on the left, and keeps what it sees. Needs Playwright and a Chromium (Debian's, or `CHROMIUM=/path`).
+Plays the story through the page in headless Chromium: Dana writes with a photo, Mina claims it and answers with a file,
+Dana reads the answer. Needs Playwright and a Chromium (Debian's, or `CHROMIUM=/path`).
 """
 
 import os
 import shutil
 import sys
 
-from playwright.sync_api import Page, ViewportSize, sync_playwright
+from playwright.sync_api import FilePayload, Page, ViewportSize, expect, sync_playwright
+
+from bridge.demo.attachments import Colour, pdf, png
 
 SIZE: ViewportSize = {"width": 1440, "height": 900}
+SCALE = 1.5  # sharp on a README's page, and under half a megabyte
+PATIENCE = 20_000  # milliseconds
 QUIET = (
     "--no-sandbox",
     "--disable-gpu",
@@ -21,6 +25,13 @@ QUIET = (
     "--disable-component-update",
     "--disable-sync",
 )
+SUBJECT = "A torn bag in order 10514"
+QUESTION = """Hi Fernhill team,
+
+one bag of the House Blend came open, see the photo. Could you send another before Friday?
+
+Dana
+"""
 
 
 def main() -> int:
@@ -30,24 +41,80 @@ def main() -> int:
         sys.stderr.write("Usage: python docs/screenshot.py URL out.png (with a Chromium on the path)\n")
         return 2
     url, out = sys.argv[1:]
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=QUIET)
-        page = browser.new_page(viewport=SIZE, device_scale_factor=2)
+        page = browser.new_page(viewport=SIZE, device_scale_factor=SCALE)
         page.goto(url)
+        ask(page)
+        answer(page)
+        read(page)
         compose(page)
         page.screenshot(path=out)
         browser.close()
     return 0
 
 
+def ask(page: Page) -> None:
+    """Dana writes, and the card comes."""
+    page.get_by_role("button", name="New mail").click()
+    page.locator(".letter-form input[name=subject]").fill(SUBJECT)
+    page.get_by_label("Text").fill(QUESTION)
+    photo: FilePayload = {"name": "torn-bag.png", "mimeType": "image/png", "buffer": png(300, 110, torn_bag)}
+    page.locator(".letter-form input[type=file]").set_input_files([photo])
+    page.locator(".letter-form button[type=submit]").click()
+    page.locator(".pane article.message", has_text=SUBJECT).locator("[data-action=claim]").click()
+    page.locator(".pane article.message", has_text=SUBJECT).locator(".thread-footer").click()
+    expect(page.locator(".thread .file-image")).to_have_count(1)
+
+
+def answer(page: Page) -> None:
+    """Mina answers, with a word in bold and a file."""
+    page.locator(".pane article.message", has_text=SUBJECT).locator("[data-action=reply]").click()
+    page.locator(".editor-area").click()
+    page.keyboard.type("Hi Dana, I am sorry! A new bag leaves today and is with you ")
+    page.keyboard.press("Control+b")
+    page.keyboard.type("on Thursday")
+    page.keyboard.press("Control+b")
+    page.keyboard.type(". The label is attached.")
+    label = pdf(("Shipping label", "Order 10514", "House Blend, 250 g"))
+    note: FilePayload = {"name": "label-10514.pdf", "mimeType": "application/pdf", "buffer": label}
+    page.locator(".modal input[type=file]").set_input_files([note])
+    expect(page.locator(".modal .file-row:not(.busy)")).to_have_count(1)
+    page.locator(".modal button[type=submit]").click()
+    page.locator(".modal [data-action=send_now]").click()
+    expect(page.locator(".modal")).to_contain_text("Sent.")
+    page.locator(".modal footer button").first.click()
+
+
+def read(page: Page) -> None:
+    """Dana reads it."""
+    page.locator(".letter.fresh", has_text="Fernhill Coffee").click()
+    page.frame_locator("iframe.letter-html").get_by_text("on Thursday").wait_for()
+    expect(page.locator(".thread article.message").last).to_contain_text("Sent")
+
+
 def compose(page: Page) -> None:
-    """Bring both sides to where they tell the story."""
-    page.locator(".pane .message").first.wait_for()
-    page.locator(".letters .letter").first.click()
-    page.locator(".pane .thread-footer").last.click()
-    page.locator(".thread .message").nth(1).wait_for()
-    page.locator(".thread .messages").evaluate("box => { box.scrollTop = 0; document.activeElement.blur(); }")
+    """Both sides where they tell the story."""
+    page.locator(".thread .messages").evaluate("box => { box.scrollTop = box.scrollHeight; }")
+    page.locator(".pane .messages").evaluate("box => { box.scrollTop = box.scrollHeight; }")
+    page.evaluate("document.activeElement.blur()")
     page.mouse.move(2, 2)
+
+
+def torn_bag(x: int, y: int) -> Colour:
+    """A paper bag on a table, its corner open and beans beside it."""
+    bean = ((x + y // 9 * 5) % 15 - 7) ** 2 / 25 + (y % 9 - 4) ** 2 / 9 < 1
+    if bean and 182 < x + (y - 80) // 2 < 238 and 82 < y < 107:
+        return (84, 52, 34)
+    if y > 88:
+        return (206, 190, 168)
+    if 110 < x < 178 and y > 14:
+        if x + y > 240 and (x * 7 + y * 3) % 11 < 7:
+            return (84, 52, 34)
+        label = 124 < x < 164 and 44 < y < 70
+        return (250, 246, 238) if label else (150, 108, 68) if y < 24 else (176, 134, 88)
+    return (236, 232, 224)
 
 
 if __name__ == "__main__":

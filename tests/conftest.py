@@ -13,6 +13,8 @@ import pytest
 from bridge.store.database import Store
 
 if TYPE_CHECKING:
+    from onstage import Desk
+
     from bridge.demo.stage import Stage
 
 
@@ -88,3 +90,11 @@ async def stage(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator
     await made.start()
     yield made
     await made.stop()
+
+
+@pytest.fixture
+def mina(stage: "Stage") -> "Desk":
+    """The agent whom most stories follow."""
+    from onstage import Desk  # noqa: PLC0415
+
+    return Desk(stage)

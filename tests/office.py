@@ -12,7 +12,7 @@ from slack_bolt.async_app import AsyncApp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bridge.demo.slack import SlackDouble, Timing
+from bridge.demo.double.slack import SlackDouble, Timing
 
 SCOPES = [
     *("chat:write", "commands", "channels:history", "channels:read", "channels:join", "groups:history", "groups:read"),

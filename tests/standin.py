@@ -17,8 +17,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bridge.demo import mails
 from bridge.demo.attachments import pdf, png
+from bridge.demo.double.slack import SlackDouble
 from bridge.demo.page import Page
-from bridge.demo.slack import SlackDouble
 from bridge.demo.world import World
 
 MANIFEST: dict[str, Any] = {

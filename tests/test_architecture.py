@@ -17,7 +17,7 @@ ROOT = Path(bridge.__file__).parent
 
 BASE = {"errors", "model", "config", "layers", "providers", "settings", "rules", "logs"}
 WORLDS = {"store", "mail", "slack"}
-DESK = {"agents", "answers", "desk", "health", "jobs", "metrics", "outbox", "show"}
+DESK = {"agents", "answers", "desk", "health", "jobs", "mailboxes", "metrics", "outbox", "show"}
 
 COMMANDS = {"check", "init"}
 
@@ -36,7 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "slack": BASE | {"slack"},
     **dict.fromkeys(DESK, BASE | WORLDS | DESK),
     "app": BASE | WORLDS | DESK,
-    "check": BASE | WORLDS,
+    "check": BASE | WORLDS | {"mailboxes", "health", "desk"},
     "init": BASE | WORLDS,
     "demo": BASE | WORLDS | DESK | {"app", "demo"},
     "cli": BASE | WORLDS | DESK | COMMANDS | {"app", "demo"},
@@ -46,7 +46,7 @@ CALL_THE_DESK = {"slack.listeners"}
 """Talkers whose callbacks end in a verb of the desk: the only way back up."""
 
 TALKERS = {
-    "mail": {"imap", "local", "maildir", "oauth", "smtp", "uidlist"},
+    "mail": {"imap", "local", "maildir", "oauth", "sent", "smtp", "trust", "uidlist"},
     "slack": {"directory", "faults", "files", "gateway", "listeners", "pacing", "requests", "socket", "web"},
 }
 """The modules of an outside world that talk to it, or are part of doing so; all its others are pure."""

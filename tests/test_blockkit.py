@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.demo.blockkit import MESSAGE_SIZE, check_message_blocks, check_view, size
+from bridge.demo.double.blockkit import MESSAGE_SIZE, check_message_blocks, check_view, size
 
 Block = dict[str, Any]
 

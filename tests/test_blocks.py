@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.demo.blockkit import check_message_blocks, check_view
+from bridge.demo.double.blockkit import check_message_blocks, check_view
 from bridge.model import (
     Address,
     Automatic,

@@ -18,8 +18,8 @@ from office import (
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bridge.demo.faults import Fault
-from bridge.demo.slack import scopes_of
+from bridge.demo.double.faults import Fault
+from bridge.demo.double.slack import scopes_of
 
 # --- the Web API's manners --------------------------------------------------------------------------------------------
 
@@ -81,6 +81,9 @@ async def test_text_is_stored_escaped_and_links_are_marked(office: Office) -> No
     assert answer["message"]["text"] == (
         "a &lt; b &amp; <@U1> see <https://x.example/?a=1&amp;b=2>, write <mailto:bob@example.com|bob@example.com>"
     )
+    date = "<!date^1767225600^{date_short_pretty} {time}|2026-01-01 00:00 UTC>"
+    answer = await office.web.chat_postMessage(channel=office.support, text=date)
+    assert answer["message"]["text"] == date
 
 
 async def test_what_slack_refuses_of_a_message_is_refused(office: Office) -> None:

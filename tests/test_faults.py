@@ -3,7 +3,7 @@
 import pytest
 
 from bridge.errors import BridgeError, Misconfigured, Permanent, Refused, Temporary, Uncertain
-from bridge.slack.faults import Gone, refusal, silence
+from bridge.slack.faults import Gone, Malformed, refusal, silence
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ from bridge.slack.faults import Gone, refusal, silence
         ("chat.postMessage", "not_in_channel", Permanent, "/invite @Bridge"),
         ("chat.postMessage", "channel_not_found", Permanent, "/invite @Bridge"),
         ("chat.postMessage", "is_archived", Permanent, "archived"),
-        ("chat.update", "msg_too_long", Permanent, "longer"),
+        ("chat.update", "msg_too_long", Malformed, "longer"),
         ("chat.update", "message_not_found", Gone, "no longer"),
         ("views.open", "expired_trigger_id", Refused, "try again"),
         ("files.info", "file_deleted", Gone, "deleted"),

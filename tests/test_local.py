@@ -38,8 +38,8 @@ async def arrivals(maildir: Maildir, *, number: int, cursor: Cursor | None = Non
     source = LocalSource(maildir, max_bytes=LIMIT, sweep_seconds=0.01)
     async with asyncio.timeout(30), contextlib.aclosing(source.arrivals(cursor)) as batches:
         async for batch in batches:
-            assert batch
-            found += batch
+            assert batch.arrivals
+            found += batch.arrivals
             if len(found) >= number and found[-1].uid >= uid:
                 break
     return found
@@ -73,7 +73,7 @@ async def test_a_mail_that_comes_while_we_wait_wakes_us(maildir: Maildir) -> Non
         waiting = asyncio.ensure_future(anext(batches))
         while not maildir.arrived.is_set() and not waiting.done():
             await maildir.deliver(RAW)
-        assert (await waiting)[0].raw == RAW
+        assert (await waiting).arrivals[0].raw == RAW
 
 
 async def test_two_hundred_deliveries_at_once_all_arrive_once_and_in_order(maildir: Maildir) -> None:
@@ -161,7 +161,7 @@ async def test_batches_stay_small(tmp_path: Path) -> None:
     source = LocalSource(maildir, max_bytes=10_000_000)
     async with contextlib.aclosing(source.arrivals(None)) as batches:
         async for batch in batches:
-            sizes.append((len(batch), sum(arrival.size for arrival in batch) <= 8_000_000))
+            sizes.append((len(batch.arrivals), sum(one.size for one in batch.arrivals) <= 8_000_000))
             if sum(length for length, _ in sizes) == 64:
                 break
     await maildir.close()

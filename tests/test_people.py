@@ -18,7 +18,7 @@ from office import (
 )
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bridge.demo.refusals import BadAck, NotOffered
+from bridge.demo.double.refusals import BadAck, NotOffered
 
 
 async def test_a_person_clicks_a_button_and_submits_the_modal_that_the_app_opens(office: Office) -> None:

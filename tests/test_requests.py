@@ -9,9 +9,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from bridge.demo.double.refusals import NoAck
+from bridge.demo.double.signed import signature
 from bridge.demo.mails import SHOP
-from bridge.demo.refusals import NoAck
-from bridge.demo.signed import signature
 from bridge.demo.stage import CHANNEL, MINA, Stage
 from bridge.slack.requests import PATH
 

@@ -12,7 +12,7 @@ from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from workplace import Workplace, workplace
 
-from bridge.demo.refusals import NoAck
+from bridge.demo.double.refusals import NoAck
 from bridge.errors import Misconfigured
 from bridge.slack.socket import CLOSE_SECONDS, Connection
 from bridge.slack.web import client

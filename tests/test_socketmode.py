@@ -16,7 +16,7 @@ from office import (
 )
 from slack_sdk.signature import SignatureVerifier
 
-from bridge.demo.refusals import NoAck, NotOffered
+from bridge.demo.double.refusals import NoAck, NotOffered
 
 
 async def test_a_ticket_opens_one_socket_and_no_second(office: Office) -> None:

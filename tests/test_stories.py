@@ -1,147 +1,15 @@
 """The two flows of the design, told on the stage: a mail comes in, an answer goes out, for real."""
 
-import email
-import email.policy
-from collections.abc import Callable
-from email.message import EmailMessage
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
+from onstage import DANA, ENOUGH, Desk, actions, ask, initial, marked, received, rich, said
 
-from bridge.demo.mails import SHOP
-from bridge.demo.people import Person
-from bridge.demo.refusals import NoAck
+from bridge.demo.double.refusals import NoAck
+from bridge.demo.mails import SHOP, bounce
 from bridge.demo.stage import CHANNEL, GUEST, JONAS, MINA, STRANGER, Stage
 from bridge.demo.world import Silence
-from bridge.model import Attachment
-
-T = TypeVar("T")
-
-DANA = "Dana Reyes <dana@example.com>"
-ENOUGH = 20.0  # seconds a condition may take on a slow machine; nothing ever waits that long for its own sake
-
-
-def said(message: dict[str, Any]) -> str:
-    """All the words of a message's blocks."""
-    return "\n".join(_texts(message.get("blocks") or [])) or str(message.get("text", ""))
-
-
-def _texts(node: Any) -> list[str]:
-    if isinstance(node, dict):
-        own = [node["text"]] if isinstance(node.get("text"), str) else []
-        return own + [text for value in node.values() for text in _texts(value)]
-    if isinstance(node, list):
-        return [text for item in node for text in _texts(item)]
-    return []
-
-
-def marked(node: Any) -> list[str]:
-    """The texts in which Slack would see a meaning."""
-    if isinstance(node, dict):
-        own = [node["text"]] if node.get("type") == "mrkdwn" else []
-        return own + [one for value in node.values() for one in marked(value)]
-    if isinstance(node, list):
-        return [one for item in node for one in marked(item)]
-    return []
-
-
-def actions(node: Any) -> list[str]:
-    """The action_ids of everything that can be pressed."""
-    if isinstance(node, dict):
-        own = [node["action_id"]] if "action_id" in node else []
-        return own + [one for value in node.values() for one in actions(value)]
-    if isinstance(node, list):
-        return [one for item in node for one in actions(item)]
-    return []
-
-
-def rich(text: str, **style: bool) -> dict[str, Any]:
-    """A rich text of one section."""
-    element: dict[str, Any] = {"type": "text", "text": text}
-    if style:
-        element["style"] = style
-    return {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": [element]}]}
-
-
-class Desk:
-    """One agent at the stage, with the questions that stories ask."""
-
-    def __init__(self, stage: Stage, user: str = MINA) -> None:
-        self.stage = stage
-        self.person: Person = stage.slack.person(user)
-
-    def cards(self) -> list[dict[str, Any]]:
-        return [one for one in self.stage.slack.workspace.history(CHANNEL) if one.get("bot_id")]
-
-    def card(self, words: str = "") -> dict[str, Any] | None:
-        return next((one for one in self.cards() if words in said(one)), None)
-
-    def thread(self, card: dict[str, Any]) -> list[dict[str, Any]]:
-        return [one for one in self.stage.slack.workspace.replies(CHANNEL, card["ts"]) if one["ts"] != card["ts"]]
-
-    def line(self, card: dict[str, Any], words: str) -> dict[str, Any] | None:
-        return next((one for one in self.thread(card) if words in said(one)), None)
-
-    async def sees(self, look: Callable[[], T]) -> T:
-        return await self.person.sees(look, timeout=ENOUGH)
-
-    async def sees_card(self, words: str) -> dict[str, Any]:
-        card = await self.sees(lambda: self.card(words))
-        assert card
-        return card
-
-    async def opens(self, card: dict[str, Any], action: str = "reply") -> dict[str, Any]:
-        """Press Reply (or choose from the menu) and wait for the compose modal."""
-        if action == "reply":
-            await self.person.click(CHANNEL, card["ts"], "reply")
-        else:
-            number = next(one for one in _values(card) if one.isdigit())
-            await self.person.choose(CHANNEL, card["ts"], "more", f"{action}:{number}")
-        return await self.sees_compose()
-
-    async def sees_compose(self) -> dict[str, Any]:
-        def compose() -> dict[str, Any] | None:
-            view = self.person.view()
-            return view if view and view.get("callback_id") == "compose" else None
-
-        view = await self.sees(compose)
-        assert view
-        return view
-
-
-def _values(node: Any) -> list[str]:
-    if isinstance(node, dict):
-        own = [node["value"]] if isinstance(node.get("value"), str) else []
-        return own + [one for value in node.values() for one in _values(value)]
-    if isinstance(node, list):
-        return [one for item in node for one in _values(item)]
-    return []
-
-
-def initial(view: dict[str, Any], block_id: str) -> Any:
-    """What a modal's input was filled with."""
-    element = next(one["element"] for one in view["blocks"] if one.get("block_id") == block_id)
-    return element.get("initial_value", element.get("initial_options", ""))
-
-
-async def received(stage: Stage, address: str, count: int = 1) -> EmailMessage:
-    """The newest mail that a customer got, once there are that many."""
-    person = stage.slack.person(MINA)
-    await person.sees(lambda: len(stage.world.inbox[address]) >= count, timeout=ENOUGH)
-    found = email.message_from_bytes(stage.world.inbox[address][-1], policy=email.policy.default)
-    assert isinstance(found, EmailMessage)
-    return found
-
-
-@pytest.fixture
-def mina(stage: Stage) -> Desk:
-    return Desk(stage)
-
-
-async def ask(stage: Stage, **changes: Any) -> str:
-    mail = {"from_": DANA, "to": SHOP.email, "subject": "Two bags are missing", "text": "Hello,\n\nwhere are they?\n"}
-    return await stage.world.write(**(mail | changes))
-
+from bridge.model import Attachment, now
 
 # --- a mail comes in --------------------------------------------------------------------------------------------------
 
@@ -207,6 +75,15 @@ async def test_quotes_are_folded_and_one_click_away(stage: Stage, mina: Desk) ->
     assert await mina.sees(lambda: "The old words" in said(mina.person.view() or {}))
 
 
+async def test_the_card_of_a_bounce_says_whom_a_mail_did_not_reach_and_why(stage: Stage, mina: Desk) -> None:
+    raw = bounce(SHOP, at=now())
+    await stage.world.hand_over(raw, sender="", recipients=[SHOP.email])
+    card = await mina.sees_card("Undelivered")
+    reached = ":warning: *h.lindqvist@example.net* was not reached: 550 5.1.1 Recipient address rejected: User unknown"
+    assert reached in marked(card)
+    assert await mina.sees(lambda: mina.line(card, reached))
+
+
 async def test_a_mail_over_the_size_limit_is_a_card_that_says_so(stage: Stage, mina: Desk) -> None:
     assert stage.bridge
     await stage.stop_bridge()
@@ -255,6 +132,9 @@ async def test_an_answer_with_formatting_and_a_file_reaches_the_customer(stage: 
     assert "dana@example.com" in said(line)
     assert f"<@{MINA}>" in said(line)
     await mina.sees(lambda: "Waiting" in said(mina.cards()[0]))
+    shared = await mina.sees(lambda: next((one for one in mina.thread(card) if one.get("files")), None))
+    assert shared
+    assert [one["name"] for one in shared["files"]] == ["label.pdf"]
 
 
 async def test_the_customers_answer_to_our_answer_comes_into_the_same_thread(stage: Stage, mina: Desk) -> None:
@@ -473,9 +353,11 @@ async def test_only_full_members_of_the_channel_may_act(stage: Stage, mina: Desk
         refusals = person.ephemerals("C0GENERAL1")
     else:
         person = stage.slack.person(user)
+        await mina.sees(lambda: mina.line(card, "where are they?"))
         await person.click(CHANNEL, card["ts"], "claim")
         await person.sees(lambda: person.ephemerals(CHANNEL), timeout=ENOUGH)
         refusals = person.ephemerals(CHANNEL)
+        assert "thread_ts" not in refusals[-1]  # beside the card: its thread need not be open
     assert "Only" in said(refusals[-1])
     assert "nobody" in said(mina.cards()[0])
 

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from bridge.demo.slack import SlackDouble, Timing
+from bridge.demo.double.slack import SlackDouble, Timing
 from bridge.model import ChannelId, UserId
 from bridge.slack.gateway import Gateway
 

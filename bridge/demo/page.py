@@ -23,11 +23,11 @@ from urllib.parse import quote
 from aiohttp import WSMsgType, web
 from aiohttp.hdrs import METH_GET
 
+from bridge.demo.double.refusals import BadAck, NoAck, NotOffered, SlackRefusal
+from bridge.demo.double.slack import SlackDouble
 from bridge.demo.pieces import Pieces
-from bridge.demo.refusals import BadAck, NoAck, NotOffered, SlackRefusal
-from bridge.demo.slack import SlackDouble
 from bridge.demo.world import World
-from bridge.errors import BridgeError
+from bridge.errors import BridgeError, Misconfigured
 from bridge.model import Address, Attachment
 
 STATIC = Path(__file__).with_name("page")
@@ -110,7 +110,7 @@ class Page:
         return f"http://{self.host}/"
 
     async def start(self) -> None:
-        """Listen on loopback and follow every change."""
+        """Listen on loopback and follow every change. Raises Misconfigured where the port cannot be had."""
         app = web.Application(middlewares=[self._guard], client_max_size=LARGEST_REQUEST)
         app.add_routes(
             [
@@ -128,7 +128,12 @@ class Page:
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self._port)
-        await site.start()
+        try:
+            await site.start()
+        except OSError as taken:
+            raise Misconfigured(
+                f"Port {self._port} is taken: choose another with --port, or --port 0 for any free one."
+            ) from taken
         self._port = self._runner.addresses[0][1]
         self._pieces.changed()
         queues: list[asyncio.Queue[Any]] = [self._double.workspace.subscribe(), self._world.subscribe()]

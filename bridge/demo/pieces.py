@@ -8,8 +8,8 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from bridge.demo.double.workspace import Workspace
 from bridge.demo.letters import Reading, read
-from bridge.demo.workspace import Workspace
 from bridge.demo.world import Letter, World
 from bridge.model import Address
 

@@ -20,15 +20,15 @@ async def demo(*, port: int, open_browser: bool, data: Path | None) -> None:
     """
     async with AsyncExitStack() as closing:
         folder = data or Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="bridge-demo-")))
-        is_new = not (folder / "bridge.db").exists()
         stage = Stage(folder)
-        closing.push_async_callback(stage.stop)
-        await stage.start()
         page = Page(
             stage.slack, stage.world, customers=CUSTOMERS, mailboxes=[SHOP], manifest=manifest.load(), port=port
         )
-        await page.start()
         closing.push_async_callback(page.stop)
+        await page.start()
+        is_new = not stage.database.exists()
+        closing.push_async_callback(stage.stop)
+        await stage.start()
         if is_new:
             for mail in samples(SHOP, at=now()):
                 await stage.world.hand_over(mail.raw, sender=mail.sender, recipients=mail.recipients)

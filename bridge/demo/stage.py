@@ -9,11 +9,15 @@ from typing import Literal
 
 from bridge.app import Bridge
 from bridge.config import Settings, load
+from bridge.demo.double.slack import SlackDouble, Timing
 from bridge.demo.mails import SHOP
-from bridge.demo.slack import SlackDouble, Timing
 from bridge.demo.world import World
+from bridge.desk import show_again
+from bridge.model import ChannelId
 from bridge.slack import manifest
 from bridge.slack.requests import PATH
+from bridge.store import conversations
+from bridge.store.database import Store
 
 CHANNEL = "C0SUPPORT1"
 MINA = "U0MINA0001"
@@ -22,9 +26,13 @@ GUEST = "U0GUEST001"
 STRANGER = "U0STRANGE1"
 """Not in the channel."""
 
+MOST_KEPT = 10_000
+"""Conversations that are shown again on a later stage: more than anybody plays through."""
+
 
 class Stage:
-    """Everything but the page. `data` is the bridge's folder; `hold` its undo time in seconds.
+    """Everything but the page. `data` is the bridge's folder; `hold` its undo time in seconds. `source` are the lines
+    of `bridge.toml` that say where the mail comes from, `secrets` the variables that they name.
 
     `way` is how Slack reaches it; `http` its BRIDGE_HTTP: nowhere, unless Slack has to reach it there.
     """
@@ -41,6 +49,8 @@ class Stage:
         self.hold = hold
         self.max_bytes = 40 << 20
         self.intake_port = 0
+        self.source = 'source = "local"'
+        self.secrets: dict[str, str] = {}
         self.way = way
         self.http = "" if way == "socket" else "127.0.0.1:0"
         self.slack = SlackDouble(manifest=manifest.load(), timing=timing, request_url=None if way == "socket" else "")
@@ -48,10 +58,17 @@ class Stage:
         self.bridge: Bridge | None = None
         _people_the_workspace(self.slack)
 
+    @property
+    def database(self) -> Path:
+        """Where the bridge keeps what it knows."""
+        return self.data / "bridge.db"
+
     async def start(self) -> None:
-        """Start the two worlds, then the bridge."""
+        """Start the two worlds, then the bridge. On data of an earlier stage the workspace shows what was open."""
         await self.slack.start()
         await self.world.start()
+        if self.database.exists():
+            await self._show_what_was_open()
         await self.start_bridge()
 
     async def start_bridge(self) -> None:
@@ -82,6 +99,18 @@ class Stage:
         await self.world.stop()
         await self.slack.stop()
 
+    async def _show_what_was_open(self) -> None:
+        """The workspace is new, the database is not: what is not closed is promised to be posted again."""
+        store = await Store.open(f"sqlite:///{self.database}")
+        try:
+            async with store.write() as conn:
+                for one in await conversations.unfinished(conn, channels=[ChannelId(CHANNEL)], limit=MOST_KEPT):
+                    await conversations.forget_slack(conn, one.number)
+                    version = await conversations.change(conn, one.number, at=one.updated)
+                    await show_again(conn, one.number, version=version)
+        finally:
+            await store.close()
+
     def settings(self) -> Settings:
         """What an operator would have written to join the bridge to these worlds."""
         return load(environ=self.environ(), config_file=self.config_file(), env_file=None)
@@ -97,6 +126,7 @@ class Stage:
             "SLACK_API_URL": self.slack.url,
             "BRIDGE_DATA": str(self.data),
             "BRIDGE_HTTP": self.http,
+            **self.secrets,
         }
 
     def config_file(self) -> Path:
@@ -113,7 +143,7 @@ address = "{SHOP.email}"
 display_name = "{SHOP.name}"
 channel = "#support"
 hold_seconds = {self.hold}
-source = "local"
+{self.source}
 save_sent = "on"
 smtp = {{ host = "{self.world.host}", port = {self.world.port}, security = "none" }}
 
@@ -128,6 +158,7 @@ lmtp = "127.0.0.1:0"
 
 def _people_the_workspace(slack: SlackDouble) -> None:
     here = slack.workspace
+    here.team_name = "Fernhill Coffee"
     here.add_user("mina", user_id=MINA, real_name="Mina Park", email="mina@fernhill.example.com")
     here.add_user("jonas", user_id=JONAS, real_name="Jonas Weber", email="jonas@fernhill.example.com")
     here.add_user("lee", user_id=GUEST, real_name="Lee (guest)", email="lee@agency.example", is_restricted=True)

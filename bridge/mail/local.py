@@ -20,7 +20,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from bridge.errors import BridgeError, Refused, Temporary
 from bridge.mail.maildir import Maildir
 from bridge.mail.recipients import wire_address
-from bridge.model import Arrival, Cursor, now
+from bridge.model import Batch, Cursor, now
 
 _SWEEP = 2.0  # seconds between looks for mails that others put into the folder
 _LONGEST_LINE = 1 << 20  # bytes: mails with lines over the 998 of RFC 5322 are common, and losing one is worse
@@ -41,7 +41,7 @@ class LocalSource:
         self.failure: BridgeError | None = None  # what goes wrong ends `arrivals`
         self.last_heard: datetime | None = None
 
-    async def arrivals(self, cursor: Cursor | None) -> AsyncGenerator[list[Arrival], None]:
+    async def arrivals(self, cursor: Cursor | None) -> AsyncGenerator[Batch, None]:
         """Batches of mails, in the order of their uids: at most 50 or 8 MB, never empty, without end.
 
         Begins at the cursor, or at the first mail where there is none or it is of another uidvalidity. Mails of more
@@ -59,7 +59,8 @@ class LocalSource:
             while uid < maildir.uidnext:
                 batch, uid = await maildir.load(uid, max_bytes=self._max_bytes)
                 if batch:
-                    yield batch
+                    cursor = Cursor(uidvalidity=maildir.uidvalidity, uidnext=uid)
+                    yield Batch(cursor=cursor, arrivals=tuple(batch))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout_at(sweep_at):
                     await maildir.arrived.wait()

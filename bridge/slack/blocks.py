@@ -12,6 +12,7 @@ from typing import Any
 from bridge.model import (
     Address,
     Automatic,
+    Bounce,
     Conversation,
     Direction,
     Draft,
@@ -59,6 +60,11 @@ class Surface:
     text: str
     blocks: list[Block]
 
+    def bare(self) -> "Surface":
+        """The same message as plainly as can be: its fallback text and its buttons, for where Slack takes no more."""
+        words = {"type": "section", "text": marked(self.text)}
+        return Surface(text=self.text, blocks=[words, *(one for one in self.blocks if one["type"] == "actions")])
+
 
 # --- the card ---------------------------------------------------------------------------------------------------------
 
@@ -89,9 +95,20 @@ def _from_line(mail: StoredMessage) -> str:
 
 
 def _preview(mail: StoredMessage) -> str:
+    if mail.message.bounce:
+        return _bounced(mail.message.bounce, mail.message.automatic)
     words = [line for line in mail.reading.new if line.text.strip()]
     pieces, _ = sections(words, limit=PREVIEW_LIMIT, total=PREVIEW_LIMIT)
     return pieces[0] if pieces else "_(no text)_"
+
+
+def _bounced(bounce: Bounce, kind: Automatic) -> str:
+    """Whom a mail did not reach, and why: the one thing a delivery report is read for."""
+    status = bounce.status if bounce.status not in bounce.reason else ""
+    told = shorten(f"{status} {bounce.reason}", REASON_LIMIT)
+    who = f"*{_inert(shorten(bounce.recipient, NAME_LIMIT))}*" if bounce.recipient else "The recipient"
+    reached = "is not reached yet" if kind is Automatic.DELAYED else "was not reached"
+    return f":warning: {who} {reached}" + (f": {_inert(told)}" if told else ".")
 
 
 def _state(conversation: Conversation, messages: Sequence[StoredMessage], *, mailbox: str) -> str:
@@ -144,6 +161,7 @@ def mail(stored: StoredMessage) -> Surface:
     message = stored.message
     pieces, cut = sections(stored.reading.new)
     blocks = [_context(_head(stored))]
+    blocks += [_section(_bounced(message.bounce, message.automatic))] if message.bounce else []
     blocks += [_section(piece) for piece in pieces] or [_section("_(no text)_")]
     if notes := _notes(stored, cut):
         blocks.append(_context(notes))
@@ -179,9 +197,6 @@ def _head(stored: StoredMessage) -> str:
 
 def _notes(stored: StoredMessage, cut: bool) -> str:
     facts = []
-    if bounce := stored.message.bounce:
-        told = " ".join(one for one in (bounce.status, bounce.reason) if one)
-        facts.append(f":warning: {_inert(shorten(f'{bounce.recipient}: {told}', 300))}")
     if cut:
         facts.append(":scroll: The text goes on in the file below")
     if stored.reading.folded:
@@ -223,6 +238,8 @@ def draft_buttons(draft: Draft) -> list[Block]:
                 button("Undo", "cancel_send", draft.id),
                 button("Send now", "send_now", draft.id, style="primary"),
             ]
+        case DraftState.QUEUED:
+            return [button("Undo", "cancel_send", draft.id)]
         case DraftState.UNCERTAIN:
             return [button("Send again", "resend", draft.id), button("It arrived", "mark_delivered", draft.id)]
         case DraftState.FAILED:
@@ -231,20 +248,19 @@ def draft_buttons(draft: Draft) -> list[Block]:
             return []
 
 
+WHERE = {
+    DraftState.HELD: ":hourglass_flowing_sand: Leaves at {clock}",
+    DraftState.QUEUED: ":outbox_tray: Waiting for the mail server",
+    DraftState.HANDING_OVER: ":outbox_tray: Sending",
+    DraftState.SENT: ":white_check_mark: Sent",
+    DraftState.FAILED: ":x: Not sent",
+    DraftState.UNCERTAIN: ":grey_question: Perhaps delivered",
+    DraftState.CANCELLED: ":leftwards_arrow_with_hook: Undone",
+}
+
+
 def _where(draft: Draft) -> str:
-    match draft.state:
-        case DraftState.HELD:
-            return f":hourglass_flowing_sand: Leaves at {clock(draft.due)}"
-        case DraftState.QUEUED | DraftState.HANDING_OVER:
-            return ":outbox_tray: Sending"
-        case DraftState.SENT:
-            return ":white_check_mark: Sent"
-        case DraftState.FAILED:
-            return ":x: Not sent"
-        case DraftState.UNCERTAIN:
-            return ":grey_question: Perhaps delivered"
-        case DraftState.CANCELLED:
-            return ":leftwards_arrow_with_hook: Undone"
+    return WHERE[draft.state].format(clock=clock(draft.due))
 
 
 def recipients(draft: Draft) -> str:

@@ -19,6 +19,10 @@ class Gone(Permanent):
     """What was to be changed is no longer there: a person deleted the message, closed the window, or left."""
 
 
+class Malformed(Permanent):
+    """Slack does not take the message as it is built; built more plainly it may."""
+
+
 _BOT_REJECTED = "Slack does not accept the bot token: reinstall the app and put its new token into SLACK_BOT_TOKEN."
 _APP_REJECTED = (
     "Slack does not accept SLACK_APP_TOKEN: it must be an app-level token (xapp-...) with the scope connections:write, "
@@ -78,9 +82,9 @@ _TABLE: dict[str, tuple[type[BridgeError], str]] = {
         ),
         (Permanent, _CLOSED_CHANNEL),
     ),
-    "msg_too_long": (Permanent, _TOO_LONG),
-    "msg_blocks_too_long": (Permanent, _TOO_LONG),
-    "metadata_too_large": (Permanent, _TOO_LONG),
+    "msg_too_long": (Malformed, _TOO_LONG),
+    "msg_blocks_too_long": (Malformed, _TOO_LONG),
+    "metadata_too_large": (Malformed, _TOO_LONG),
     "view_too_large": (Permanent, "The window is larger than Slack takes."),
     **dict.fromkeys(
         (
@@ -93,7 +97,7 @@ _TABLE: dict[str, tuple[type[BridgeError], str]] = {
             "no_text",
             "missing_argument",
         ),
-        (Permanent, _BLOCKS),
+        (Malformed, _BLOCKS),
     ),
     "cant_update_message": (Permanent, "Slack lets only its author change a message, and the bot is not its author."),
     "edit_window_closed": (Permanent, "The workspace's settings do not let a message of this age be changed."),

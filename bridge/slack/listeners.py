@@ -165,15 +165,16 @@ class Listeners:
 
     async def cancel_send(self, ack: AsyncAck, body: Body) -> None:
         """Undo: nothing leaves, and the modal is there again with everything kept."""
+        view_id = (body.get("view") or {}).get("id", "")
         try:
-            form = await self._answers.cancel(DraftId(_value(body)), user=_user(body))
+            form = await self._answers.cancel(DraftId(_value(body)), user=_user(body), view_id=view_id)
         except BridgeError as error:
             await ack()
             await self._tell(body, str(error))
             return
         await ack()
-        if "view" in body:
-            await self._gateway.update_view(body["view"]["id"], modals.compose(form))
+        if view_id:
+            await self._gateway.update_view(view_id, modals.compose(form))
         else:
             await self._gateway.open_view(body["trigger_id"], modals.compose(form))
 
@@ -345,10 +346,7 @@ class Listeners:
             return
         channel = body.get("channel_id") or (body.get("channel") or {}).get("id")
         if channel:
-            thread = (body.get("message") or {}).get("thread_ts")
-            await self._gateway.ephemeral(
-                ChannelId(channel), _user(body), text=sentence, thread_ts=Ts(thread) if thread else None
-            )
+            await self._gateway.ephemeral(ChannelId(channel), _user(body), text=sentence, thread_ts=_thread(body))
 
 
 def _user(body: Body) -> UserId:
@@ -357,3 +355,10 @@ def _user(body: Body) -> UserId:
 
 def _value(body: Body) -> str:
     return str(body["actions"][0]["value"])
+
+
+def _thread(body: Body) -> Ts | None:
+    """The thread in which a person pressed; None on a card, whose own thread need not be open."""
+    message = body.get("message") or {}
+    thread = message.get("thread_ts")
+    return Ts(thread) if thread and thread != message["ts"] else None

@@ -284,20 +284,20 @@ def leaving(draft: Draft, *, sender: Address, words: Sequence[Line]) -> Block:
     }
 
 
+WHERE = {
+    DraftState.HELD: ":hourglass_flowing_sand: *Leaves at {clock}.* Until then it can be undone.",
+    DraftState.QUEUED: ":outbox_tray: *Waiting for the mail server.* {reason}",
+    DraftState.HANDING_OVER: ":outbox_tray: *On its way.* It can no longer be undone.",
+    DraftState.SENT: ":white_check_mark: *Sent.*",
+    DraftState.FAILED: ":x: *Not sent.* {reason}",
+    DraftState.UNCERTAIN: ":grey_question: *Perhaps delivered.* {reason}",
+    DraftState.CANCELLED: ":leftwards_arrow_with_hook: *Undone.* Nothing was sent.",
+}
+
+
 def _where(draft: Draft) -> str:
-    match draft.state:
-        case DraftState.HELD:
-            return f":hourglass_flowing_sand: *Leaves at {clock(draft.due)}.* Until then it can be undone."
-        case DraftState.QUEUED | DraftState.HANDING_OVER:
-            return ":outbox_tray: *On its way.* It can no longer be undone."
-        case DraftState.SENT:
-            return ":white_check_mark: *Sent.*"
-        case DraftState.FAILED:
-            return f":x: *Not sent.* {escape(shorten(draft.reason, REASON_LIMIT))}"
-        case DraftState.UNCERTAIN:
-            return f":grey_question: *Perhaps delivered.* {escape(shorten(draft.reason, REASON_LIMIT))}"
-        case DraftState.CANCELLED:
-            return ":leftwards_arrow_with_hook: *Undone.* Nothing was sent."
+    reason = escape(shorten(draft.reason, REASON_LIMIT))
+    return WHERE[draft.state].format(clock=clock(draft.due), reason=reason).rstrip()
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------

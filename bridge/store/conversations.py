@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, RowMapping, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import ChannelId, Conversation, MailboxName, Number, Status, Ts, UserId
-from bridge.store.schema import conversations, messages
+from bridge.store.schema import conversations, drafts, effects, messages
 
 
 async def create(
@@ -62,6 +62,19 @@ async def mark_shown(conn: AsyncConnection, number: Number, *, version: int) -> 
 async def shown(conn: AsyncConnection, number: Number) -> int:
     """The version that the card shows; 0 before there is a card."""
     return int((await conn.execute(select(conversations.c.shown).where(conversations.c.number == number))).scalar_one())
+
+
+async def forget_slack(conn: AsyncConnection, number: Number) -> None:
+    """What Slack showed of a conversation is gone: card, thread, lines and files are posted anew."""
+    mine = messages.c.number == number
+    mail_ids = (await conn.execute(select(messages.c.id).where(mine))).scalars().all()
+    draft_ids = (await conn.execute(select(drafts.c.id).where(drafts.c.number == number))).scalars().all()
+    await conn.execute(update(conversations).where(conversations.c.number == number).values(card_ts=None, shown=0))
+    await conn.execute(update(messages).where(mine).values(thread_ts=None, shared=False))
+    await conn.execute(update(drafts).where(drafts.c.number == number).values(line_ts=None, shown=0))
+    keys = [f"card:{number}", *(f"mail:{one}" for one in mail_ids), *(f"draft:{one}" for one in draft_ids)]
+    files = [effects.c.key.like(f"{kind}:{one}:%") for one in mail_ids for kind in ("file", "files")]
+    await conn.execute(delete(effects).where(or_(effects.c.key.in_(keys), *files)))
 
 
 async def by_card(conn: AsyncConnection, *, channel: ChannelId, ts: Ts) -> Conversation | None:

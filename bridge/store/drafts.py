@@ -86,6 +86,12 @@ async def move(
     return bool((await conn.execute(change.values(state=to, revision=drafts.c.revision + 1, **values))).rowcount)
 
 
+async def let_go(conn: AsyncConnection, draft_id: DraftId, *, view_id: str) -> None:
+    """That view shows something else from now on: where it followed the draft, it does so no more."""
+    which = (drafts.c.id == draft_id) & (drafts.c.view_id == view_id)
+    await conn.execute(update(drafts).where(which).values(view_id=""))
+
+
 async def hold_until(conn: AsyncConnection, draft_id: DraftId, due: datetime) -> bool:
     """Set when a held draft leaves; False where it is held no more."""
     change = update(drafts).where(drafts.c.id == draft_id, drafts.c.state == DraftState.HELD)

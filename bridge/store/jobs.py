@@ -192,6 +192,13 @@ async def unpark(conn: AsyncConnection, key: str) -> bool:
     return await _change(conn, key, State.PARKED, state=State.READY, due=time_now(), attempts=0, error=None)
 
 
+async def unpark_kind(conn: AsyncConnection, kind: str) -> int:
+    """Try every parked job of a kind again, now: what stopped them was mended; how many."""
+    ring_at_commit(conn)
+    which = update(jobs).where(jobs.c.kind == kind, jobs.c.state == State.PARKED)
+    return (await conn.execute(which.values(state=State.READY, due=time_now(), attempts=0, error=None))).rowcount
+
+
 async def _change(conn: AsyncConnection, key: str, *states: State, **values: Any) -> bool:
     change = update(jobs).where(jobs.c.key == key, jobs.c.state.in_(states)).values(**values)
     return bool((await conn.execute(change)).rowcount)

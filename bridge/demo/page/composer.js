@@ -34,7 +34,7 @@ export function composer() {
     const before = place();
     at = { person, channel: channelId, thread };
     const name = `#${channel(channelId)?.name ?? ""}`;
-    area.placeholder = thread ? "Reply… (stays inside the team)" : `Message ${name}, or type / for commands`;
+    area.placeholder = thread ? "Reply… (stays inside the team)" : `Message ${name}, / for commands`;
     area.setAttribute("aria-label", thread ? "Reply in the thread" : `Message ${name}`);
     if (before === place()) return;
     drafts.set(before, area.value);

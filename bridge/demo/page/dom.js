@@ -103,7 +103,7 @@ const SHADES = ["#1f7a6d", "#b4552d", "#3b5bab", "#8a3d77", "#5d7a1f", "#a23b4b"
 
 /** A square with a person's initials, in a colour of their own. */
 export function avatar(name, size = 36) {
-  const words = name.trim().split(/\s+/);
+  const words = name.trim().split(/\s+/).filter((word, place) => !place || /^\p{L}/u.test(word));
   const letters = words.length > 1 ? [...words[0]][0] + [...words.at(-1)][0] : [...name.trim()].slice(0, 1).join("");
   const shade = SHADES[[...name].reduce((sum, letter) => (sum * 31 + letter.codePointAt(0)) % 9973, 7) % SHADES.length];
   const node = h("span.avatar", { "aria-hidden": "true" }, letters.toUpperCase());
