@@ -15,9 +15,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bridge.config import MailboxSettings, ServerSettings, Settings, check_runnable
+from bridge.config import MailboxSettings, Settings, check_runnable
 from bridge.errors import BridgeError, Misconfigured
 from bridge.mail import smtp
+from bridge.mail.imap import ImapSource
+from bridge.mailboxes import imap_server, smtp_server
 from bridge.providers import sign_in_advice
 from bridge.slack import manifest
 from bridge.slack.gateway import Channel, Gateway
@@ -146,12 +148,23 @@ def _obstacles(channel: Channel) -> Sequence[tuple[bool, str, str]]:
 
 async def _incoming(mailbox: MailboxSettings) -> list[Finding]:
     """Where the mail comes from."""
-    match mailbox.source:
-        case "local":
-            says = "Its mail comes in by the embedded SMTP and LMTP intake."
-            return [Finding(part=f"intake of {mailbox.name}", works=True, says=says)]
-        case "imap":
-            return []
+    if mailbox.imap is None:
+        says = "Its mail comes in by the embedded SMTP and LMTP intake."
+        return [Finding(part=f"intake of {mailbox.name}", works=True, says=says)]
+    part, server = f"imap of {mailbox.name}", mailbox.imap
+    if server.auth == "xoauth2":
+        return []
+    source = ImapSource(
+        replace(imap_server(server), timeout=PATIENCE), max_bytes=0, folders=mailbox.folders.model_dump()
+    )
+    try:
+        found = await source.folders()
+    except BridgeError as error:
+        return [_failed(part, error, advice=sign_in_advice(server.host))]
+    finally:
+        await source.stop()
+    detail = tuple(f"{role}: {name}" for role, name in found.items())
+    return [Finding(part=part, works=True, says=f"{server.host}:{server.port} signs us in.", detail=detail)]
 
 
 async def _outgoing(mailbox: MailboxSettings) -> list[Finding]:
@@ -160,7 +173,7 @@ async def _outgoing(mailbox: MailboxSettings) -> list[Finding]:
     if server.auth == "xoauth2":
         return []  # its tokens are kept in the store, and signed in with by nobody here yet
     try:
-        talk = await smtp.probe(_server(server))
+        talk = await smtp.probe(replace(smtp_server(server), timeout=PATIENCE))
     except Misconfigured as error:
         return [_failed(part, error)]
     detail = (
@@ -171,18 +184,6 @@ async def _outgoing(mailbox: MailboxSettings) -> list[Finding]:
         return [replace(_failed(part, talk.failure, advice=sign_in_advice(server.host)), detail=detail)]
     done = "signs us in" if talk.signed_in else "takes mail without a sign-in"
     return [Finding(part=part, works=True, says=f"{server.host}:{server.port} {done}.", detail=detail)]
-
-
-def _server(settings: ServerSettings) -> smtp.Server:
-    return smtp.Server(
-        host=settings.host,
-        port=settings.port,
-        security=settings.security,
-        username=settings.username,
-        password=settings.password.get_secret_value(),
-        ca_file=settings.ca_file,
-        timeout=PATIENCE,
-    )
 
 
 def _failed(part: str, error: BridgeError, *, advice: str = "") -> Finding:

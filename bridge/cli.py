@@ -171,7 +171,7 @@ def check(
     if as_json:
         typer.echo(checking.as_json(findings))
     else:
-        checking.show(findings, Console(), detailed=["smtp", "slack"] if verbose else [])
+        checking.show(findings, Console(), detailed=["imap", "smtp", "slack"] if verbose else [])
     raise typer.Exit(checking.exit_code(findings))
 
 

@@ -60,15 +60,9 @@ def _post(one: MailboxSettings, *, settings: Settings, gate: Gate) -> Post:
         maildir = Maildir(settings.data / "mail" / one.name)
         source = LocalSource(maildir, max_bytes=settings.max_bytes)
         return Post(source=source, sent=LocalSent(maildir), maildir=maildir)
-    server = ImapServer(
-        host=one.imap.host,
-        port=one.imap.port,
-        security=one.imap.security,
-        username=one.imap.username,
-        password=one.imap.password.get_secret_value(),
-        ca_file=one.imap.ca_file,
+    watched = ImapSource(
+        imap_server(one.imap), max_bytes=settings.max_bytes, folders=one.folders.model_dump(), gate=gate
     )
-    watched = ImapSource(server, max_bytes=settings.max_bytes, folders=one.folders.model_dump(), gate=gate)
     return Post(source=watched, sent=ImapSent(watched))
 
 
@@ -79,7 +73,7 @@ def mailbox(one: MailboxSettings, *, channel: ChannelId, post: Post, max_bytes: 
         address=Address(name=one.display_name, email=one.address),
         channel=channel,
         hold=timedelta(seconds=one.hold_seconds),
-        smtp=_server(one.smtp),
+        smtp=smtp_server(one.smtp),
         sent=post.sent,
         saves_sent=one.saves_sent,
         max_bytes=max_bytes,
@@ -124,7 +118,20 @@ async def _settled(post: Post) -> None:
     await post.begun.wait()
 
 
-def _server(settings: ServerSettings) -> Server:
+def imap_server(settings: ServerSettings) -> ImapServer:
+    """How a mailbox is read, as the operator said."""
+    return ImapServer(
+        host=settings.host,
+        port=settings.port,
+        security=settings.security,
+        username=settings.username,
+        password=settings.password.get_secret_value(),
+        ca_file=settings.ca_file,
+    )
+
+
+def smtp_server(settings: ServerSettings) -> Server:
+    """How a mailbox sends, as the operator said."""
     return Server(
         host=settings.host,
         port=settings.port,

@@ -36,7 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "slack": BASE | {"slack"},
     **dict.fromkeys(DESK, BASE | WORLDS | DESK),
     "app": BASE | WORLDS | DESK,
-    "check": BASE | WORLDS,
+    "check": BASE | WORLDS | {"mailboxes", "health", "desk"},
     "init": BASE | WORLDS,
     "demo": BASE | WORLDS | DESK | {"app", "demo"},
     "cli": BASE | WORLDS | DESK | COMMANDS | {"app", "demo"},

@@ -2,6 +2,7 @@
 
 import io
 import json
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -111,6 +112,18 @@ async def test_a_mail_server_that_is_away_is_told_and_its_capabilities_are_shown
 async def test_the_json_says_the_same(stage: Stage) -> None:
     found = json.loads(check.as_json(await check.check(settings(stage))))
     assert found[0].keys() == {"part", "works", "says", "fix", "detail"}
+
+
+async def test_an_imap_server_that_is_away_is_told(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    environ = {"MAIL_ADDRESS": "a@corp.example", "MAIL_PASSWORD": "secret", "MAIL_CHANNEL": "#a"}
+    for kind in ("IMAP", "SMTP"):
+        hosts = {f"MAIL_{kind}_HOST": "127.0.0.1", f"MAIL_{kind}_PORT": str(port), f"MAIL_{kind}_SECURITY": "none"}
+        environ |= hosts
+    found = await failed(load(environ={**environ, "BRIDGE_DATA": str(tmp_path)}, env_file=None))
+    assert {"config", "imap of a", "smtp of a"} == set(found)
+    assert "cannot be reached" in found["imap of a"].says
 
 
 def test_gmail_and_microsoft_say_what_kind_of_password_they_take() -> None:
