@@ -42,7 +42,7 @@ CALL_THE_DESK = {"slack.listeners"}
 """Talkers whose callbacks end in a verb of the desk: the only way back up."""
 
 TALKERS = {
-    "mail": {"imap", "local", "maildir", "oauth", "smtp", "uidlist"},
+    "mail": {"imap", "local", "maildir", "oauth", "smtp", "trust", "uidlist"},
     "slack": {"directory", "faults", "files", "gateway", "listeners", "pacing", "socket", "web"},
 }
 """The modules of an outside world that talk to it, or are part of doing so; all its others are pure."""

@@ -13,7 +13,7 @@ from imapdouble import CAPABILITIES, Conversation, Double, running_double, serve
 
 from bridge.errors import Permanent, Temporary, Uncertain
 from bridge.mail.imap import Change, ImapSource, Role
-from bridge.mail.imapfaults import Backoff, refused_login
+from bridge.mail.imap.faults import Backoff, refused_login
 from bridge.model import Arrival, Batch, Cursor
 
 FIRST, SECOND = (

@@ -1,8 +1,8 @@
-"""A mailbox on an IMAP server (RFC 3501): its mails as they come, what others do to them, and what agents want done.
+"""One mailbox as the bridge uses it, on one event loop.
 
-Each source has one thread (`imapwatch`) with one connection, which watches, and interrupts its rest at once for a
-command. Reading marks nothing. A connection that is lost is made again, with what was asked for going on from where it
-was; what a person must mend ends `arrivals` and `changes` by Permanent. Use on one event loop.
+Each source has one thread (`watch`) with one connection, which watches, and interrupts its rest at once for a command.
+Reading marks nothing. A connection that is lost is made again, with what was asked for going on from where it was;
+what a person must mend ends `arrivals` and `changes` by Permanent.
 """
 
 import asyncio
@@ -15,16 +15,14 @@ from datetime import date, datetime, timedelta
 from typing import TypeVar
 
 from bridge.errors import BridgeError, Temporary
-from bridge.mail.imapcommands import Moved, Place, append, enter, fetch, find, move, search_since, set_flags
-from bridge.mail.imapfeeds import Follow, Watch
-from bridge.mail.imapfolders import Role, roles
-from bridge.mail.imapreader import Reader
-from bridge.mail.imapsession import Gate, ImapServer, Session
-from bridge.mail.imapview import Change
-from bridge.mail.imapwatch import Command, Watcher
+from bridge.mail.imap.commands import Moved, Place, append, enter, fetch, find, move, search_since, set_flags
+from bridge.mail.imap.feeds import Follow, Watch
+from bridge.mail.imap.folders import Role, roles
+from bridge.mail.imap.reader import Reader
+from bridge.mail.imap.session import Gate, ImapServer, Session
+from bridge.mail.imap.view import Change
+from bridge.mail.imap.watch import Command, Watcher
 from bridge.model import Arrival, Batch, Cursor, now
-
-__all__ = ["Change", "Gate", "ImapServer", "ImapSource", "Moved", "Place", "Role"]
 
 T = TypeVar("T")
 

@@ -15,8 +15,8 @@ from typing import TypeVar
 import structlog
 
 from bridge.errors import Temporary
-from bridge.mail.imapanswers import Fetched
-from bridge.mail.imapsession import FIRST_PART, Session
+from bridge.mail.imap.answers import Fetched
+from bridge.mail.imap.session import FIRST_PART, Session
 from bridge.model import Arrival, Batch, Cursor
 
 T = TypeVar("T")

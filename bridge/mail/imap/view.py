@@ -6,7 +6,7 @@ A `View` knows the flags of the mails that are followed, and says what is new ab
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from bridge.mail.imapanswers import Range
+from bridge.mail.imap.answers import Range
 
 FOLLOWED = ("\\Seen", "\\Flagged", "\\Answered", "\\Deleted")
 """The flags whose changes are told (RFC 3501 section 2.3.2)."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
-from bridge.mail.imapanswers import Folder
+from bridge.mail.imap.answers import Folder
 
 
 class Role(StrEnum):

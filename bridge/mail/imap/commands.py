@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import date
 
 from bridge.errors import Temporary, Uncertain
-from bridge.mail.imapanswers import copied
-from bridge.mail.imapreader import load
-from bridge.mail.imapsession import Session
-from bridge.mail.imapview import View
+from bridge.mail.imap.answers import copied
+from bridge.mail.imap.reader import load
+from bridge.mail.imap.session import Session
+from bridge.mail.imap.view import View
 from bridge.model import Arrival
 
 Place = tuple[int, int]

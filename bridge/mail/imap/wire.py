@@ -22,14 +22,14 @@ from typing import TypeVar
 from imapclient import IMAPClient
 from imapclient.imapclient import _literal
 
-from bridge.mail.imapanswers import Response
-from bridge.mail.imapfaults import NotDone
+from bridge.mail.imap.answers import Response
+from bridge.mail.imap.faults import NotDone
 
 T = TypeVar("T")
 
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 
-_PIECE = 1 << 18  # bytes read or written at a time
+_PIECE = 1 << 16  # bytes read or written at a time
 _LONGEST_LINE = 1 << 26  # bytes: a SEARCH answer of eight million uids
 _KEPT_BY_IMAPLIB = frozenset({"OK", "NO", "BAD", "BYE", "PREAUTH", "CAPABILITY"})  # what it asks itself for
 _DEAF_AFTER = 120  # seconds: kernel's limit for bytes nobody acknowledges, and for a silent peer's keepalives
@@ -281,7 +281,7 @@ class Client(IMAPClient):  # type: ignore[misc]
     def ask(self, name: bytes, *arguments: bytes, uid: bool = False) -> list[Response]:
         """Gives a command and returns everything that was said since the last one, up to its end.
 
-        Raises NotDone where the server answers NO or BAD, and what `imapfaults.named` knows otherwise.
+        Raises NotDone where the server answers NO or BAD, and what `faults.named` knows otherwise.
         """
         return self._done(lambda: self._raw_command(name, list(arguments), uid=uid))
 

@@ -14,7 +14,7 @@ import ssl
 from collections.abc import Iterator, Sequence
 
 from bridge.errors import BridgeError, Permanent, Temporary
-from bridge.mail.imapanswers import Response
+from bridge.mail.imap.answers import Response
 
 _BACKOFF = re.compile(r"Suggested Backoff Time:\s*(\d+)\s*milliseconds", re.IGNORECASE)
 _CODE = re.compile(r"\[([A-Z0-9-]+)")
