@@ -11,7 +11,7 @@ Nothing is lost: every line is in one of the two, in its order. The rules, each 
 
 In HTML the marks of mail programs (`markers`) are believed first; the words (`phrases`) are read in either form. One
 pass forward, looking at most a dozen lines around: linear time. Must not change a line, nor look at its style. What
-stands below the first 20,000 lines is no letter, but a file that somebody pasted: it is folded unread.
+stands below the first 10,000 lines is no letter, but a file that somebody pasted: it is folded unread.
 """
 
 import re
@@ -23,7 +23,7 @@ from bridge.mail import html, markers, phrases
 from bridge.mail.markers import Mark
 from bridge.model import Line, Message, Reading, Span
 
-_MAX_LINES = 20_000
+_MAX_LINES = 10_000
 _MAX_ATTRIBUTION = 4  # lines: an address and a date wrap over three, one more for long names
 _MAX_HEADER = 14  # lines from a header block's first field to its last, wrapped recipients included
 _MAX_FOOTER = 40  # lines of a legal notice, its signature included; a longer text is none
