@@ -17,7 +17,7 @@ _SMALL_CHARS = 60_000  # 15,000 attributes on one element fit in it: 0.4 s, the 
 _SMALL_TAGS = 1_000  # the worst 1,000 tags make 250,000 elements: 0.1 s
 _MAX_DEPTH = 512  # open block elements; 500 nested tables are the deepest seen
 _MAX_FORMATTING = 16  # open formatting elements, each of which every paragraph may open again
-_MAX_NODES = 40_000  # elements, those opened again too: a table of 6,000 rows by five, a third of a second's walk
+_MAX_NODES = 60_000  # elements, those opened again too: a table of 10,000 rows by five, half a second's walk
 _MAX_ATTRIBUTES = 20_000  # characters of attributes of one tag, inline images taken out
 
 _DATA_URL = re.compile(r"data:image/[^\"'<>)]*")
