@@ -10,8 +10,7 @@ Nothing is lost: every line is in one of the two, in its order. The rules, each 
 - Where nothing would be left, everything is shown.
 
 In HTML the marks of mail programs (`markers`) are believed first; the words (`phrases`) are read in either form. One
-pass forward, looking at most a dozen lines around: linear time. Must not change a line, nor look at its style. What
-stands below the first 20,000 lines is no letter, but a file that somebody pasted: it is folded unread.
+pass forward, looking at most a dozen lines around: linear time. Must not change a line, nor look at its style.
 """
 
 import re
@@ -23,7 +22,7 @@ from bridge.mail import html, markers, phrases
 from bridge.mail.markers import Mark
 from bridge.model import Line, Message, Reading, Span
 
-_MAX_LINES = 20_000
+_MAX_LINES = 10_000  # of a letter: what stands below is a file that somebody pasted, and folded unread
 _MAX_ATTRIBUTION = 4  # lines: an address and a date wrap over three, one more for long names
 _MAX_HEADER = 14  # lines from a header block's first field to its last, wrapped recipients included
 _MAX_FOOTER = 40  # lines of a legal notice, its signature included; a longer text is none
@@ -65,8 +64,7 @@ def read(message: Message) -> Reading:
 
 def plain_reading(text: str) -> Reading:
     """The same for a text that has no message around it."""
-    lines = _plain_lines(text)
-    return _parted(lines, marks=[0] * len(lines), forwarded=False)
+    return read(Message(text=text))
 
 
 def _parted(lines: list[Line], *, marks: list[int], forwarded: bool) -> Reading:
@@ -76,7 +74,9 @@ def _parted(lines: list[Line], *, marks: list[int], forwarded: bool) -> Reading:
 
 def _plain_lines(text: str) -> list[Line]:
     """Plain text as lines, quote signs as depth; without empty lines at either end."""
-    lines = [_plain_line(line) for line in re.split(r"\r\n|[\n\r\f\v\x85\u2028\u2029]", text)]
+    texts = re.split(r"\r\n|[\n\r\f\v\x85\u2028\u2029]", text)
+    made = {one: _plain_line(one) for one in set(texts)}
+    lines = [made[one] for one in texts]
     start, end = 0, len(lines)
     while start < end and not lines[start].spans:
         start += 1
