@@ -10,7 +10,7 @@ from email.message import EmailMessage, MIMEPart
 from email.utils import getaddresses
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from bridge.errors import Refused
@@ -444,6 +444,7 @@ def test_every_mail_reads_back_as_what_was_put_in(outgoing: Outgoing) -> None:
 @settings(deadline=None, max_examples=150)
 @given(_OUTGOING)
 def test_our_own_reader_reads_it_back_too(outgoing: Outgoing) -> None:
+    assume(all(file.filename.lower() != "winmail.dat" for file in outgoing.attachments))  # is opened, not kept
     message = parse(compose(outgoing))
     assert message.message_id == outgoing.message_id
     assert message.subject == outgoing.subject.strip()
@@ -451,7 +452,8 @@ def test_our_own_reader_reads_it_back_too(outgoing: Outgoing) -> None:
     assert [address.email for address in (*message.from_, *message.to, *message.cc)] == [
         wire_address(address.email) for address in (outgoing.from_, *outgoing.to, *outgoing.cc)
     ]
-    assert message.automatic is Automatic.NO
+    if not (outgoing.quoted or outgoing.forwarded):  # whose words may be a robot's
+        assert message.automatic is Automatic.NO
     assert not message.bcc
     assert not message.notes
     words = " ".join(message.text.split())
