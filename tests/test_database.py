@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
 
 import bridge
 from bridge.errors import Misconfigured, Temporary
-from bridge.store import effects, migrations
+from bridge.store import effects, migrations, onetrip
 from bridge.store.database import Store
 from bridge.store.schema import effects as table
 from bridge.store.schema import metadata
@@ -240,6 +240,24 @@ async def test_a_database_locked_by_another_program_is_temporary(sqlite_url: str
     async with store.write() as conn:
         await effects.begin(conn, "late")
     await store.close()
+
+
+async def test_a_connection_that_nobody_waits_for_any_more_is_closed(tmp_path: Path) -> None:
+    """A bridge that is stopped while it starts: aiosqlite would leave the file open."""
+    made = onetrip.connect(str(tmp_path / "any.db"), check_same_thread=False)
+
+    async def ask() -> None:
+        await made
+
+    asking = asyncio.create_task(ask())
+    await asyncio.sleep(0)
+    asking.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await asking
+    await asyncio.to_thread(made._thread.join)  # noqa: SLF001
+    assert made._opened is not None  # type: ignore[attr-defined]  # noqa: SLF001
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        made._opened.execute("SELECT 1")  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 async def test_a_full_disk_is_temporary_and_leaves_everything_as_it_was(sqlite_url: str) -> None:
