@@ -263,6 +263,36 @@ class Batch:
     arrivals: tuple[Arrival, ...] = ()
 
 
+class Folder(StrEnum):
+    """Where in its mailbox a mail is, or is to be (the special uses of RFC 6154)."""
+
+    INBOX = "inbox"
+    ARCHIVE = "archive"
+    TRASH = "trash"
+    JUNK = "junk"
+    GONE = "gone"  # another mail client took it away; nobody knows where to
+
+
+class Mark(StrEnum):
+    """What a mail can be marked as, in Slack as in any mail client."""
+
+    READ = "read"
+    UNREAD = "unread"
+    FLAGGED = "flagged"
+    UNFLAGGED = "unflagged"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Located:
+    r"""Where a mail really is, as far as the server told, and its flags there (`\Seen` and the like)."""
+
+    mail_id: MailId
+    folder: Folder
+    uidvalidity: int
+    uid: int
+    flags: frozenset[str] = frozenset()
+
+
 # --- a conversation -------------------------------------------------------------------------------------------------
 
 
@@ -277,7 +307,9 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversation:
-    """The messages of one matter in one mailbox. `version` grows with every change; what Slack shows follows it."""
+    """The messages of one matter in one mailbox. `version` grows with every change; what Slack shows follows it.
+    `trouble` says why the mailbox did not do what an agent last asked for; `wakes` is when a snoozed one opens again.
+    """
 
     number: Number
     mailbox: MailboxName
@@ -289,6 +321,8 @@ class Conversation:
     version: int
     created: datetime
     updated: datetime
+    trouble: str = ""
+    wakes: datetime | None = None
 
 
 class Direction(StrEnum):
@@ -314,7 +348,8 @@ class StoredMessage:
     """A Message as the store keeps it. `message` has no attachments, HTML or headers of its own: they are in the raw
     mail (`raw_id`, None where it was too large to take in). `shared`: its files stand in the thread;
     `quarantined`: it could not be read, only its bytes are known; `readings`: how often it was read, 1 but for a mail
-    that was replayed.
+    that was replayed. `folder`, `seen`, `flagged` and `answered`: how it stands in the mailbox, or is to stand as soon
+    as the server obeys; `elsewhere`: another mail client sent it.
     """
 
     id: MailId
@@ -330,6 +365,11 @@ class StoredMessage:
     shared: bool
     quarantined: bool
     readings: int
+    folder: Folder = Folder.INBOX
+    seen: bool = False
+    flagged: bool = False
+    answered: bool = False
+    elsewhere: bool = False
 
 
 # --- an answer on its way out ---------------------------------------------------------------------------------------
@@ -395,6 +435,16 @@ class Draft:
     line_ts: Ts | None = None
     reason: str = ""  # why it failed or is uncertain, in a sentence
     outcome: tuple[tuple[str, str], ...] = ()  # per recipient: address, "accepted" or the server's words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Act:
+    """One line of the audit log: who did what to a conversation. `detail` says from what to what, in a few words."""
+
+    at: datetime
+    actor: UserId
+    verb: str
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

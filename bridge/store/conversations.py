@@ -39,7 +39,7 @@ async def get(conn: AsyncConnection, number: Number) -> Conversation | None:
 
 
 async def change(conn: AsyncConnection, number: Number, *, at: datetime, **values: Any) -> int:
-    """Set columns (status, owner, channel, subject) and return the new version, which its card has yet to show."""
+    """Set columns (status, owner, trouble and so on) and return the new version, which its card has yet to show."""
     row = await conn.execute(
         update(conversations)
         .where(conversations.c.number == number)
@@ -128,4 +128,6 @@ def _conversation(row: RowMapping) -> Conversation:
         version=row["version"],
         created=row["created"],
         updated=row["updated"],
+        trouble=row["trouble"],
+        wakes=row["wakes"],
     )

@@ -7,10 +7,25 @@ from typing import Any
 from sqlalchemy import RowMapping, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.model import Cursor, Direction, MailboxName, MailId, Message, Number, Reading, StoredFile, StoredMessage, Ts
+from bridge.model import (
+    Cursor,
+    Direction,
+    Folder,
+    MailboxName,
+    MailId,
+    Message,
+    Number,
+    Reading,
+    StoredFile,
+    StoredMessage,
+    Ts,
+)
 from bridge.rules import outlook_thread
 from bridge.store.packing import clean, pack_message, pack_reading, unpack_message, unpack_reading
 from bridge.store.schema import arrivals, attachments, mailboxes, message_refs, messages, raw_chunks, raw_mails
+
+INBOX, SENT = "inbox", "sent"
+"""The folders that are read."""
 
 CHUNK = 1 << 20  # bytes of a raw mail in one row: a short transaction each, and no row a database chokes on
 
@@ -18,18 +33,20 @@ CHUNK = 1 << 20  # bytes of a raw mail in one row: a short transaction each, and
 # --- where a mailbox stands -----------------------------------------------------------------------------------------
 
 
-async def cursor(conn: AsyncConnection, mailbox: MailboxName) -> Cursor | None:
-    """How far that mailbox has been taken in, or None before its first watch."""
-    row = (await conn.execute(select(mailboxes).where(mailboxes.c.name == mailbox))).mappings().first()
+async def cursor(conn: AsyncConnection, mailbox: MailboxName, *, folder: str = INBOX) -> Cursor | None:
+    """How far that folder has been taken in, or None before its first watch."""
+    which = (mailboxes.c.name == mailbox) & (mailboxes.c.folder == folder)
+    row = (await conn.execute(select(mailboxes).where(which))).mappings().first()
     return Cursor(uidvalidity=row["uidvalidity"], uidnext=row["uidnext"]) if row else None
 
 
-async def move_cursor(conn: AsyncConnection, mailbox: MailboxName, to: Cursor) -> None:
+async def move_cursor(conn: AsyncConnection, mailbox: MailboxName, to: Cursor, *, folder: str = INBOX) -> None:
     """Everything below that place has been taken in."""
     values = {"uidvalidity": to.uidvalidity, "uidnext": to.uidnext}
-    moved = await conn.execute(update(mailboxes).where(mailboxes.c.name == mailbox).values(**values))
+    which = (mailboxes.c.name == mailbox) & (mailboxes.c.folder == folder)
+    moved = await conn.execute(update(mailboxes).where(which).values(**values))
     if not moved.rowcount:
-        await conn.execute(insert(mailboxes).values(name=mailbox, **values))
+        await conn.execute(insert(mailboxes).values(name=mailbox, folder=folder, **values))
 
 
 async def record_arrival(
@@ -115,6 +132,7 @@ async def add(
     raw_id: int | None,
     at: datetime,
     quarantined: bool = False,
+    elsewhere: bool = False,
 ) -> MailId:
     """Keep a message as read, its attachments' list, and every Message-ID it speaks of."""
     made = await conn.execute(
@@ -129,6 +147,7 @@ async def add(
             shared=False,
             quarantined=quarantined,
             readings=1,
+            elsewhere=elsewhere,
             **_read(message, reading),
         )
         .returning(messages.c.id)
@@ -161,6 +180,11 @@ async def get(conn: AsyncConnection, mail_id: MailId) -> StoredMessage | None:
 async def of_conversation(conn: AsyncConnection, number: Number) -> list[StoredMessage]:
     """The messages of a conversation, the oldest first."""
     return await _stored(conn, messages.c.number == number)
+
+
+async def stand(conn: AsyncConnection, mail_ids: Collection[MailId], **values: Any) -> None:
+    """How these mails are to stand in their mailbox from now on: `folder`, `seen`, `flagged`, `answered`."""
+    await conn.execute(update(messages).where(messages.c.id.in_(mail_ids)).values(**values))
 
 
 async def posted(conn: AsyncConnection, mail_id: MailId, *, ts: Ts) -> None:
@@ -253,4 +277,9 @@ def _message(row: RowMapping, files: tuple[StoredFile, ...]) -> StoredMessage:
         shared=row["shared"],
         quarantined=row["quarantined"],
         readings=row["readings"],
+        folder=Folder(row["folder"]),
+        seen=row["seen"],
+        flagged=row["flagged"],
+        answered=row["answered"],
+        elsewhere=row["elsewhere"],
     )

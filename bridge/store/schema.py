@@ -22,6 +22,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeDecorator
 
+from bridge.model import Folder
+
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -66,6 +68,7 @@ mailboxes = Table(
     "mailboxes",
     metadata,
     Column("name", Text, primary_key=True),
+    Column("folder", Text, primary_key=True),  # "inbox", or "sent": what other mail clients send is looked for there
     Column("uidvalidity", BigInteger, nullable=False),
     Column("uidnext", BigInteger, nullable=False),
 )
@@ -118,7 +121,23 @@ messages = Table(
     Column("shared", Boolean, nullable=False, default=False),  # its files stand in the thread
     Column("quarantined", Boolean, nullable=False, default=False),  # it could not be read: only its bytes are known
     Column("readings", Integer, nullable=False, default=1),
+    Column("folder", Text, nullable=False, default=Folder.INBOX),  # how it is to stand in the mailbox, with its flags
+    Column("seen", Boolean, nullable=False, default=False),
+    Column("flagged", Boolean, nullable=False, default=False),
+    Column("answered", Boolean, nullable=False, default=False),
+    Column("elsewhere", Boolean, nullable=False, default=False),  # another mail client sent it
     UniqueConstraint("mailbox", "digest"),
+)
+
+places = Table(  # where a mail really is; a mail that was delivered twice is in two places
+    "places",
+    metadata,
+    Column("mailbox", Text, primary_key=True),
+    Column("folder", Text, primary_key=True),
+    Column("uidvalidity", BigInteger, primary_key=True),
+    Column("uid", BigInteger, primary_key=True),
+    Column("mail_id", ForeignKey("messages.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("flags", Text, nullable=False, default=""),
 )
 
 attachments = Table(
@@ -156,7 +175,20 @@ conversations = Table(
     Column("shown", Integer, nullable=False, default=0),  # the version that the card shows
     Column("created", Utc, nullable=False),
     Column("updated", Utc, nullable=False),
+    Column("trouble", Text, nullable=False, default=""),  # why the mailbox did not do what was last asked for
+    Column("wakes", Utc, nullable=True),
     sqlite_autoincrement=True,  # a number is never given twice
+)
+
+acts = Table(  # the audit log
+    "acts",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("number", ForeignKey("conversations.number"), nullable=False, index=True),
+    Column("at", Utc, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("verb", Text, nullable=False),
+    Column("detail", Text, nullable=False, default=""),
 )
 
 # --- drafts -----------------------------------------------------------------------------------------------------------

@@ -1,0 +1,70 @@
+"""Where each mail is in its mailbox, by folder, uidvalidity and uid. Named questions and changes, on a connection."""
+
+from collections.abc import Collection
+
+from sqlalchemy import ColumnElement, RowMapping, delete, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bridge.model import Folder, Located, MailboxName, MailId
+from bridge.store.schema import places
+
+FOLLOWED = 10_000
+"""How many mails of a mailbox are followed: the newest. A source follows no more than that."""
+
+
+async def put(conn: AsyncConnection, mailbox: MailboxName, located: Located) -> None:
+    """That mail is there, with these flags."""
+    await drop(conn, mailbox, located)
+    await conn.execute(
+        insert(places).values(
+            mailbox=mailbox,
+            folder=located.folder,
+            uidvalidity=located.uidvalidity,
+            uid=located.uid,
+            mail_id=located.mail_id,
+            flags=" ".join(sorted(located.flags)),
+        )
+    )
+
+
+async def drop(conn: AsyncConnection, mailbox: MailboxName, located: Located) -> None:
+    """Nothing is at that place any more."""
+    await conn.execute(delete(places).where(_at(mailbox, located.folder, (located.uidvalidity, located.uid))))
+
+
+async def at(conn: AsyncConnection, mailbox: MailboxName, folder: Folder, place: tuple[int, int]) -> Located | None:
+    """The mail at that place (uidvalidity, uid), or None."""
+    row = (await conn.execute(select(places).where(_at(mailbox, folder, place)))).mappings().first()
+    return _located(row) if row else None
+
+
+async def of(conn: AsyncConnection, mail_ids: Collection[MailId]) -> list[Located]:
+    """Where these mails are."""
+    rows = await conn.execute(select(places).where(places.c.mail_id.in_(mail_ids)).order_by(places.c.uid))
+    return [_located(row) for row in rows.mappings()]
+
+
+async def followed(conn: AsyncConnection, mailbox: MailboxName) -> list[Located]:
+    """The newest mails of the inbox, as they were when last heard of."""
+    question = select(places).where(places.c.mailbox == mailbox, places.c.folder == Folder.INBOX)
+    rows = await conn.execute(question.order_by(places.c.uid.desc()).limit(FOLLOWED))
+    return [_located(row) for row in rows.mappings()]
+
+
+def _at(mailbox: MailboxName, folder: Folder, place: tuple[int, int]) -> ColumnElement[bool]:
+    return (
+        (places.c.mailbox == mailbox)
+        & (places.c.folder == folder)
+        & (places.c.uidvalidity == place[0])
+        & (places.c.uid == place[1])
+    )
+
+
+def _located(row: RowMapping) -> Located:
+    return Located(
+        mail_id=MailId(row["mail_id"]),
+        folder=Folder(row["folder"]),
+        uidvalidity=row["uidvalidity"],
+        uid=row["uid"],
+        flags=frozenset(row["flags"].split()),
+    )
