@@ -10,7 +10,7 @@ import contextlib
 import functools
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 from slack_bolt.async_app import AsyncApp
@@ -21,8 +21,10 @@ from bridge.agents import Agents
 from bridge.answers import Answers
 from bridge.config import Settings, check_runnable
 from bridge.desk import Desk, Mailbox
-from bridge.errors import Temporary
+from bridge.errors import BridgeError, Temporary
+from bridge.filing import Filing
 from bridge.health import Health, Site
+from bridge.instep import InStep
 from bridge.jobs import Engine
 from bridge.mail.local import Intake
 from bridge.mail.parse import parse
@@ -32,10 +34,12 @@ from bridge.model import Address, Job, MailboxName, MailId, Message, UserId
 from bridge.outbox import Outbox
 from bridge.show import Show
 from bridge.slack import web
+from bridge.slack.events import Events
 from bridge.slack.gateway import Gateway, Identity
 from bridge.slack.listeners import Listeners
 from bridge.slack.requests import PATH, Requests
 from bridge.slack.socket import Connection
+from bridge.slack.typed import Typed
 from bridge.store import jobs
 from bridge.store.database import Store
 
@@ -96,25 +100,50 @@ class Bridge:
             store, desk=desk, agents=agents, gateway=gateway, mailboxes=mailboxes, key=settings.secret_keys[0]
         )
         outbox = Outbox(store, gateway=gateway, mailboxes=mailboxes, metrics=metrics)
+        filing = Filing(store, desk=desk, mailboxes=mailboxes)
+        in_step = InStep(store, mailboxes=mailboxes, keys=settings.secret_keys)
         kinds: dict[str, Callable[[Job], Awaitable[None]]] = {
             "fetch": outbox.fetch,
             "send": outbox.send,
             "file_copy": outbox.file_copy,
+            "apply": filing.apply,
+            "locate": in_step.locate,
+            "wake": desk.wake,
         }
-        engine = Engine(store, kinds=kinds, parked=outbox.give_up, look_first=self._look_first)
+
+        async def given_up(job: Job, error: BridgeError) -> None:
+            await (filing if job.kind == "apply" else outbox).give_up(job, error)
+
+        engine = Engine(store, kinds=kinds, parked=given_up, look_first=self._look_first)
         kinds["show"] = Show(store, engine=engine, gateway=gateway, senders=senders, metrics=metrics).show
         async with store.write() as conn:  # an operator who mends a channel or a scope starts the bridge again
             await jobs.unpark_kind(conn, "show")
         await engine.start()
         self._finishing.append(functools.partial(engine.stop, STOPPING))
 
-        app = self._app(me, gateway=gateway, desk=desk, answers=answers, senders=senders)
+        async def status() -> dict[str, Any]:
+            async with store.read() as conn:
+                counts = await jobs.counts(conn)
+            waiting = counts[jobs.State.READY] + counts[jobs.State.RUNNING]
+            told = [one.told() for one in self._health]
+            return {"mailboxes": told, "waiting": waiting, "parked": counts[jobs.State.PARKED]}
+
+        typed = Typed(gateway=gateway, desk=desk, filing=filing, status=status)
+        app = self._app(me, gateway=gateway, desk=desk, answers=answers, filing=filing, typed=typed, senders=senders)
         await self._connect(app, gateway=gateway, store=store, metrics=metrics)
-        await self._watch(store, desk=desk, mailboxes=mailboxes, posts=posts)
+        await self._watch(store, desk=desk, in_step=in_step, mailboxes=mailboxes, posts=posts)
         log.info("bridge ready", mailboxes=len(mailboxes))
 
     def _app(
-        self, me: Identity, *, gateway: Gateway, desk: Desk, answers: Answers, senders: dict[MailboxName, Address]
+        self,
+        me: Identity,
+        *,
+        gateway: Gateway,
+        desk: Desk,
+        answers: Answers,
+        filing: Filing,
+        typed: Typed,
+        senders: dict[MailboxName, Address],
     ) -> AsyncApp:
         slack = self._settings.slack
 
@@ -133,7 +162,8 @@ class Bridge:
             authorize=authorize,
             signing_secret=slack.signing_secret.get_secret_value(),
         )
-        Listeners(app, gateway=gateway, desk=desk, answers=answers, senders=senders)
+        Listeners(app, gateway=gateway, desk=desk, answers=answers, filing=filing, typed=typed, senders=senders)
+        Events(app, gateway=gateway, desk=desk)
         return app
 
     async def _connect(self, app: AsyncApp, *, gateway: Gateway, store: Store, metrics: Metrics) -> None:
@@ -154,13 +184,21 @@ class Bridge:
         await way_in.start()
 
     async def _watch(
-        self, store: Store, *, desk: Desk, mailboxes: dict[MailboxName, Mailbox], posts: dict[MailboxName, Post]
+        self,
+        store: Store,
+        *,
+        desk: Desk,
+        in_step: InStep,
+        mailboxes: dict[MailboxName, Mailbox],
+        posts: dict[MailboxName, Post],
     ) -> None:
         for name, post in posts.items():
             self._closing.push_async_callback(post.close)
             health = Health(name=name, source=post.source)
             self._health.append(health)
-            watching = mailboxes_of.watch(store, desk=desk, mailbox=mailboxes[name], post=post, health=health)
+            watching = mailboxes_of.watch(
+                store, desk=desk, in_step=in_step, mailbox=mailboxes[name], post=post, health=health
+            )
             self._finishing.append(functools.partial(_cancel, asyncio.create_task(watching)))
         await mailboxes_of.settled(posts, within=FIRST_ANSWER)
         if addresses := {mailboxes[name].address.email: post.maildir for name, post in posts.items() if post.maildir}:

@@ -11,21 +11,24 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge import rules
 from bridge.agents import Agents
-from bridge.errors import BridgeError, Refused
+from bridge.as_read import AsRead, as_read, unreadable
+from bridge.errors import BridgeError, Refused, Temporary
 from bridge.mail.identifiers import own_message_id
 from bridge.mail.parse import parse
 from bridge.mail.quotes import read
 from bridge.mail.sent import SentFolder
 from bridge.mail.smtp import Server
+from bridge.mail.source import Source
 from bridge.metrics import Metrics
 from bridge.model import (
+    Act,
     Address,
     Arrival,
     Batch,
@@ -33,19 +36,19 @@ from bridge.model import (
     Conversation,
     Cursor,
     Direction,
-    Line,
+    Folder,
+    Job,
     MailboxName,
     MailId,
     Message,
     Number,
-    Reading,
     Status,
     StoredMessage,
     Ts,
     UserId,
     now,
 )
-from bridge.store import conversations, drafts, jobs, mails
+from bridge.store import acts, conversations, drafts, jobs, mails, places
 from bridge.store.database import Store
 
 log = structlog.get_logger()
@@ -53,43 +56,47 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mailbox:
-    """One address as the desk works with it: where it shows, how it sends, where its sent mail is kept."""
+    """One address as the desk works with it: where its mail comes from and shows, how it sends."""
 
     name: MailboxName
     address: Address
     channel: ChannelId
+    source: Source
     hold: timedelta
     smtp: Server
     sent: SentFolder
     saves_sent: bool
     max_bytes: int
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Read:
-    """A mail as read, before it is known where it belongs. `state` is the ledger's word for it."""
-
-    state: str
-    message: Message
-    reading: Reading
-    digest: str
+    def reached(self) -> Source:
+        """Its source. Raises Temporary at once where it is known to be away: jobs that wait would hold up others."""
+        if isinstance(self.source.failure, Temporary):
+            raise Temporary(str(self.source.failure), detail=self.source.failure.detail)
+        return self.source
 
 
-async def changed(conn: AsyncConnection, number: Number, **values: object) -> None:
-    """Change a conversation and promise that Slack will show it, in one transaction."""
+async def changed(conn: AsyncConnection, number: Number, **values: object) -> int:
+    """Change a conversation and promise that Slack will show it, in one transaction; its new version."""
     version = await conversations.change(conn, number, at=now(), **values)
     await show_again(conn, number, version=version)
+    return version
 
 
 async def show_again(conn: AsyncConnection, number: Number, *, version: int) -> None:
     """Promise that Slack will show that version of a conversation; in its lane, so in order."""
-    await jobs.add(
-        conn,
-        key=f"show:{number}:{version}",
-        kind="show",
-        lane=f"conversation:{number}",
-        payload={"number": number},
-    )
+    lane = f"conversation:{number}"
+    await jobs.add(conn, key=f"show:{number}:{version}", kind="show", lane=lane, payload={"number": number})
+
+
+async def obey(conn: AsyncConnection, number: Number, *, version: int) -> None:
+    """Promise that the mailbox will follow: its mails are to stand there as they do in the store."""
+    lane = f"filing:{number}"
+    await jobs.add(conn, key=f"apply:{number}:{version}", kind="apply", lane=lane, payload={"number": number})
+
+
+async def write_down(conn: AsyncConnection, number: Number, verb: str, *, user: UserId, detail: str = "") -> None:
+    """Enter an act into the audit log."""
+    await acts.add(conn, number, Act(at=now(), actor=user, verb=verb, detail=detail))
 
 
 class Desk:
@@ -119,57 +126,46 @@ class Desk:
 
         A mail that nobody foresaw goes into quarantine, and those behind it come in all the same.
         """
-        as_read = await asyncio.to_thread(lambda: [self._read(one) for one in batch.arrivals])
+        mails_read = await asyncio.to_thread(lambda: [as_read(one, self._parse) for one in batch.arrivals])
         try:
-            await self._keep(mailbox, batch, as_read)
+            await self._keep(mailbox, batch, mails_read)
         except BridgeError:
             raise
         except Exception:
-            if len(batch.arrivals) == 1 and as_read[0].state == "quarantined":
+            if len(batch.arrivals) == 1 and mails_read[0].state == "quarantined":
                 raise
             log.exception("mails could not be kept as read, and are taken in one by one")
-            for arrival, read_mail in zip(batch.arrivals, as_read, strict=True):
+            for arrival, read_mail in zip(batch.arrivals, mails_read, strict=True):
                 await self._keep_alone(mailbox, arrival, read_mail)
             await self._keep(mailbox, replace(batch, arrivals=()), [])
 
-    async def _keep_alone(self, mailbox: Mailbox, arrival: Arrival, read_mail: _Read) -> None:
+    async def _keep_alone(self, mailbox: Mailbox, arrival: Arrival, read_mail: AsRead) -> None:
         alone = Batch(cursor=Cursor(uidvalidity=arrival.uidvalidity, uidnext=arrival.uid), arrivals=(arrival,))
         try:
             await self._keep(mailbox, alone, [read_mail])
         except BridgeError:
             raise
         except Exception:  # noqa: BLE001 - logged above; its bytes are kept, and it can be replayed
-            await self._keep(mailbox, alone, [_unreadable(arrival.raw or arrival.head)])
+            await self._keep(mailbox, alone, [unreadable(arrival.raw or arrival.head)])
 
-    async def _keep(self, mailbox: Mailbox, batch: Batch, as_read: Sequence[_Read]) -> None:
+    async def _keep(self, mailbox: Mailbox, batch: Batch, mails_read: Sequence[AsRead]) -> None:
         taken = 0
         async with self._store.write() as conn:
             uids = [one.uid for one in batch.arrivals]
             seen = await mails.seen_places(conn, mailbox.name, uidvalidity=batch.cursor.uidvalidity, uids=uids)
-            for arrival, read_mail in zip(batch.arrivals, as_read, strict=True):
+            for arrival, read_mail in zip(batch.arrivals, mails_read, strict=True):
                 if arrival.uid not in seen:
                     taken += await self._take_in(conn, mailbox, arrival, read_mail)
             await mails.move_cursor(conn, mailbox.name, batch.cursor)
         self._metrics.received(mailbox.name, taken)
 
-    def _read(self, arrival: Arrival) -> _Read:
-        if arrival.raw is None:
-            return _too_large(arrival, self._parse)
-        try:
-            message = self._parse(arrival.raw)
-            return _Read(
-                state="taken", message=message, reading=read(message), digest=rules.digest(arrival.raw, message)
-            )
-        except Exception as error:  # noqa: BLE001 - a mail that nobody can read must not hold up those behind it
-            log.warning("a mail cannot be read and is kept raw", uid=arrival.uid, kind=type(error).__name__)
-            return _unreadable(arrival.raw)
-
-    async def _take_in(self, conn: AsyncConnection, mailbox: Mailbox, arrival: Arrival, read_mail: _Read) -> bool:
+    async def _take_in(self, conn: AsyncConnection, mailbox: Mailbox, arrival: Arrival, read_mail: AsRead) -> bool:
         """Keep a mail where it belongs. False for one that stands there already, or is our own."""
         place = (arrival.uidvalidity, arrival.uid)
         message = read_mail.message
         if known := await mails.known(conn, mailbox.name, read_mail.digest):
             await self._record(conn, mailbox, place, state="known", mail_id=known)
+            await self._found_again(conn, mailbox, known, place)
             return False
         if await self._is_own(conn, mailbox, message):
             await self._record(conn, mailbox, place, state="own", mail_id=None)
@@ -189,7 +185,22 @@ class Desk:
             quarantined=read_mail.state == "quarantined",
         )
         await self._record(conn, mailbox, place, state=read_mail.state, mail_id=mail_id)
+        await places.arrived(conn, mailbox.name, mail_id, place)
         return True
+
+    async def _found_again(
+        self, conn: AsyncConnection, mailbox: Mailbox, mail_id: MailId, place: tuple[int, int]
+    ) -> None:
+        """A known mail turns up in the inbox: a second copy, a new numbering, or somebody took it out of the trash."""
+        stored = await mails.get(conn, mail_id)
+        if stored is None or stored.direction is Direction.OUT:
+            return
+        there = await places.of(conn, [mail_id])
+        await places.arrived(conn, mailbox.name, mail_id, place)
+        left = stored.folder is Folder.GONE or any(one.folder is stored.folder for one in there)
+        if stored.folder is not Folder.INBOX and left:  # else it is only still to be moved, as an agent said
+            await mails.stand(conn, [mail_id], folder=Folder.INBOX)
+            await changed(conn, stored.number)
 
     async def _is_own(self, conn: AsyncConnection, mailbox: Mailbox, message: Message) -> bool:
         """Whether the bridge sent this mail itself and finds it again: our signed Message-ID, from our own address."""
@@ -263,10 +274,10 @@ class Desk:
         if quarantined:
             return (await self.replay(quarantined)).number
         arrival = Arrival(uidvalidity=0, uid=uid, size=len(raw), raw=raw)  # no mailbox has a uidvalidity of 0
-        as_read = await asyncio.to_thread(self._read, arrival)
+        mail = await asyncio.to_thread(as_read, arrival, self._parse)
         async with self._store.write() as conn:
-            await self._take_in(conn, mailbox, arrival, as_read)
-            mail_id = await mails.known(conn, mailbox.name, as_read.digest)
+            await self._take_in(conn, mailbox, arrival, mail)
+            mail_id = await mails.known(conn, mailbox.name, mail.digest)
             stored = await mails.get(conn, mail_id) if mail_id else None
         if stored is None:
             raise Refused("The bridge sent this mail itself; it stands in its conversation already.")
@@ -296,29 +307,56 @@ class Desk:
 
     async def claim(self, number: Number, *, user: UserId) -> Conversation:
         """Make the user its owner."""
-        return await self._set(number, user=user, owner=user)
+        return await self._set(number, "claim", user=user, owner=user)
 
     async def assign(self, number: Number, *, user: UserId, to: UserId) -> Conversation:
         """Make another agent its owner."""
         found = await self.conversation(number, user=user)
         await self._agents.require(to, found.channel)
-        return await self._set(number, user=user, owner=to)
+        return await self._set(number, "assign", user=user, owner=to)
 
     async def close(self, number: Number, *, user: UserId) -> Conversation:
         """Nothing is left to do; a mail of the customer opens it again."""
-        return await self._set(number, user=user, status=Status.CLOSED)
+        return await self._set(number, "close", user=user, status=Status.CLOSED)
 
     async def reopen(self, number: Number, *, user: UserId) -> Conversation:
         """There is something to do again."""
-        return await self._set(number, user=user, status=Status.OPEN)
+        return await self._set(number, "reopen", user=user, status=Status.OPEN)
 
-    async def _set(self, number: Number, *, user: UserId, **values: object) -> Conversation:
+    async def snooze(self, number: Number, *, user: UserId, until: datetime) -> Conversation:
+        """Put it aside until then; a mail of the customer brings it back before."""
+        found = await self.conversation(number, user=user)
+        payload = {"number": number, "until": until.isoformat()}
+        async with self._store.write() as conn:
+            version = await changed(conn, number, status=Status.SNOOZED, wakes=until)
+            await jobs.add(conn, key=f"wake:{number}:{version}", kind="wake", payload=payload, due=until)
+            told = _told(found, {"status": Status.SNOOZED, "wakes": until})
+            await write_down(conn, number, "snooze", user=user, detail=told)
+        return await self.conversation(number, user=user)
+
+    async def wake(self, job: Job) -> None:
+        """The job "wake": what was put aside until now is open again, unless something else happened to it."""
+        number = Number(job.payload["number"])
+        async with self._store.write() as conn:
+            found = await conversations.get(conn, number)
+            waits = found is not None and found.status is Status.SNOOZED and found.wakes
+            if waits and waits.isoformat() == job.payload["until"]:
+                await changed(conn, number, status=Status.OPEN, wakes=None)
+
+    async def _set(self, number: Number, verb: str, *, user: UserId, **values: object) -> Conversation:
         found = await self.conversation(number, user=user)
         if all(getattr(found, name) == value for name, value in values.items()):
             return found
         async with self._store.write() as conn:
             await changed(conn, number, **values)
+            await write_down(conn, number, verb, user=user, detail=_told(found, values))
         return await self.conversation(number, user=user)
+
+    async def log(self, number: Number, *, user: UserId, limit: int = 30) -> tuple[Conversation, list[Act]]:
+        """What was done to a conversation and by whom, the newest first."""
+        found = await self.conversation(number, user=user)
+        async with self._store.read() as conn:
+            return found, await acts.of_conversation(conn, number, limit=limit)
 
     async def inbox(self, *, user: UserId, limit: int = 20) -> list[Conversation]:
         """What is not closed in the channels where the user may act, the longest waiting first."""
@@ -351,34 +389,6 @@ class Desk:
             return await mails.load_raw(conn, stored.raw_id) if stored and stored.raw_id else None
 
 
-def _too_large(arrival: Arrival, parse_mail: Callable[[bytes], Message]) -> _Read:
-    head = parse_mail(arrival.head)
-    note = (
-        f"This mail is {arrival.size / 1_000_000:.0f} MB, more than may be taken in (MAIL_MAX_BYTES): "
-        "open it in the mailbox."
-    )
-    message = Message(
-        message_id=head.message_id,
-        in_reply_to=head.in_reply_to,
-        references=head.references,
-        thread_index=head.thread_index,
-        date=head.date,
-        from_=head.from_,
-        sender=head.sender,
-        reply_to=head.reply_to,
-        to=head.to,
-        cc=head.cc,
-        subject=head.subject,
-        headers=head.headers,
-        automatic=head.automatic,
-        notes=(note,),
-    )
-    known = hashlib.sha256(arrival.head + b"%d" % arrival.size).hexdigest()
-    return _Read(state="oversize", message=message, reading=Reading(), digest=known)
-
-
-def _unreadable(raw: bytes) -> _Read:
-    note = "This mail could not be read; it is kept as it came. `bridge replay` reads it again."
-    message = Message(subject="(unreadable mail)", notes=(note,))
-    reading = Reading(new=(Line.of("The original has the text."),))
-    return _Read(state="quarantined", message=message, reading=reading, digest=hashlib.sha256(raw).hexdigest())
+def _told(before: Conversation, values: Mapping[str, object]) -> str:
+    """From what to what, in a few words."""
+    return ", ".join(f"{name}: {getattr(before, name) or 'none'} → {value or 'none'}" for name, value in values.items())

@@ -4,7 +4,7 @@ Each is watched by a task of its own, so that one that fails holds up no other.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -14,6 +14,7 @@ from bridge.config import MailboxSettings, ServerSettings, Settings
 from bridge.desk import Desk, Mailbox
 from bridge.errors import BridgeError, Permanent
 from bridge.health import Health
+from bridge.instep import InStep
 from bridge.mail.imap import Gate, ImapServer, ImapSource
 from bridge.mail.local import LocalSource
 from bridge.mail.maildir import Maildir
@@ -72,6 +73,7 @@ def mailbox(one: MailboxSettings, *, channel: ChannelId, post: Post, max_bytes: 
         name=MailboxName(one.name),
         address=Address(name=one.display_name, email=one.address),
         channel=channel,
+        source=post.source,
         hold=timedelta(seconds=one.hold_seconds),
         smtp=smtp_server(one.smtp),
         sent=post.sent,
@@ -80,7 +82,28 @@ def mailbox(one: MailboxSettings, *, channel: ChannelId, post: Post, max_bytes: 
     )
 
 
-async def watch(store: Store, *, desk: Desk, mailbox: Mailbox, post: Post, health: Health) -> None:
+async def watch(store: Store, *, desk: Desk, in_step: InStep, mailbox: Mailbox, post: Post, health: Health) -> None:
+    """Take in a mailbox's mail, and what other mail clients do with it, for ever."""
+    async with asyncio.TaskGroup() as watching:
+        watching.create_task(_take_in(store, desk=desk, mailbox=mailbox, post=post, health=health))
+        for follow in (in_step.follow, in_step.follow_sent):
+            watching.create_task(_follow(follow, mailbox))
+
+
+async def _follow(follow: Callable[[Mailbox], Awaitable[None]], mailbox: Mailbox) -> None:
+    while True:
+        pause = RETRY
+        try:
+            await follow(mailbox)
+        except BridgeError as error:
+            pause = MENDING if isinstance(error, Permanent) else RETRY
+            log.debug("a mailbox is not followed now", mailbox=mailbox.name, reason=str(error))
+        except Exception:
+            log.exception("a mailbox's following failed and begins again", mailbox=mailbox.name)
+        await asyncio.sleep(pause)
+
+
+async def _take_in(store: Store, *, desk: Desk, mailbox: Mailbox, post: Post, health: Health) -> None:
     """Take in a mailbox's mail for ever, from where the last commit left off."""
     while True:
         pause = RETRY

@@ -16,7 +16,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge import rules
-from bridge.desk import Mailbox, changed
+from bridge.desk import Mailbox, changed, obey
 from bridge.errors import BridgeError, Permanent, Refused, Temporary, Uncertain
 from bridge.mail import compose, smtp
 from bridge.mail.parse import parse
@@ -82,7 +82,10 @@ async def keep_sent(conn: AsyncConnection, draft: Draft, sent: Sent | None, *, c
             raw_id=sent.raw_id,
             at=now(),
         )
-    await changed(conn, draft.number, status=Status.WAITING)
+    version = await changed(conn, draft.number, status=Status.WAITING)
+    if draft.answers and draft.kind is not DraftKind.FORWARD:
+        await mails.stand(conn, [draft.answers], seen=True, answered=True)  # as every mail client does
+        await obey(conn, draft.number, version=version)
     if copy:
         await jobs.add(conn, key=f"copy:{draft.id}", kind="file_copy", lane="", payload={"draft": draft.id})
 
@@ -160,7 +163,9 @@ class Outbox:
         async with self._store.read() as conn:
             raw_id = await drafts.raw_id(conn, draft.id)
             raw = await mails.load_raw(conn, raw_id) if raw_id else b""
-        await self._mailbox(draft).sent.keep(raw, message_id=draft.message_id)
+        mailbox = self._mailbox(draft)
+        mailbox.reached()
+        await mailbox.sent.keep(raw, message_id=draft.message_id)
 
     # --- states -------------------------------------------------------------------------------------------------------
 

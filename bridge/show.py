@@ -33,6 +33,7 @@ from bridge.model import (
 )
 from bridge.slack import blocks, modals, richtext
 from bridge.slack.blocks import Surface
+from bridge.slack.card import card as card_of
 from bridge.slack.faults import Gone, Malformed
 from bridge.slack.gateway import Gateway
 from bridge.slack.mrkdwn import sections
@@ -88,7 +89,7 @@ class Show:
         messages: Sequence[StoredMessage],
         behind: Sequence[tuple[Draft, int, str]],
     ) -> None:
-        surface = blocks.card(conversation, messages, mailbox=conversation.mailbox)
+        surface = card_of(conversation, messages, mailbox=conversation.mailbox)
         card = conversation.card_ts or await self._post_card(conversation, surface, messages)
         for stored in messages:
             if not stored.shared:
@@ -108,14 +109,14 @@ class Show:
         return ts
 
     async def _show_mail(self, conversation: Conversation, card: Ts, stored: StoredMessage) -> None:
-        if stored.direction is Direction.IN:
+        if stored.direction is Direction.IN or stored.elsewhere:
             await self._show_text(conversation, card, stored)
         await self._share_files(conversation, card, stored)
         async with self._store.write() as conn:
             await mails.files_shared(conn, stored.id)
 
     async def _show_text(self, conversation: Conversation, card: Ts, stored: StoredMessage) -> None:
-        """A mail's text as a message of the thread; a mail of our own has its draft's line."""
+        """A mail's text as a message of the thread; a mail that the bridge sent has its draft's line."""
         surface = blocks.mail(stored)
         key = f"mail:{stored.id}"
         if stored.thread_ts is None:

@@ -17,7 +17,20 @@ ROOT = Path(bridge.__file__).parent
 
 BASE = {"errors", "model", "config", "layers", "providers", "settings", "rules", "logs"}
 WORLDS = {"store", "mail", "slack"}
-DESK = {"agents", "answers", "desk", "health", "jobs", "mailboxes", "metrics", "outbox", "show"}
+DESK = {
+    "agents",
+    "answers",
+    "as_read",
+    "desk",
+    "filing",
+    "health",
+    "instep",
+    "jobs",
+    "mailboxes",
+    "metrics",
+    "outbox",
+    "show",
+}
 
 COMMANDS = {"check", "init"}
 
@@ -42,12 +55,24 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cli": BASE | WORLDS | DESK | COMMANDS | {"app", "demo"},
     "__main__": {"cli"},
 }
-CALL_THE_DESK = {"slack.listeners"}
+CALL_THE_DESK = {"slack.events", "slack.listeners", "slack.typed"}
 """Talkers whose callbacks end in a verb of the desk: the only way back up."""
 
 TALKERS = {
     "mail": {"imap", "local", "maildir", "oauth", "sent", "smtp", "trust", "uidlist"},
-    "slack": {"directory", "faults", "files", "gateway", "listeners", "pacing", "requests", "socket", "web"},
+    "slack": {
+        "directory",
+        "events",
+        "faults",
+        "files",
+        "gateway",
+        "listeners",
+        "pacing",
+        "requests",
+        "socket",
+        "typed",
+        "web",
+    },
 }
 """The modules of an outside world that talk to it, or are part of doing so; all its others are pure."""
 

@@ -1,4 +1,4 @@
-"""What the channel shows: the card, a mail in its thread, and the line of an answer on its way out.
+"""What a card's thread shows: a mail, the line of an answer on its way out; and the pieces that all surfaces share.
 
 Pure: records in, Block Kit out, within Slack's limits on any mail (50 blocks, 3,000 characters a section, about 13,000
 a message). Text that came by mail goes through `mrkdwn` and is posted `verbatim`, so it can neither ping nor link.
@@ -13,14 +13,12 @@ from bridge.model import (
     Address,
     Automatic,
     Bounce,
-    Conversation,
     Direction,
     Draft,
     DraftState,
     Line,
     MailId,
     Number,
-    Status,
     StoredFile,
     StoredMessage,
 )
@@ -28,20 +26,12 @@ from bridge.slack.mrkdwn import escape, sections
 
 Block = dict[str, Any]
 
-HEADER_LIMIT = 150  # characters of a header block
-PREVIEW_LIMIT = 280  # characters of the newest mail on the card: enough to decide, short enough to scan a channel
 FALLBACK_LIMIT = 300  # characters of `text`: notifications and screen readers; chat.update refuses over 4,000
 ADDRESSES_SHOWN = 10  # of one header; the rest is counted, and all stand in "show original"
 FILES_NAMED = 10
 NAME_LIMIT = 120  # characters of a name or an address in a line of ours
 REASON_LIMIT = 500  # characters: a server's refusal may be a page
 
-STATUS_WORDS = {
-    Status.OPEN: ":large_green_circle: Open",
-    Status.WAITING: ":hourglass_flowing_sand: Waiting for the customer",
-    Status.SNOOZED: ":zzz: Snoozed",
-    Status.CLOSED: ":white_check_mark: Closed",
-}
 AUTOMATIC_WORDS = {
     Automatic.BOUNCE: ":warning: Could not be delivered",
     Automatic.DELAYED: ":hourglass: Delivery delayed",
@@ -66,93 +56,6 @@ class Surface:
         return Surface(text=self.text, blocks=[words, *(one for one in self.blocks if one["type"] == "actions")])
 
 
-# --- the card ---------------------------------------------------------------------------------------------------------
-
-
-def card(conversation: Conversation, messages: Sequence[StoredMessage], *, mailbox: str) -> Surface:
-    """The card of a conversation: who wants what, whose turn it is, and the buttons that fit."""
-    subject = conversation.subject or "(no subject)"
-    inbound = [one for one in messages if one.direction is Direction.IN]
-    latest = next(reversed(inbound), None) or next(reversed(messages), None)
-    blocks: list[Block] = [
-        {"type": "header", "text": {"type": "plain_text", "text": shorten(subject, HEADER_LIMIT), "emoji": False}}
-    ]
-    if latest:
-        blocks += [_section(_from_line(latest)), _section(_preview(latest))]
-    blocks.append(_context(_state(conversation, messages, mailbox=mailbox)))
-    blocks.append(_actions(conversation))
-    who = latest.message.author if latest else None
-    sender = (who.name or who.email) if who else mailbox
-    return Surface(text=escape(shorten(f"#{conversation.number} {sender}: {subject}", FALLBACK_LIMIT)), blocks=blocks)
-
-
-def _from_line(mail: StoredMessage) -> str:
-    who = mail.message.author
-    arrow = "To " if mail.direction is Direction.OUT else ""
-    shown = mail.message.to[0] if mail.direction is Direction.OUT and mail.message.to else who
-    name = f"*{_inert(shorten(shown.name, NAME_LIMIT))}*  " if shown.name else ""
-    return f"{arrow}{name}{_inert(shorten(shown.email, NAME_LIMIT)) or '(unknown sender)'}"
-
-
-def _preview(mail: StoredMessage) -> str:
-    if mail.message.bounce:
-        return _bounced(mail.message.bounce, mail.message.automatic)
-    words = [line for line in mail.reading.new if line.text.strip()]
-    pieces, _ = sections(words, limit=PREVIEW_LIMIT, total=PREVIEW_LIMIT)
-    return pieces[0] if pieces else "_(no text)_"
-
-
-def _bounced(bounce: Bounce, kind: Automatic) -> str:
-    """Whom a mail did not reach, and why: the one thing a delivery report is read for."""
-    status = bounce.status if bounce.status not in bounce.reason else ""
-    told = shorten(f"{status} {bounce.reason}", REASON_LIMIT)
-    who = f"*{_inert(shorten(bounce.recipient, NAME_LIMIT))}*" if bounce.recipient else "The recipient"
-    reached = "is not reached yet" if kind is Automatic.DELAYED else "was not reached"
-    return f":warning: {who} {reached}" + (f": {_inert(told)}" if told else ".")
-
-
-def _state(conversation: Conversation, messages: Sequence[StoredMessage], *, mailbox: str) -> str:
-    facts = [f"*#{conversation.number}*", _inert(mailbox), STATUS_WORDS[conversation.status]]
-    facts.append(f"<@{conversation.owner}>" if conversation.owner else "nobody's yet")
-    if len(messages) > 1:
-        facts.append(f"{len(messages)} mails")
-    if files := sum(len(one.files) for one in messages):
-        facts.append(f":paperclip: {files}")
-    facts.append(moment(conversation.updated))
-    latest = next(reversed(messages), None)
-    if latest and latest.message.automatic is not Automatic.NO:
-        facts.append(AUTOMATIC_WORDS[latest.message.automatic])
-    return "  ·  ".join(facts)
-
-
-def _actions(conversation: Conversation) -> Block:
-    number = str(conversation.number)
-    closed = conversation.status is Status.CLOSED
-    last = ("Reopen", "reopen") if closed else ("Close", "close")
-    return {
-        "type": "actions",
-        "elements": [
-            button("Reply", "reply", number, style="primary"),
-            button("Claim", "claim", number),
-            button(*last, number),
-            {
-                "type": "overflow",
-                "action_id": "more",
-                "options": [{"text": plain(words), "value": f"{verb}:{number}"} for verb, words in MENU],
-            },
-        ],
-    }
-
-
-MENU = (
-    ("reply_all", "Reply to all"),
-    ("forward", "Forward"),
-    ("show_full", "Show full text"),
-    ("show_original", "Show original"),
-)
-"""The verbs of the card's menu, with their words; Slack allows five."""
-
-
 # --- a mail in the thread ---------------------------------------------------------------------------------------------
 
 
@@ -160,11 +63,12 @@ def mail(stored: StoredMessage) -> Surface:
     """A mail as its thread message: head, the new words, what was folded or goes on elsewhere."""
     message = stored.message
     pieces, cut = sections(stored.reading.new)
-    blocks = [_context(_head(stored))]
-    blocks += [_section(_bounced(message.bounce, message.automatic))] if message.bounce else []
-    blocks += [_section(piece) for piece in pieces] or [_section("_(no text)_")]
+    blocks = [context(_head(stored))]
+    blocks += [section(bounced(message.bounce, message.automatic))] if message.bounce else []
+    first, *rest = pieces or ["_(no text)_"]
+    blocks += [section(first, accessory=_menu(stored)), *(section(piece) for piece in rest)]
     if notes := _notes(stored, cut):
-        blocks.append(_context(notes))
+        blocks.append(context(notes))
     if stored.reading.folded or cut:
         blocks.append(
             {
@@ -177,14 +81,40 @@ def mail(stored: StoredMessage) -> Surface:
     return Surface(text=escape(shorten(text, FALLBACK_LIMIT)), blocks=blocks)
 
 
+def bounced(bounce: Bounce, kind: Automatic) -> str:
+    """Whom a mail did not reach, and why: the one thing a delivery report is read for."""
+    status = bounce.status if bounce.status not in bounce.reason else ""
+    told = shorten(f"{status} {bounce.reason}", REASON_LIMIT)
+    who = f"*{inert(shorten(bounce.recipient, NAME_LIMIT))}*" if bounce.recipient else "The recipient"
+    reached = "is not reached yet" if kind is Automatic.DELAYED else "was not reached"
+    return f":warning: {who} {reached}" + (f": {inert(told)}" if told else ".")
+
+
+def _menu(stored: StoredMessage) -> Block:
+    value = mail_value(stored.number, stored.id)
+    verbs = (("show_full", "Show full text"), ("show_original", "Show original"))
+    return overflow("mail", [(f"{verb}:{value}", words) for verb, words in verbs])
+
+
 def mail_value(number: Number, mail_id: MailId) -> str:
     """The value of a button that means one mail of a conversation."""
     return f"{number}:{mail_id}"
 
 
+def from_line(mail: StoredMessage) -> str:
+    """Who wrote a mail; where it is one of ours, whom it went to."""
+    who = mail.message.author
+    arrow = "To " if mail.direction is Direction.OUT else ""
+    shown = mail.message.to[0] if mail.direction is Direction.OUT and mail.message.to else who
+    name = f"*{inert(shorten(shown.name, NAME_LIMIT))}*  " if shown.name else ""
+    return f"{arrow}{name}{inert(shorten(shown.email, NAME_LIMIT)) or '(unknown sender)'}"
+
+
 def _head(stored: StoredMessage) -> str:
     message = stored.message
-    facts = [f":incoming_envelope: {_from_line(stored)}"]
+    facts = [f":incoming_envelope: {from_line(stored)}"]
+    if stored.elsewhere:
+        facts = [f":outbox_tray: Sent from another mail client  ·  {inert(shorten(str(message.author), NAME_LIMIT))}"]
     if message.to:
         facts.append(f"to {addresses(message.to)}")
     if message.cc:
@@ -200,10 +130,10 @@ def _notes(stored: StoredMessage, cut: bool) -> str:
     if cut:
         facts.append(":scroll: The text goes on in the file below")
     if stored.reading.folded:
-        facts.append(f":left_speech_bubble: {_count(len(stored.reading.folded), 'line')} of quotes or signature folded")
+        facts.append(f":left_speech_bubble: {count(len(stored.reading.folded), 'line')} of quotes or signature folded")
     if stored.files:
         facts.append(f":paperclip: {names(stored.files)}")
-    facts += [f":information_source: {_inert(shorten(note, 300))}" for note in stored.message.notes[:3]]
+    facts += [f":information_source: {inert(shorten(note, 300))}" for note in stored.message.notes[:3]]
     return "  ·  ".join(facts)
 
 
@@ -213,17 +143,17 @@ def _notes(stored: StoredMessage, cut: bool) -> str:
 def line(draft: Draft, *, words: Sequence[Line]) -> Surface:
     """The thread's line of an answer: who sends what to whom, where it is on its way, and the buttons that fit."""
     pieces, cut = sections(words)
-    blocks = [_context(f"{_where(draft)}  ·  <@{draft.author}>  ·  {recipients(draft)}")]
-    blocks += [_section(piece) for piece in pieces]
+    blocks = [context(f"{_where(draft)}  ·  <@{draft.author}>  ·  {recipients(draft)}")]
+    blocks += [section(piece) for piece in pieces]
     if draft.files:
-        blocks.append(_context(f":paperclip: {names(draft.files)}"))
+        blocks.append(context(f":paperclip: {names(draft.files)}"))
     if cut:
-        blocks.append(_context(":scroll: The whole text is in the mail"))
+        blocks.append(context(":scroll: The whole text is in the mail"))
     if draft.reason:
-        blocks.append(_section(f":warning: {_inert(shorten(draft.reason, REASON_LIMIT))}"))
+        blocks.append(section(f":warning: {inert(shorten(draft.reason, REASON_LIMIT))}"))
     refused = [f"{address}: {said}" for address, said in draft.outcome if said != "accepted"]
     if refused and draft.state is DraftState.SENT:
-        blocks.append(_section(f":warning: Not accepted for {_inert(shorten('; '.join(refused), 2000))}"))
+        blocks.append(section(f":warning: Not accepted for {inert(shorten('; '.join(refused), 2000))}"))
     if buttons := draft_buttons(draft):
         blocks.append({"type": "actions", "elements": buttons})
     text = f"{draft.author_name} answers: {_first_words(words)} ({draft.state})"
@@ -280,6 +210,12 @@ def button(words: str, action_id: str, value: str, *, style: str = "") -> Block:
     return made | {"style": style} if style else made
 
 
+def overflow(action_id: str, options: Sequence[tuple[str, str]]) -> Block:
+    """A menu of up to five options: value and words each."""
+    shown = [{"text": plain(words), "value": value} for value, words in options]
+    return {"type": "overflow", "action_id": action_id, "options": shown}
+
+
 def plain(words: str) -> Block:
     """A plain_text object."""
     return {"type": "plain_text", "text": words, "emoji": True}
@@ -292,13 +228,13 @@ def marked(text: str) -> Block:
 
 def addresses(of: Sequence[Address]) -> str:
     """Addresses for a person to read, in mrkdwn."""
-    shown = ", ".join(_inert(shorten(str(one), NAME_LIMIT)) for one in of[:ADDRESSES_SHOWN])
+    shown = ", ".join(inert(shorten(str(one), NAME_LIMIT)) for one in of[:ADDRESSES_SHOWN])
     return shown + (f" and {len(of) - ADDRESSES_SHOWN} more" if len(of) > ADDRESSES_SHOWN else "")
 
 
 def names(files: Sequence[StoredFile] | Sequence[Any]) -> str:
     """Files by name and size, in mrkdwn."""
-    shown = ", ".join(f"{_inert(shorten(one.filename, 80))} ({size(one.size)})" for one in files[:FILES_NAMED])
+    shown = ", ".join(f"{inert(shorten(one.filename, 80))} ({size(one.size)})" for one in files[:FILES_NAMED])
     return shown + (f" and {len(files) - FILES_NAMED} more" if len(files) > FILES_NAMED else "")
 
 
@@ -327,7 +263,7 @@ def shorten(text: str, limit: int) -> str:
     return flat if len(flat) <= limit else flat[: limit - 1] + "…"
 
 
-def _inert(text: str) -> str:
+def inert(text: str) -> str:
     """Foreign words within a line of ours: on one line, and without a meaning to Slack, whatever they hold."""
     pieces, _ = sections([Line.of(shorten(text, 1000))], limit=2900, total=2900)
     return pieces[0] if pieces else ""
@@ -337,13 +273,17 @@ def _first_words(lines: Iterable[Line]) -> str:
     return next((one.text for one in lines if one.text.strip()), "")
 
 
-def _count(number: int, noun: str) -> str:
+def count(number: int, noun: str) -> str:
+    """A number of things, for a person to read."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _section(text: str) -> Block:
-    return {"type": "section", "text": marked(text)}
+def section(text: str, *, accessory: Block | None = None) -> Block:
+    """A section of mrkdwn, with an element beside it."""
+    made: Block = {"type": "section", "text": marked(text)}
+    return made | {"accessory": accessory} if accessory else made
 
 
-def _context(text: str) -> Block:
+def context(text: str) -> Block:
+    """A line of small mrkdwn."""
     return {"type": "context", "elements": [marked(text[:3000])]}

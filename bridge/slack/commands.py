@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 
 from bridge.errors import Refused
-from bridge.model import Number, UserId
+from bridge.model import Mark, Number, UserId
 
 USAGE = {
     "inbox": "inbox — what is open, the longest waiting first",
@@ -19,13 +19,22 @@ USAGE = {
     "reply_all": "reply_all N — answer everybody",
     "forward": "forward N — pass the newest mail on, with its attachments",
     "show": "show N full or original — the whole text, or the mail as it came",
+    "mark": "mark N read, unread, flagged or unflagged — in the mailbox too",
+    "delete": "delete N — move its mails to the trash",
+    "restore": "restore N — back into the inbox",
+    "archive": "archive N — move its mails to the archive",
+    "spam": "spam N — move its mails to junk",
     "claim": "claim N — make it yours",
     "assign": "assign N @user — make it somebody's",
     "close": "close N — nothing is left to do",
     "reopen": "reopen N — there is something to do again",
+    "snooze": "snooze N WHEN — put it aside: “tomorrow 9am”, “in 3 hours”, “next Monday”",
+    "log": "log N — what was done to it, and by whom",
+    "templates": "templates — the canned answers",
+    "status": "status — how the mailboxes fare",
     "help": "help — this list",
 }
-NUMBERED = frozenset({"read", "reply", "reply_all", "forward", "show", "claim", "assign", "close", "reopen"})
+NUMBERED = frozenset(USAGE) - {"inbox", "search", "new", "templates", "status", "help"}
 
 _USER = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*)?>")
 _MAILTO = re.compile(r"<mailto:([^|>]+)(?:\|[^>]*)?>")
@@ -48,6 +57,14 @@ class Command:
         if not self.rest:
             raise Refused("Say what to look for: `/mail search WORDS`.")
         return self.rest.split()
+
+    @property
+    def mark(self) -> Mark:
+        """What to mark its mails as; `Refused` where the rest is none of the four."""
+        try:
+            return Mark(self.rest.strip().lower())
+        except ValueError:
+            raise Refused(f"Say how: `/mail {USAGE['mark'].partition(' — ')[0]}`.") from None
 
     @property
     def user(self) -> UserId:

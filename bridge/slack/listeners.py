@@ -2,11 +2,10 @@
 
 The order is always the same: what a click changes is committed before it is acknowledged; what only opens something is
 acknowledged at once, since a trigger lives three seconds, and filled when it is ready. Every refusal is a sentence,
-told to nobody but the person who asked. What people say in channels and threads is internal: it is acknowledged, and
-nothing else ever happens to it.
+told to nobody but the person who asked.
 """
 
-import re
+import functools
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -16,27 +15,32 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from bridge.answers import Answers, Invalid
 from bridge.desk import Desk
 from bridge.errors import BridgeError
+from bridge.filing import Filing
 from bridge.model import (
     Address,
     ChannelId,
     Conversation,
+    Direction,
     Draft,
     DraftId,
     DraftKind,
     MailboxName,
     MailId,
+    Mark,
     Number,
     Ts,
     UserId,
 )
-from bridge.slack import home, modals, reading, richtext
-from bridge.slack.commands import Command, help_text, parse_command
+from bridge.slack import modals, reading, richtext
+from bridge.slack.commands import Command, parse_command
 from bridge.slack.gateway import Gateway
+from bridge.slack.typed import Typed
 
 log = structlog.get_logger()
 
 Body = Mapping[str, Any]
 View = dict[str, Any]
+Verb = Callable[..., Awaitable[Conversation]]
 
 WRITING = {
     "reply": DraftKind.REPLY,
@@ -55,42 +59,42 @@ class Listeners:
         gateway: Gateway,
         desk: Desk,
         answers: Answers,
+        filing: Filing,
+        typed: Typed,
         senders: Mapping[MailboxName, Address],
     ) -> None:
         self._gateway = gateway
         self._desk = desk
         self._answers = answers
+        self._filing = filing
+        self._typed = typed
         self._senders = senders
+        self._menu: dict[str, Verb] = {
+            "mark_read": functools.partial(filing.mark, mark=Mark.READ),
+            "mark_unread": functools.partial(filing.mark, mark=Mark.UNREAD),
+            "flag": functools.partial(filing.mark, mark=Mark.FLAGGED),
+            "unflag": functools.partial(filing.mark, mark=Mark.UNFLAGGED),
+            "restore": filing.restore,
+            "archive": filing.archive,
+            "spam": filing.spam,
+        }
         app.action("reply")(self.reply)
         app.action("claim")(self.claim)
         app.action("close")(self.close)
         app.action("reopen")(self.reopen)
         app.action("more")(self.more)
+        app.action("mail")(self.of_mail)
         app.action("show_mail")(self.show_mail)
         app.action("cancel_send")(self.cancel_send)
         app.action("send_now")(self.send_now)
         app.action("resend")(self.resend)
         app.action("mark_delivered")(self.mark_delivered)
         app.view("compose")(self.compose)
+        app.view("confirm_delete")(self.confirm_delete)
+        app.view("snooze")(self.snooze)
         app.command("/mail")(self.mail)
         app.shortcut("send_as_email")(self.send_as_email)
         app.shortcut("new_email")(self.new_email)
-        app.event("app_home_opened")(self.home)
-        app.event("member_joined_channel")(self.channel_changed)
-        app.event("member_left_channel")(self.channel_changed)
-        app.event("channel_archive")(self.channel_changed)
-        app.event("channel_rename")(self.channel_changed)
-        app.event("channel_shared")(self.channel_changed)
-        app.event("channel_unarchive")(self.channel_changed)
-        app.event("channel_unshared")(self.channel_changed)
-        app.event("group_archive")(self.channel_changed)
-        app.event("group_rename")(self.channel_changed)
-        app.event("group_unarchive")(self.channel_changed)
-        app.event("user_change")(self.person_changed)
-        app.event("tokens_revoked")(self.tokens_revoked)
-        app.event("app_uninstalled")(self.uninstalled)
-        app.event("message")(self.internal_talk)
-        app.event(re.compile(".*"))(self.internal_talk)  # what nobody acknowledges comes again and again
 
     # --- buttons on a card --------------------------------------------------------------------------------------------
 
@@ -112,13 +116,27 @@ class Listeners:
         await self._change(ack, body, self._desk.reopen)
 
     async def more(self, ack: AsyncAck, body: Body) -> None:
-        """The card's menu: `verb:number`."""
+        """The card's menus: `verb:number`."""
+        verb, _, typed = _option(body).partition(":")
+        number = Number(int(typed))
+        if act := self._menu.get(verb):
+            await self._change(ack, body, act, number)
+            return
         await ack()
-        verb, _, number = body["actions"][0]["selected_option"]["value"].partition(":")
         if verb in WRITING:
-            await self._write(body, WRITING[verb], Number(int(number)))
+            await self._write(body, WRITING[verb], number)
+        elif verb == "delete":
+            await self._ask_delete(body, number)
+        elif verb == "snooze":
+            await self._ask_snooze(body, number)
         else:
-            await self._read(body, Number(int(number)), original=verb == "show_original")
+            await self._read(body, number, original=verb == "show_original")
+
+    async def of_mail(self, ack: AsyncAck, body: Body) -> None:
+        """The menu of one mail in the thread: `verb:number:mail`."""
+        await ack()
+        verb, number, mail_id = _option(body).split(":")
+        await self._read(body, Number(int(number)), mail_id=MailId(int(mail_id)), original=verb == "show_original")
 
     async def show_mail(self, ack: AsyncAck, body: Body) -> None:
         """The full text of one mail."""
@@ -126,12 +144,47 @@ class Listeners:
         number, _, mail_id = _value(body).partition(":")
         await self._read(body, Number(int(number)), mail_id=MailId(int(mail_id)))
 
-    async def _change(self, ack: AsyncAck, body: Body, verb: Callable[..., Awaitable[Conversation]]) -> None:
+    async def _change(self, ack: AsyncAck, body: Body, verb: Verb, number: Number | None = None) -> None:
         try:
-            await verb(Number(int(_value(body))), user=_user(body))
+            await verb(number or Number(int(_value(body))), user=_user(body))
         except BridgeError as error:
             await ack()
             await self._tell(body, str(error))
+        else:
+            await ack()
+
+    # --- delete and snooze --------------------------------------------------------------------------------------------
+
+    async def _ask_delete(self, body: Body, number: Number) -> None:
+        async def view() -> View:
+            conversation, messages = await self._desk.messages(number, user=_user(body))
+            inbound = [one for one in messages if one.direction is Direction.IN]
+            return modals.confirm_delete(conversation, mails=len(inbound))
+
+        await self._open(body, "Delete", view)
+
+    async def _ask_snooze(self, body: Body, number: Number) -> None:
+        async def view() -> View:
+            return modals.snooze(await self._desk.conversation(number, user=_user(body)))
+
+        await self._open(body, "Snooze", view)
+
+    async def confirm_delete(self, ack: AsyncAck, body: Body) -> None:
+        """Yes, to the trash."""
+        try:
+            await self._filing.delete(modals.carried_number(body["view"]), user=_user(body))
+        except BridgeError as error:
+            await ack(response_action="update", view=modals.notice("Delete", str(error)))
+        else:
+            await ack()
+
+    async def snooze(self, ack: AsyncAck, body: Body) -> None:
+        """Until then."""
+        try:
+            typed = modals.typed_until(body["view"])
+            await self._typed.snooze(modals.carried_number(body["view"]), typed, user=_user(body))
+        except BridgeError as error:
+            await ack(response_action="errors", errors={"until": str(error)})
         else:
             await ack()
 
@@ -223,49 +276,29 @@ class Listeners:
         """`/mail`, with its verbs."""
         try:
             command = parse_command(body.get("text") or "")
-            if command.verb in WRITING or command.verb in ("new", "show"):
+            if opens := self._opens(body, command):
                 await ack()
-                await self._open_for(body, command)
+                await opens()
             else:
-                await ack(**await self._say(command, user=_user(body)))
+                await ack(**await self._typed.say(command, user=_user(body)))
         except BridgeError as error:
             await ack(response_type="ephemeral", text=str(error))
 
-    async def _open_for(self, body: Body, command: Command) -> None:
-        if command.verb == "new":
-            await self._write_new(body, to=command.rest)
-        elif command.verb == "show":
-            await self._read(body, command.number, original=command.rest.lower() == "original")
-        else:
-            await self._write(body, WRITING[command.verb], command.number)
-
-    async def _say(self, command: Command, *, user: UserId) -> dict[str, Any]:
-        """What a command's sender is told, and nobody else."""
+    def _opens(self, body: Body, command: Command) -> Callable[[], Awaitable[None]] | None:
+        """What a command opens; None where it is answered in words."""
         number = command.number
         match command.verb:
-            case "inbox":
-                said = reading.listing("Open conversations", await self._desk.inbox(user=user))
-            case "search":
-                found = await self._desk.search(command.words, user=user)
-                said = reading.listing(f"Found for “{command.rest}”", found)
-            case "read":
-                _, messages = await self._desk.messages(number, user=user)
-                said = reading.newest(messages)
-            case "claim":
-                await self._desk.claim(number, user=user)
-                said = reading.sentence(f"#{number} is yours.")
-            case "assign":
-                await self._desk.assign(number, user=user, to=command.user)
-                said = reading.sentence(f"#{number} is <@{command.user}>'s now.")
-            case "close":
-                await self._desk.close(number, user=user)
-                said = reading.sentence(f"#{number} is closed.")
-            case "reopen":
-                await self._desk.reopen(number, user=user)
-                said = reading.sentence(f"#{number} is open again.")
-            case _:
-                said = reading.sentence(help_text())
-        return said
+            case "new":
+                return lambda: self._write_new(body, to=command.rest)
+            case "show":
+                return lambda: self._read(body, number, original=command.rest.lower() == "original")
+            case "delete":
+                return lambda: self._ask_delete(body, number)
+            case "snooze" if not command.rest:
+                return lambda: self._ask_snooze(body, number)
+            case verb if verb in WRITING:
+                return lambda: self._write(body, WRITING[verb], number)
+        return None
 
     async def send_as_email(self, ack: AsyncAck, body: Body) -> None:
         """The message shortcut: a person's words in a thread become an answer, once they submit the modal."""
@@ -289,40 +322,6 @@ class Listeners:
         """The global shortcut: a new mail."""
         await ack()
         await self._write_new(body)
-
-    # --- events -------------------------------------------------------------------------------------------------------
-
-    async def home(self, event: Body) -> None:
-        """The app's Home: what is open, mine first."""
-        user = UserId(event["user"])
-        try:
-            view = home.home(await self._desk.inbox(user=user, limit=40), user=user)
-        except BridgeError as error:
-            view = home.closed(str(error))
-        await self._gateway.publish_home(user, view)
-
-    async def channel_changed(self, event: Body) -> None:
-        """Who is in a channel has changed, or whether it may be used: what was known of it is asked anew."""
-        changed = event["channel"]  # a renamed one comes as an object
-        self._gateway.forget_channel(ChannelId(changed["id"] if isinstance(changed, Mapping) else changed))
-
-    async def person_changed(self, event: Body) -> None:
-        """A person's name has changed, or they have become a guest, or left."""
-        self._gateway.forget_member(UserId(event["user"]["id"]))
-
-    async def tokens_revoked(self, event: Body) -> None:
-        """Somebody took the bot's token away; a person's own tokens are none of ours."""
-        if event["tokens"].get("bot"):
-            self._gateway.revoked = True
-            log.error("Slack has revoked the bot token: reinstall the app and put its new token into SLACK_BOT_TOKEN")
-
-    async def uninstalled(self) -> None:
-        """The app was removed from the workspace."""
-        self._gateway.revoked = True
-        log.error("The app was uninstalled: install it again and put its new token into SLACK_BOT_TOKEN")
-
-    async def internal_talk(self) -> None:
-        """What people say among themselves never leaves."""
 
     # --- answering the person -----------------------------------------------------------------------------------------
 
@@ -351,6 +350,10 @@ class Listeners:
 
 def _user(body: Body) -> UserId:
     return UserId(body.get("user_id") or body["user"]["id"])
+
+
+def _option(body: Body) -> str:
+    return str(body["actions"][0]["selected_option"]["value"])
 
 
 def _value(body: Body) -> str:

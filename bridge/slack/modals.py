@@ -11,6 +11,7 @@ from typing import Any
 from bridge.model import (
     Address,
     ChannelId,
+    Conversation,
     Draft,
     DraftFile,
     DraftId,
@@ -253,6 +254,51 @@ def _quoted(one: Address) -> str:
         name = one.name.replace("\\", "\\\\").replace('"', '\\"')
         return f'"{name}" <{one.email}>'
     return str(one)
+
+
+# --- delete and snooze ------------------------------------------------------------------------------------------------
+
+
+def confirm_delete(conversation: Conversation, *, mails: int) -> Block:
+    """The question before a conversation's mails go to the trash."""
+    subject = escape(shorten(conversation.subject, 200)) or "(no subject)"
+    what = "its mail" if mails == 1 else f"all {mails} mails of it"
+    sentence = f"*#{conversation.number}*  {subject}\n\nMove {what} to the trash? They can be brought back."
+    return {
+        "type": "modal",
+        "callback_id": "confirm_delete",
+        "title": plain("Delete"),
+        "submit": plain("Move to the trash"),
+        "close": plain("Cancel"),
+        "private_metadata": json.dumps({"number": conversation.number}),
+        "blocks": [{"type": "section", "text": marked(sentence)}],
+    }
+
+
+def snooze(conversation: Conversation) -> Block:
+    """The modal that asks until when a conversation is put aside."""
+    element = {"type": "plain_text_input", "action_id": "value", "initial_value": "tomorrow 9am", "max_length": 100}
+    until = _input("until", "Until", element)
+    until["hint"] = plain("“tomorrow 9am”, “in 3 hours”, “next Monday”, “2027-01-31 14:30”. A new mail ends it before.")
+    return {
+        "type": "modal",
+        "callback_id": "snooze",
+        "title": plain(f"Snooze #{conversation.number}"[:24]),
+        "submit": plain("Snooze"),
+        "close": plain("Cancel"),
+        "private_metadata": json.dumps({"number": conversation.number}),
+        "blocks": [until],
+    }
+
+
+def carried_number(view: Mapping[str, Any]) -> Number:
+    """The conversation that one of these two modals is about."""
+    return Number(json.loads(view["private_metadata"])["number"])
+
+
+def typed_until(view: Mapping[str, Any]) -> str:
+    """What was typed as the time."""
+    return _words({"until": view["state"]["values"]["until"]["value"]}, "until")
 
 
 # --- what leaves ------------------------------------------------------------------------------------------------------

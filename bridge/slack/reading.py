@@ -1,14 +1,20 @@
 """What a person is shown who asks: lists, one mail, its full text, its original. Pure."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from bridge.errors import Refused
-from bridge.model import Conversation, Line, MailId, StoredMessage
+from bridge.model import Act, Conversation, Line, MailId, StoredMessage, UserId
 from bridge.slack import blocks, modals
+from bridge.slack.card import STATUS_WORDS
 from bridge.slack.mrkdwn import escape
 
 View = dict[str, Any]
+
+TEXT_LIMIT = 3900  # characters of an answer's text
+_SLACK_USER = re.compile(r"[UW][A-Z0-9]+")
 
 ORIGINAL_LIMIT = 60_000  # characters of a raw mail in a modal: its headers and text; the rest is attachments in base64
 
@@ -51,13 +57,44 @@ def listing(title: str, found: Sequence[Conversation]) -> dict[str, Any]:
     return sentence("\n".join([f"*{escape(title)}*", *(row(one) for one in found)]))
 
 
+def log(conversation: Conversation, done: Sequence[Act]) -> dict[str, Any]:
+    """What was done to a conversation, the newest first, as an answer to a command."""
+    if not done:
+        return sentence(f"Nobody has done anything to #{conversation.number} yet.")
+    lines = [
+        f"{blocks.moment(one.at)}  ·  {_actor(one.actor)}  ·  *{one.verb}*  {blocks.inert(one.detail)}" for one in done
+    ]
+    return sentence("\n".join([f"*What was done to #{conversation.number}*", *lines])[:TEXT_LIMIT])
+
+
+def _actor(user: UserId) -> str:
+    """A person in Slack, or whoever else acted."""
+    return f"<@{user}>" if _SLACK_USER.fullmatch(user) else blocks.inert(user)
+
+
+def status(mailboxes: Iterable[Mapping[str, str | None]], *, waiting: int, parked: int) -> dict[str, Any]:
+    """How the mailboxes fare, and what is still to be done, as an answer to a command."""
+    lines = [_fares(one) for one in mailboxes]
+    lines.append(f"{blocks.count(waiting, 'thing')} still to be done")
+    if parked:
+        lines.append(f":warning: {blocks.count(parked, 'thing')} could not be done; the log says why")
+    return sentence("\n".join(lines))
+
+
+def _fares(mailbox: Mapping[str, str | None]) -> str:
+    name = f"*{blocks.inert(mailbox['name'] or '')}*"
+    if mailbox["state"] == "failing":
+        return f":warning: {name}: {blocks.inert(mailbox['reason'] or '')}"
+    heard = mailbox["last_heard"]
+    since = f", last heard {blocks.moment(datetime.fromisoformat(heard))}" if heard else ""
+    return f":large_green_circle: {name} is watched{since}"
+
+
 def row(one: Conversation) -> str:
     """A conversation on one line, in mrkdwn."""
     owner = f"<@{one.owner}>" if one.owner else "nobody's yet"
     subject = escape(blocks.shorten(one.subject, 80)) or "(no subject)"
-    return (
-        f"*#{one.number}*  {subject}  ·  {blocks.STATUS_WORDS[one.status]}  ·  {owner}  ·  {blocks.moment(one.updated)}"
-    )
+    return f"*#{one.number}*  {subject}  ·  {STATUS_WORDS[one.status]}  ·  {owner}  ·  {blocks.moment(one.updated)}"
 
 
 def sentence(text: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import ColumnElement, RowMapping, delete, insert, select
+from sqlalchemy import ColumnElement, RowMapping, delete, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import Folder, Located, MailboxName, MailId
@@ -25,6 +25,18 @@ async def put(conn: AsyncConnection, mailbox: MailboxName, located: Located) -> 
             flags=" ".join(sorted(located.flags)),
         )
     )
+
+
+async def arrived(conn: AsyncConnection, mailbox: MailboxName, mail_id: MailId, place: tuple[int, int]) -> None:
+    """That mail is in the inbox, at that place; where it was under another numbering, or elsewhere, it is no more.
+
+    A place under uidvalidity 0 is no mailbox's: a mail from a file is nowhere.
+    """
+    if not place[0]:
+        return
+    stale = or_(places.c.folder != Folder.INBOX, places.c.uidvalidity != place[0])
+    await conn.execute(delete(places).where(places.c.mail_id == mail_id, stale))
+    await put(conn, mailbox, Located(mail_id=mail_id, folder=Folder.INBOX, uidvalidity=place[0], uid=place[1]))
 
 
 async def drop(conn: AsyncConnection, mailbox: MailboxName, located: Located) -> None:

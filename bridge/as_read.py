@@ -1,0 +1,54 @@
+"""A mail as read, before it is known where it belongs. Pure: whatever came in, something comes out."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import structlog
+
+from bridge import rules
+from bridge.mail.quotes import read
+from bridge.model import Arrival, Line, Message, Reading
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AsRead:
+    """`state` is the ledger's word for it: `taken`, `oversize` or `quarantined`."""
+
+    state: str
+    message: Message
+    reading: Reading
+    digest: str
+
+
+def as_read(arrival: Arrival, parse: Callable[[bytes], Message]) -> AsRead:
+    """Read a mail. One that is too large is known by its head, one that nobody can read by its bytes."""
+    if arrival.raw is None:
+        return _too_large(arrival, parse)
+    try:
+        message = parse(arrival.raw)
+        digest = rules.digest(arrival.raw, message)
+        return AsRead(state="taken", message=message, reading=read(message), digest=digest)
+    except Exception as error:  # noqa: BLE001 - a mail that nobody can read must not hold up those behind it
+        log.warning("a mail cannot be read and is kept raw", uid=arrival.uid, kind=type(error).__name__)
+        return unreadable(arrival.raw)
+
+
+def unreadable(raw: bytes) -> AsRead:
+    """A mail of which only its bytes are known."""
+    note = "This mail could not be read; it is kept as it came. `bridge replay` reads it again."
+    message = Message(subject="(unreadable mail)", notes=(note,))
+    reading = Reading(new=(Line.of("The original has the text."),))
+    return AsRead(state="quarantined", message=message, reading=reading, digest=hashlib.sha256(raw).hexdigest())
+
+
+def _too_large(arrival: Arrival, parse: Callable[[bytes], Message]) -> AsRead:
+    note = (
+        f"This mail is {arrival.size / 1_000_000:.0f} MB, more than may be taken in (MAIL_MAX_BYTES): "
+        "open it in the mailbox."
+    )
+    message = replace(parse(arrival.head), text="", html=None, attachments=(), notes=(note,))
+    digest = hashlib.sha256(arrival.head + b"%d" % arrival.size).hexdigest()
+    return AsRead(state="oversize", message=message, reading=Reading(), digest=digest)

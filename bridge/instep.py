@@ -1,0 +1,190 @@
+"""In step: what other mail clients do with the mailbox shows in Slack. Reads, flags, moves, deletions, answers.
+
+    source.changes -> `observe`: flags that differ from what was last heard, and mails that left the inbox
+    "locate": a mail that left is looked for where mail clients put such mails; its card says where it is
+    the Sent folder -> `take_sent`: an answer that somebody wrote elsewhere joins its conversation
+
+Only what changed since it was last heard is taken over: what agents asked for meanwhile is still to be done.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bridge import rules
+from bridge.as_read import AsRead, as_read
+from bridge.desk import Mailbox, changed
+from bridge.errors import Permanent
+from bridge.filing import ANSWERED, DELETED, KEPT_IN_STEP, locate
+from bridge.mail.identifiers import own_message_id
+from bridge.mail.parse import parse
+from bridge.mail.source import Change, Role
+from bridge.model import (
+    Arrival,
+    Batch,
+    Direction,
+    Folder,
+    Job,
+    MailboxName,
+    MailId,
+    Message,
+    Number,
+    Status,
+    StoredMessage,
+    now,
+)
+from bridge.store import conversations, drafts, jobs, mails, places
+from bridge.store.database import Store
+
+log = structlog.get_logger()
+
+SENT_SWEEP = 60.0  # seconds between looks into the Sent folder; an answer seen in the inbox asks for one at once
+
+
+class InStep:
+    """Takes over what others do with the mailboxes."""
+
+    def __init__(self, store: Store, *, mailboxes: Mapping[MailboxName, Mailbox], keys: Sequence[bytes]) -> None:
+        self._store = store
+        self._mailboxes = mailboxes
+        self._keys = keys
+        self._answered = {name: asyncio.Event() for name in mailboxes}
+
+    # --- flags and moves ----------------------------------------------------------------------------------------------
+
+    async def follow(self, mailbox: Mailbox) -> None:
+        """Take over what is done to the inbox's mails, for ever. Raises what ends the source's `changes`."""
+        async with self._store.read() as conn:
+            known = [
+                Change(uidvalidity=one.uidvalidity, uid=one.uid, flags=one.flags)
+                for one in await places.followed(conn, mailbox.name)
+            ]
+        async with contextlib.aclosing(mailbox.source.changes(known)) as changes:
+            async for change in changes:
+                await self.observe(mailbox, change)
+
+    async def observe(self, mailbox: Mailbox, change: Change) -> None:
+        """Take over one change. What is not in the store, or was known, changes nothing."""
+        async with self._store.write() as conn:
+            before = await places.at(conn, mailbox.name, Folder.INBOX, (change.uidvalidity, change.uid))
+            stored = await mails.get(conn, before.mail_id) if before else None
+            if before is None or stored is None:
+                return
+            if change.flags is None:
+                await places.drop(conn, mailbox.name, before)
+                await self._look_for(conn, stored)
+                return
+            await places.put(conn, mailbox.name, replace(before, flags=change.flags))
+            await self._take_over(conn, stored, before=before.flags, flags=change.flags)
+        if ANSWERED in change.flags - before.flags:
+            self._answered[mailbox.name].set()
+
+    async def _take_over(
+        self, conn: AsyncConnection, stored: StoredMessage, *, before: frozenset[str], flags: frozenset[str]
+    ) -> None:
+        values: dict[str, object] = {
+            name: flag in flags for name, flag in KEPT_IN_STEP.items() if (flag in flags) != (flag in before)
+        }
+        if DELETED in flags - before and stored.folder is Folder.INBOX:
+            values["folder"] = Folder.GONE  # many mail clients leave it at that until they clean up
+        if DELETED in before - flags and stored.folder is Folder.GONE:
+            values["folder"] = Folder.INBOX
+        if any(getattr(stored, name) != value for name, value in values.items()):
+            await mails.stand(conn, [stored.id], **values)
+            await changed(conn, stored.number)
+
+    async def _look_for(self, conn: AsyncConnection, stored: StoredMessage) -> None:
+        left = await places.of(conn, [stored.id])
+        if not any(one.folder is Folder.INBOX for one in left):
+            key = f"locate:{stored.id}:{now().isoformat()}"
+            await jobs.add(conn, key=key, kind="locate", lane=f"filing:{stored.number}", payload={"mail": stored.id})
+
+    async def locate(self, job: Job) -> None:
+        """The job "locate": find out where a mail was put that is in the inbox no more."""
+        async with self._store.read() as conn:
+            stored = await mails.get(conn, MailId(job.payload["mail"]))
+            there = await places.of(conn, [stored.id]) if stored else []
+        if stored is None or there or stored.mailbox not in self._mailboxes:
+            return
+        try:
+            found = await locate(self._mailboxes[stored.mailbox].reached(), stored)
+        except Permanent as error:
+            log.warning("a mail that left the inbox cannot be looked for", reason=str(error))
+            found = None
+        async with self._store.write() as conn:
+            if found:
+                await places.put(conn, stored.mailbox, found)
+            if found is None or stored.folder in (
+                Folder.INBOX,
+                Folder.GONE,
+            ):  # else an agent has said where it is to be
+                await mails.stand(conn, [stored.id], folder=found.folder if found else Folder.GONE)
+                await changed(conn, stored.number)
+
+    # --- answers ------------------------------------------------------------------------------------------------------
+
+    async def follow_sent(self, mailbox: Mailbox) -> None:
+        """Take in what other mail clients send, for ever. Raises what the source raises."""
+        while True:
+            folder = (await mailbox.source.folders()).get(Role.SENT)
+            if folder is None:
+                return
+            async with self._store.read() as conn:
+                cursor = await mails.cursor(conn, mailbox.name, folder=mails.SENT)
+            batch = await mailbox.reached().since(cursor, folder=folder)
+            await self.take_sent(mailbox, batch)
+            if not batch.arrivals:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(SENT_SWEEP):
+                        await self._answered[mailbox.name].wait()
+                self._answered[mailbox.name].clear()
+
+    async def take_sent(self, mailbox: Mailbox, batch: Batch) -> None:
+        """Keep those that belong to a conversation; the bridge's own are there already."""
+        read_mails = await asyncio.to_thread(lambda: [as_read(one, parse) for one in batch.arrivals])
+        async with self._store.write() as conn:
+            for arrival, mail in zip(batch.arrivals, read_mails, strict=True):
+                if number := await self._conversation_of(conn, mailbox, mail):
+                    await self._keep(conn, mailbox, number, arrival, mail)
+            await mails.move_cursor(conn, mailbox.name, batch.cursor, folder=mails.SENT)
+
+    async def _conversation_of(self, conn: AsyncConnection, mailbox: Mailbox, mail: AsRead) -> Number | None:
+        message = mail.message
+        if await mails.known(conn, mailbox.name, mail.digest) or await self._is_own(conn, mailbox, message):
+            return None
+        known = await mails.referred(conn, mailbox=mailbox.name, ids=[*rules.spoken_of(message), message.message_id])
+        number = rules.joins(message, known=known)
+        return number if number and await conversations.get(conn, number) else None
+
+    async def _is_own(self, conn: AsyncConnection, mailbox: Mailbox, message: Message) -> bool:
+        """Sent by the bridge. Where the provider put an id of its own in place of ours, ours is the last reference."""
+        last = [one for one in message.references[-1:] if one not in message.in_reply_to]
+        for one in (message.message_id, *last):
+            own = own_message_id(one, keys=self._keys)
+            if own and await drafts.by_message_id(conn, one):
+                number = Number(own[0])
+                await mails.refer(conn, mailbox=mailbox.name, number=number, ids=[message.message_id])
+                return True
+        return False
+
+    async def _keep(
+        self, conn: AsyncConnection, mailbox: Mailbox, number: Number, arrival: Arrival, mail: AsRead
+    ) -> None:
+        raw_id = await mails.save_raw(conn, arrival.raw, at=arrival.received) if arrival.raw is not None else None
+        await mails.add(
+            conn,
+            mail.message,
+            reading=mail.reading,
+            mailbox=mailbox.name,
+            number=number,
+            direction=Direction.OUT,
+            digest=mail.digest,
+            raw_id=raw_id,
+            at=arrival.received,
+            elsewhere=True,
+        )
+        await changed(conn, number, status=Status.WAITING)

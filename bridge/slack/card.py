@@ -1,0 +1,163 @@
+"""The card: the channel's one message for a conversation. Who wants what, whose turn it is, and what can be done.
+
+Pure: records in, Block Kit out, within Slack's limits on any mail.
+"""
+
+from collections.abc import Sequence
+
+from bridge.model import Automatic, Conversation, Direction, Folder, Status, StoredMessage
+from bridge.slack.blocks import (
+    AUTOMATIC_WORDS,
+    FALLBACK_LIMIT,
+    Block,
+    Surface,
+    bounced,
+    button,
+    context,
+    count,
+    from_line,
+    inert,
+    moment,
+    overflow,
+    section,
+    shorten,
+)
+from bridge.slack.mrkdwn import escape, sections
+
+HEADER_LIMIT = 150  # characters of a header block
+PREVIEW_LIMIT = 280  # characters of the newest mail: enough to decide, short enough to scan a channel
+TROUBLE_LIMIT = 500  # characters
+MENU_LIMIT = 5  # options that Slack allows in one menu
+
+STATUS_WORDS = {
+    Status.OPEN: ":large_green_circle: Open",
+    Status.WAITING: ":hourglass_flowing_sand: Waiting for the customer",
+    Status.SNOOZED: ":zzz: Snoozed",
+    Status.CLOSED: ":white_check_mark: Closed",
+}
+FOLDER_WORDS = {
+    Folder.ARCHIVE: ":file_cabinet: Archived",
+    Folder.TRASH: ":wastebasket: In the trash",
+    Folder.JUNK: ":no_entry_sign: In junk",
+    Folder.GONE: ":grey_question: No longer in the mailbox",
+}
+
+
+def card(conversation: Conversation, messages: Sequence[StoredMessage], *, mailbox: str) -> Surface:
+    """The card of a conversation."""
+    subject = conversation.subject or "(no subject)"
+    inbound = [one for one in messages if one.direction is Direction.IN]
+    latest = next(reversed(inbound), None) or next(reversed(messages), None)
+    blocks: list[Block] = [
+        {"type": "header", "text": {"type": "plain_text", "text": shorten(subject, HEADER_LIMIT), "emoji": False}}
+    ]
+    if latest:
+        reading = overflow("more", _options(conversation, reading_menu(latest, inbound)))
+        blocks += [section(from_line(latest)), section(_preview(latest), accessory=reading)]
+    blocks.append(context(_state(conversation, messages, inbound, mailbox=mailbox)))
+    if conversation.trouble:
+        blocks.append(section(f":warning: {inert(shorten(conversation.trouble, TROUBLE_LIMIT))}"))
+    blocks.append(_actions(conversation, inbound))
+    who = latest.message.author if latest else None
+    sender = (who.name or who.email) if who else mailbox
+    return Surface(text=escape(shorten(f"#{conversation.number} {sender}: {subject}", FALLBACK_LIMIT)), blocks=blocks)
+
+
+def _preview(mail: StoredMessage) -> str:
+    if mail.message.bounce:
+        return bounced(mail.message.bounce, mail.message.automatic)
+    words = [line for line in mail.reading.new if line.text.strip()]
+    pieces, _ = sections(words, limit=PREVIEW_LIMIT, total=PREVIEW_LIMIT)
+    return pieces[0] if pieces else "_(no text)_"
+
+
+# --- how it stands ----------------------------------------------------------------------------------------------------
+
+
+def _state(
+    conversation: Conversation, messages: Sequence[StoredMessage], inbound: Sequence[StoredMessage], *, mailbox: str
+) -> str:
+    facts = [f"*#{conversation.number}*", inert(mailbox), _status(conversation)]
+    facts.append(f"<@{conversation.owner}>" if conversation.owner else "nobody's yet")
+    facts += _in_mailbox(inbound)
+    if len(messages) > 1:
+        facts.append(f"{len(messages)} mails")
+    if files := sum(len(one.files) for one in messages):
+        facts.append(f":paperclip: {files}")
+    facts.append(moment(conversation.updated))
+    latest = next(reversed(messages), None)
+    if latest and latest.message.automatic is not Automatic.NO:
+        facts.append(AUTOMATIC_WORDS[latest.message.automatic])
+    return "  ·  ".join(facts)
+
+
+def _status(conversation: Conversation) -> str:
+    until = (
+        f" until {moment(conversation.wakes)}" if conversation.status is Status.SNOOZED and conversation.wakes else ""
+    )
+    return STATUS_WORDS[conversation.status] + until
+
+
+def _in_mailbox(inbound: Sequence[StoredMessage]) -> list[str]:
+    """What any mail client would show of these mails: unread, flagged, and where they are if not in the inbox."""
+    facts = []
+    if unread := sum(not one.seen and one.folder is Folder.INBOX for one in inbound):
+        facts.append(f":envelope: {unread} unread")
+    if any(one.flagged for one in inbound):
+        facts.append(":triangular_flag_on_post: Flagged")
+    for folder, words in FOLDER_WORDS.items():
+        if there := sum(one.folder is folder for one in inbound):
+            facts.append(words if there == len(inbound) else f"{words}: {count(there, 'mail')} of {len(inbound)}")
+    return facts
+
+
+# --- what can be done -------------------------------------------------------------------------------------------------
+
+
+def _actions(conversation: Conversation, inbound: Sequence[StoredMessage]) -> Block:
+    number = str(conversation.number)
+    closed = conversation.status is Status.CLOSED
+    last = ("Reopen", "reopen") if closed else ("Close", "close")
+    elements = [
+        button("Reply", "reply", number, style="primary"),
+        button("Claim", "claim", number),
+        button(*last, number),
+    ]
+    if filing := _options(conversation, filing_menu(conversation, inbound)):
+        elements.append(overflow("more", filing))
+    return {"type": "actions", "elements": elements}
+
+
+def reading_menu(latest: StoredMessage, inbound: Sequence[StoredMessage]) -> list[tuple[str, str]]:
+    """What can be done with the newest mail's words, beside it: verb and words each."""
+    message = latest.message
+    menu = [("reply_all", "Reply to all")] if len({*message.to, *message.cc, *message.reply_to}) > 1 else []
+    menu += [("forward", "Forward"), ("show_full", "Show full text"), ("show_original", "Show original")]
+    if inbound:
+        menu.append(("unflag", "Remove the flag") if any(one.flagged for one in inbound) else ("flag", "Flag"))
+    return menu[:MENU_LIMIT]
+
+
+def filing_menu(conversation: Conversation, inbound: Sequence[StoredMessage]) -> list[tuple[str, str]]:
+    """What can be done with the conversation's mails: verb and words each."""
+    snooze = [("snooze", "Snooze …")] if conversation.status is not Status.CLOSED else []
+    if not inbound:
+        return snooze
+    here = {one.folder for one in inbound}
+    menu = [("restore", "Back to the inbox")] if here != {Folder.INBOX} else []
+    if any(not one.seen for one in inbound):
+        menu.append(("mark_read", "Mark as read"))
+    else:
+        menu.append(("mark_unread", "Mark as unread"))
+    menu += snooze
+    moves = (
+        (Folder.ARCHIVE, "archive", "Archive"),
+        (Folder.TRASH, "delete", "Delete …"),
+        (Folder.JUNK, "spam", "Spam"),
+    )
+    menu += [(verb, words) for folder, verb, words in moves if here != {folder}]
+    return menu[:MENU_LIMIT]
+
+
+def _options(conversation: Conversation, menu: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    return [(f"{verb}:{conversation.number}", words) for verb, words in menu]

@@ -1,0 +1,82 @@
+"""What Slack tells of: a Home that is opened, channels and people that change, tokens that are taken away.
+
+What people say in channels and threads is internal: it is acknowledged, and nothing else ever happens to it.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from slack_bolt.async_app import AsyncApp
+
+from bridge.desk import Desk
+from bridge.errors import BridgeError
+from bridge.model import ChannelId, UserId
+from bridge.slack import home
+from bridge.slack.gateway import Gateway
+
+log = structlog.get_logger()
+
+Body = Mapping[str, Any]
+
+CHANNEL_CHANGED = (
+    "member_joined_channel",
+    "member_left_channel",
+    "channel_archive",
+    "channel_rename",
+    "channel_shared",
+    "channel_unarchive",
+    "channel_unshared",
+    "group_archive",
+    "group_rename",
+    "group_unarchive",
+)
+
+
+class Events:
+    """Registers itself with a bolt app."""
+
+    def __init__(self, app: AsyncApp, *, gateway: Gateway, desk: Desk) -> None:
+        self._gateway = gateway
+        self._desk = desk
+        app.event("app_home_opened")(self.home)
+        for name in CHANNEL_CHANGED:
+            app.event(name)(self.channel_changed)
+        app.event("user_change")(self.person_changed)
+        app.event("tokens_revoked")(self.tokens_revoked)
+        app.event("app_uninstalled")(self.uninstalled)
+        app.event("message")(self.internal_talk)
+        app.event(re.compile(".*"))(self.internal_talk)  # what nobody acknowledges comes again and again
+
+    async def home(self, event: Body) -> None:
+        """The app's Home: what is open, mine first."""
+        user = UserId(event["user"])
+        try:
+            view = home.home(await self._desk.inbox(user=user, limit=40), user=user)
+        except BridgeError as error:
+            view = home.closed(str(error))
+        await self._gateway.publish_home(user, view)
+
+    async def channel_changed(self, event: Body) -> None:
+        """Who is in a channel has changed, or whether it may be used: what was known of it is asked anew."""
+        changed = event["channel"]  # a renamed one comes as an object
+        self._gateway.forget_channel(ChannelId(changed["id"] if isinstance(changed, Mapping) else changed))
+
+    async def person_changed(self, event: Body) -> None:
+        """A person's name has changed, or they have become a guest, or left."""
+        self._gateway.forget_member(UserId(event["user"]["id"]))
+
+    async def tokens_revoked(self, event: Body) -> None:
+        """Somebody took the bot's token away; a person's own tokens are none of ours."""
+        if event["tokens"].get("bot"):
+            self._gateway.revoked = True
+            log.error("Slack has revoked the bot token: reinstall the app and put its new token into SLACK_BOT_TOKEN")
+
+    async def uninstalled(self) -> None:
+        """The app was removed from the workspace."""
+        self._gateway.revoked = True
+        log.error("The app was uninstalled: install it again and put its new token into SLACK_BOT_TOKEN")
+
+    async def internal_talk(self) -> None:
+        """What people say among themselves never leaves."""

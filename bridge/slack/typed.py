@@ -1,0 +1,83 @@
+"""`/mail` in words: what was typed, done, and what its sender is told of it. Nobody else is."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from bridge.desk import Desk
+from bridge.filing import Filing
+from bridge.model import Conversation, Number, UserId, now
+from bridge.slack import reading
+from bridge.slack.blocks import moment
+from bridge.slack.commands import Command, help_text
+from bridge.slack.gateway import Gateway
+from bridge.slack.when import when
+
+Said = dict[str, Any]
+
+NO_TEMPLATES = "There are no canned answers yet."
+
+
+class Typed:
+    """The verbs that are answered in words; those that open a modal are `Listeners`'."""
+
+    def __init__(
+        self, *, gateway: Gateway, desk: Desk, filing: Filing, status: Callable[[], Awaitable[Mapping[str, Any]]]
+    ) -> None:
+        """`status`: what `reading.status` shows."""
+        self._gateway = gateway
+        self._desk = desk
+        self._filing = filing
+        self._status = status
+
+    async def say(self, command: Command, *, user: UserId) -> Said:
+        """Do what was typed. Raises Refused with the sentence where it cannot be done."""
+        match command.verb:
+            case "inbox":
+                said = reading.listing("Open conversations", await self._desk.inbox(user=user))
+            case "search":
+                found = await self._desk.search(command.words, user=user)
+                said = reading.listing(f"Found for “{command.rest}”", found)
+            case "templates":
+                said = reading.sentence(NO_TEMPLATES)
+            case "status":
+                await self._desk.inbox(user=user, limit=1)  # who may not see the mail learns nothing of the mailboxes
+                said = reading.status(**await self._status())
+            case "read":
+                said = reading.newest((await self._desk.messages(command.number, user=user))[1])
+            case "log":
+                said = reading.log(*await self._desk.log(command.number, user=user))
+            case "help":
+                said = reading.sentence(help_text())
+            case _:
+                said = reading.sentence(await self._change(command, user=user))
+        return said
+
+    async def snooze(self, number: Number, typed: str, *, user: UserId) -> Conversation:
+        """Put a conversation aside until a time in the person's own words, and in their own zone."""
+        person = await self._gateway.user(user)
+        return await self._desk.snooze(number, user=user, until=when(typed, at=now(), zone=person.tz))
+
+    async def _change(self, command: Command, *, user: UserId) -> str:
+        """Change a conversation; the sentence that says how it stands then."""
+        number = command.number
+        match command.verb:
+            case "mark":
+                await self._filing.mark(number, command.mark, user=user)
+                return f"#{number} is marked as {command.mark}."
+            case "assign":
+                await self._desk.assign(number, user=user, to=command.user)
+                return f"#{number} is <@{command.user}>'s now."
+            case "snooze":
+                found = await self.snooze(number, command.rest, user=user)
+                return f"#{number} is put aside until {moment(found.wakes or now())}."
+        verbs = {
+            "restore": (self._filing.restore, "is on its way back into the inbox"),
+            "archive": (self._filing.archive, "is on its way into the archive"),
+            "spam": (self._filing.spam, "is on its way into junk"),
+            "claim": (self._desk.claim, "is yours"),
+            "close": (self._desk.close, "is closed"),
+            "reopen": (self._desk.reopen, "is open again"),
+        }
+        verb, said = verbs[command.verb]
+        await verb(number, user=user)
+        return f"#{number} {said}."
