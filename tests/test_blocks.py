@@ -33,6 +33,7 @@ from bridge.model import (
     UserId,
 )
 from bridge.slack import blocks, home, modals, reading
+from bridge.slack.card import card
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 words = st.text(max_size=30) | st.sampled_from(
@@ -155,7 +156,7 @@ def mrkdwn(node: Any) -> list[str]:
 @modest
 @given(conversations, st.lists(stored, max_size=3))
 def test_every_card_is_one_that_slack_takes(conversation: Conversation, found: list[StoredMessage]) -> None:
-    inert(blocks.card(conversation, found, mailbox="support"))
+    inert(card(conversation, found, mailbox="support"))
 
 
 @modest

@@ -13,6 +13,7 @@ from bridge.demo.mails import SHOP
 from bridge.demo.stage import CHANNEL, Stage
 from bridge.desk import Desk as TheDesk
 from bridge.desk import Mailbox
+from bridge.mail.local import LocalSource
 from bridge.mail.maildir import Maildir
 from bridge.mail.parse import parse
 from bridge.mail.sent import LocalSent
@@ -111,6 +112,7 @@ class Beside:
             address=SHOP,
             channel=ChannelId(CHANNEL),
             hold=timedelta(0),
+            source=LocalSource(Maildir(stage.data / "nowhere"), max_bytes=1 << 20),
             smtp=Server(host="127.0.0.1", port=1, security="none"),
             sent=LocalSent(Maildir(stage.data / "beside")),
             saves_sent=False,

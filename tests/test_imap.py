@@ -14,7 +14,8 @@ import pytest
 from dovecot import PASSWORD, Dovecot, running_dovecot
 
 from bridge.errors import Permanent, Temporary
-from bridge.mail.imap import Change, ImapSource, Role
+from bridge.mail.imap import ImapSource
+from bridge.mail.source import Change, Role
 from bridge.model import Arrival, Batch, Cursor, now
 
 LIMIT = 30_000_000

@@ -12,8 +12,9 @@ from dovecot import write_certificates
 from imapdouble import CAPABILITIES, Conversation, Double, running_double, server_of
 
 from bridge.errors import Permanent, Temporary, Uncertain
-from bridge.mail.imap import Change, ImapSource, Role
+from bridge.mail.imap import ImapSource
 from bridge.mail.imap.faults import Backoff, refused_login
+from bridge.mail.source import Change, Role
 from bridge.model import Arrival, Batch, Cursor
 
 FIRST, SECOND = (

@@ -1,17 +1,14 @@
 """The two flows over a real IMAP server: the team's mailbox stays an ordinary mailbox."""
 
-import asyncio
-import imaplib
-import ssl
 from collections.abc import AsyncIterator, Iterator
-from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 from dovecot import PASSWORD, Dovecot, running_dovecot
-from onstage import ENOUGH, Desk, received, rich
+from mailroom import imap_source, other_client, until, user_of, written
+from onstage import Desk, received, rich
 
 from bridge.demo.stage import CHANNEL, Stage
 
@@ -22,44 +19,14 @@ def dovecot() -> Iterator[Dovecot]:
         yield server
 
 
-def source(dovecot: Dovecot, user: str) -> str:
-    server = dovecot.server(user)
-    return (
-        f'source = "imap"\nimap = {{ host = "{server.host}", port = {server.port}, security = "{server.security}", '
-        f'username = "{user}", password_env = "MAILBOX_PASSWORD", ca_file = "{server.ca_file}" }}'
-    )
-
-
 @pytest.fixture
 async def stage(tmp_path: Path, dovecot: Dovecot) -> AsyncIterator[Stage]:
     made = Stage(tmp_path, hold=0.1)
-    made.source = source(dovecot, user_of(tmp_path))
+    made.source = imap_source(dovecot, user_of(tmp_path))
     made.secrets = {"MAILBOX_PASSWORD": PASSWORD}
     made.http = "127.0.0.1:0"
     yield made
     await made.stop()
-
-
-def user_of(folder: Path) -> str:
-    """A mailbox of its own for each test."""
-    return f"user{abs(hash(str(folder)))}"
-
-
-def written(subject: str) -> bytes:
-    mail = EmailMessage()
-    mail["From"], mail["To"], mail["Subject"] = "Dana <dana@example.com>", "hello@fernhill.example.com", subject
-    mail["Message-ID"] = f"<{subject.replace(' ', '-')}@example.com>"
-    mail.set_content(f"About {subject}.")
-    return mail.as_bytes()
-
-
-def other_client(dovecot: Dovecot, user: str) -> imaplib.IMAP4_SSL:
-    """What a phone is to the team's mailbox."""
-    server = dovecot.server(user)
-    context = ssl.create_default_context(cafile=str(server.ca_file))
-    client = imaplib.IMAP4_SSL(server.host, server.port, ssl_context=context)
-    client.login(user, PASSWORD)
-    return client
 
 
 async def test_a_mail_comes_in_unmarked_and_the_answer_is_filed_in_sent(
@@ -94,10 +61,7 @@ async def filed(dovecot: Dovecot, user: str, message_id: str) -> int:
         phone.logout()
         return len(found[0].split())
 
-    async with asyncio.timeout(ENOUGH):
-        while not (count := await asyncio.to_thread(copies)):  # noqa: ASYNC110 - a server is asked, not a task
-            await asyncio.sleep(0.1)
-    return count
+    return await until(copies)
 
 
 async def test_mail_that_came_while_the_bridge_was_down_is_shown_when_it_is_up(

@@ -6,8 +6,9 @@ A copy is kept once: before it is made again after a crash, the folder is asked 
 from typing import Protocol
 
 from bridge.errors import Permanent
-from bridge.mail.imap import ImapSource, Role
+from bridge.mail.imap import ImapSource
 from bridge.mail.maildir import Maildir
+from bridge.mail.source import Role
 
 
 class SentFolder(Protocol):

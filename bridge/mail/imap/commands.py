@@ -6,35 +6,18 @@ have happened although the answer was lost is Uncertain where doing it again wou
 
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date
 
 from bridge.errors import Temporary, Uncertain
 from bridge.mail.imap.answers import copied
-from bridge.mail.imap.reader import load
+from bridge.mail.imap.reader import Reader, load
 from bridge.mail.imap.session import Session
 from bridge.mail.imap.view import View
-from bridge.model import Arrival
-
-Place = tuple[int, int]
-"""Where a mail stands in its folder: uidvalidity and uid."""
+from bridge.mail.source import Moved, Place
+from bridge.model import Arrival, Batch, Cursor
 
 _AT_A_TIME = 500  # uids in one command: under 6 kB, which every server's command line takes
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moved:
-    r"""What became of mails that were to be moved.
-
-    `places`: where they now stand, by their old uids, as far as the server told or their Message-ID was found.
-    `missing`: those that were not there any more. `only_flagged`: this server cannot take single mails away (no
-    UIDPLUS): they were copied, and stand marked \\Deleted in their old folder until a mail client cleans it up.
-    """
-
-    places: dict[int, Place]
-    missing: tuple[int, ...] = ()
-    only_flagged: bool = False
 
 
 def enter(session: Session, folder: str, *, uidvalidity: int | None = None) -> None:
@@ -114,6 +97,16 @@ def fetch(session: Session, uid: int, *, max_bytes: int) -> Arrival | None:
     """A mail of the selected folder, as a source gives it; None where it is not there."""
     told = [one for one in session.peek(b"%d" % uid) if one.uid == uid]
     return load(session, told[0], uid=uid, max_bytes=max_bytes) if told else None
+
+
+def since(session: Session, cursor: Cursor | None, *, folder: str, max_bytes: int) -> Batch:
+    """The next mails of a folder from that place on; without one that holds, none, and where to go on from."""
+    session.select(folder, readonly=True)
+    valid = cursor if cursor and cursor.uidvalidity == session.uidvalidity else None
+    reader = Reader(valid, max_bytes=max_bytes, retry_seconds=0)
+    reader.begin(session)
+    taken = reader.take(session) if valid else None
+    return taken.batch if taken else Batch(cursor=reader.cursor)
 
 
 def search_since(session: Session, day: date) -> list[Place]:

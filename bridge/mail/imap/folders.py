@@ -1,20 +1,9 @@
 """Which folder is the trash: by SPECIAL-USE (RFC 6154), else by the names that mail programs give (pure)."""
 
 from collections.abc import Iterable, Mapping
-from enum import StrEnum
 
 from bridge.mail.imap.answers import Folder
-
-
-class Role(StrEnum):
-    """What a folder is for."""
-
-    INBOX = "inbox"
-    SENT = "sent"
-    TRASH = "trash"
-    ARCHIVE = "archive"
-    JUNK = "junk"
-
+from bridge.mail.source import Role
 
 _USES = {
     Role.INBOX: ("\\inbox",),

@@ -82,6 +82,12 @@ class Reader:
         self._awaited: dict[int, _Awaited] = {}
         self._alone: set[int] = set()  # mails that one answer could not hold together with others
 
+    @property
+    def cursor(self) -> Cursor:
+        """Everything before it was given out."""
+        assert self._uidvalidity is not None  # noqa: S101 - `begin` comes first
+        return Cursor(uidvalidity=self._uidvalidity, uidnext=min([*self._awaited, self._next]))
+
     def begin(self, session: Session) -> Taken | None:
         """The folder is selected: where to go on. A batch without arrivals, the first time and when it is new.
 
@@ -214,6 +220,4 @@ class Reader:
         return self._taken([Arrival(uidvalidity=uidvalidity, uid=uid, size=size, raw=None)], {})
 
     def _taken(self, arrivals: Sequence[Arrival], flags: dict[int, frozenset[str]]) -> Taken:
-        assert self._uidvalidity is not None  # noqa: S101 - `begin` comes first
-        cursor = Cursor(uidvalidity=self._uidvalidity, uidnext=min([*self._awaited, self._next]))
-        return Taken(batch=Batch(cursor=cursor, arrivals=tuple(arrivals)), flags=flags)
+        return Taken(batch=Batch(cursor=self.cursor, arrivals=tuple(arrivals)), flags=flags)

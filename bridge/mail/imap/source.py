@@ -15,16 +15,14 @@ from datetime import date, datetime, timedelta
 from typing import TypeVar
 
 from bridge.errors import BridgeError, Temporary
-from bridge.mail.imap.commands import Moved, Place, append, enter, fetch, find, move, search_since, set_flags
+from bridge.mail.imap.commands import append, enter, fetch, find, move, search_since, set_flags, since
 from bridge.mail.imap.feeds import Follow, Watch
-from bridge.mail.imap.folders import Role, roles
+from bridge.mail.imap.folders import roles
 from bridge.mail.imap.reader import Reader
 from bridge.mail.imap.session import Gate, ImapServer, Session
-from bridge.mail.imap.view import Change
 from bridge.mail.imap.watch import Command, Watcher
+from bridge.mail.source import Change, Moved, Place, Role
 from bridge.model import Arrival, Batch, Cursor, now
-
-__all__ = ["Change", "Gate", "ImapServer", "ImapSource", "Moved", "Place", "Role"]
 
 T = TypeVar("T")
 
@@ -180,6 +178,12 @@ class ImapSource:
             return fetch(session, uid, max_bytes=self._max_bytes)
 
         return await self._ask(act)
+
+    async def since(self, cursor: Cursor | None, *, folder: str) -> Batch:
+        """The next mails of a folder from that place on, at most 50 or 8 MB; without one, or where the folder was
+        numbered anew, none, and where to go on from.
+        """
+        return await self._ask(lambda session: since(session, cursor, folder=folder, max_bytes=self._max_bytes))
 
     async def search_since(self, day: date) -> list[Place]:
         """The mails of the watched folder that the server took in on this day (its own) or later, the oldest first."""

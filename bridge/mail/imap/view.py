@@ -4,24 +4,12 @@ A `View` knows the flags of the mails that are followed, and says what is new ab
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from bridge.mail.imap.answers import Range
-
-FOLLOWED = ("\\Seen", "\\Flagged", "\\Answered", "\\Deleted")
-"""The flags whose changes are told (RFC 3501 section 2.3.2)."""
+from bridge.mail.source import FOLLOWED, Change
 
 _MOST = 10_000  # mails followed: the newest; each takes about 150 bytes for as long as the mailbox is watched
 _SPAN = 10_000  # uids: how wide a question about them may be
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """What became of a mail in its folder: the flags it now has, of the four in `FOLLOWED`, or None: it is gone."""
-
-    uidvalidity: int
-    uid: int
-    flags: frozenset[str] | None
 
 
 class View:
