@@ -16,8 +16,8 @@ from bridge.errors import BridgeError, Permanent
 from bridge.health import Health
 from bridge.instep import InStep
 from bridge.mail.imap import Gate, ImapServer, ImapSource
-from bridge.mail.local import LocalSource
 from bridge.mail.maildir import Maildir
+from bridge.mail.maildirsource import LocalSource
 from bridge.mail.sent import ImapSent, LocalSent, SentFolder
 from bridge.mail.smtp import Server
 from bridge.model import Address, ChannelId, MailboxName

@@ -8,6 +8,7 @@ import itertools
 import re
 import ssl
 from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from email.message import EmailMessage
 from pathlib import Path
 from typing import ClassVar, Protocol, TypeVar
@@ -17,7 +18,7 @@ from onstage import ENOUGH
 
 T = TypeVar("T")
 
-Stands = tuple[str, frozenset[str]]
+Stands = tuple[str, AbstractSet[str]]
 """A mail's folder (inbox, trash, archive, junk, sent) and its flags."""
 
 
@@ -163,7 +164,7 @@ class LocalRoom:
             self._put(mail, "inbox", "new", "")
 
     def stands(self) -> dict[str, Stands]:
-        found = {}
+        found: dict[str, Stands] = {}
         for role, file in self._files():
             letters = file.name.partition(":2,")[2]
             found[self._subject(file)] = (role, frozenset(self.FLAGS[one] for one in letters))

@@ -59,7 +59,7 @@ CALL_THE_DESK = {"slack.events", "slack.listeners", "slack.typed"}
 """Talkers whose callbacks end in a verb of the desk: the only way back up."""
 
 TALKERS = {
-    "mail": {"imap", "local", "maildir", "oauth", "sent", "smtp", "trust", "uidlist"},
+    "mail": {"imap", "local", "maildir", "maildirsource", "oauth", "sent", "smtp", "trust", "uidlist"},
     "slack": {
         "directory",
         "events",

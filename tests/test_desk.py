@@ -13,8 +13,8 @@ from bridge.demo.mails import SHOP
 from bridge.demo.stage import CHANNEL, Stage
 from bridge.desk import Desk as TheDesk
 from bridge.desk import Mailbox
-from bridge.mail.local import LocalSource
 from bridge.mail.maildir import Maildir
+from bridge.mail.maildirsource import LocalSource
 from bridge.mail.parse import parse
 from bridge.mail.sent import LocalSent
 from bridge.mail.smtp import Server

@@ -16,8 +16,8 @@ from bridge.demo.mails import SHOP
 from bridge.demo.stage import CHANNEL, MINA, Stage
 from bridge.errors import Misconfigured, Temporary
 from bridge.health import Health, Site
-from bridge.mail.local import LocalSource
 from bridge.mail.maildir import Maildir
+from bridge.mail.maildirsource import LocalSource
 from bridge.metrics import Metrics
 from bridge.model import MailboxName, now
 from bridge.store.database import Store

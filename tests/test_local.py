@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from bridge.errors import Permanent, Temporary
-from bridge.mail.local import Intake, LocalSource
+from bridge.mail.local import Intake
 from bridge.mail.maildir import Maildir
+from bridge.mail.maildirsource import LocalSource
 from bridge.mail.smtp import Outcome, Server, send
 from bridge.model import Arrival, Cursor
 

@@ -13,8 +13,8 @@ import pytest
 from dovecot import Dovecot, running_dovecot
 
 from bridge.mail.imap import ImapServer, ImapSource
-from bridge.mail.local import LocalSource
 from bridge.mail.maildir import Maildir
+from bridge.mail.maildirsource import LocalSource
 from bridge.model import Arrival, Batch, Cursor
 
 LIMIT = 200_000

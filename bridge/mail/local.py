@@ -1,8 +1,8 @@
-"""The embedded mailbox: mail handed in over SMTP or LMTP, kept in a Maildir, read from there (talks).
+"""The embedded mailbox's way in: mail handed in over SMTP or LMTP, kept in a Maildir (talks).
 
 `Intake` listens (RFC 5321, RFC 2033) for configured addresses only and is no relay; it says 250 once the mail is
 durable, never before. It stands behind a real mail server or beside a demo: it has no queue, no limits of rate and no
-opinion about spam. `LocalSource` reads what has come, whoever delivered it.
+opinion about spam. `maildirsource` reads what has come, whoever delivered it.
 """
 
 import asyncio
@@ -10,60 +10,23 @@ import contextlib
 import logging
 import re
 import socket
-from collections.abc import AsyncGenerator, Mapping
-from datetime import datetime
+from collections.abc import Mapping
 from email.utils import format_datetime
 
 import structlog
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from bridge.errors import BridgeError, Refused, Temporary
+from bridge.errors import Refused, Temporary
 from bridge.mail.maildir import Maildir
 from bridge.mail.recipients import wire_address
-from bridge.model import Batch, Cursor, now
+from bridge.model import now
 
-_SWEEP = 2.0  # seconds between looks for mails that others put into the folder
 _LONGEST_LINE = 1 << 20  # bytes: mails with lines over the 998 of RFC 5322 are common, and losing one is worse
 _TRACE_ROOM = 2_000  # bytes that Return-Path and Received may add to a mail of the largest size
 _RECIPIENTS = 100  # at a time; RFC 5321 section 4.5.3.1.8 asks for as many
 _FAREWELL = 5.0  # seconds that a mail in the middle of its transfer may take when we stop
 
 log = structlog.get_logger()
-
-
-class LocalSource:
-    """The mails of one Maildir, as they come. `last_heard`: when the folder was last looked at."""
-
-    def __init__(self, maildir: Maildir, *, max_bytes: int, sweep_seconds: float = _SWEEP) -> None:
-        self._maildir = maildir
-        self._max_bytes = max_bytes
-        self._sweep_seconds = sweep_seconds
-        self.failure: BridgeError | None = None  # what goes wrong ends `arrivals`
-        self.last_heard: datetime | None = None
-
-    async def arrivals(self, cursor: Cursor | None) -> AsyncGenerator[Batch, None]:
-        """Batches of mails, in the order of their uids: at most 50 or 8 MB, never empty, without end.
-
-        Begins at the cursor, or at the first mail where there is none or it is of another uidvalidity. Mails of more
-        than `max_bytes` come by their head alone. Raises Temporary where the folder cannot be read.
-        """
-        maildir, clock = self._maildir, asyncio.get_running_loop().time
-        uid = cursor.uidnext if cursor and cursor.uidvalidity == maildir.uidvalidity else 1
-        sweep_at = clock()
-        while True:
-            maildir.arrived.clear()
-            if clock() >= sweep_at:
-                await maildir.sweep()
-                self.last_heard = now()
-                sweep_at = clock() + self._sweep_seconds
-            while uid < maildir.uidnext:
-                batch, uid = await maildir.load(uid, max_bytes=self._max_bytes)
-                if batch:
-                    cursor = Cursor(uidvalidity=maildir.uidvalidity, uidnext=uid)
-                    yield Batch(cursor=cursor, arrivals=tuple(batch))
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout_at(sweep_at):
-                    await maildir.arrived.wait()
 
 
 class Intake:

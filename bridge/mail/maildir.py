@@ -1,9 +1,9 @@
 """A Maildir whose mails have uids, as IMAP has them (https://cr.yp.to/proto/maildir.html, folders as in Maildir++).
 
 A delivery is durable when `deliver` returns: the file is written to `tmp` and synced, its uid is appended to the list
-and synced, and only then it is renamed to where it can be seen, and that is synced. Other delivery agents and mail
-programs may put files into `new` and `cur`, rename them there and remove them: `sweep` gives uids to what it has not
-met. Nothing here marks, moves or removes a mail.
+and synced, and only then it is renamed to where it can be seen, and that is synced. A move is the same from there on:
+the list of its new folder first, then the file. Other delivery agents and mail programs may put files into `new` and
+`cur`, rename them there and remove them: `sweep` gives uids to what it has not met, and notes what has left.
 """
 
 import asyncio
@@ -12,12 +12,13 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
 from bridge.errors import Temporary
+from bridge.mail.infoflags import base_of, flags_of, renamed
 from bridge.mail.uidlist import Entry, UidList, sync_folder
 from bridge.model import Arrival
 
@@ -42,7 +43,8 @@ class Maildir:
     Every method raises Temporary where the files cannot be reached: no room, no permission, another process.
     """
 
-    def __init__(self, path: Path, *, place: str = _UNREAD) -> None:
+    def __init__(self, path: Path, *, place: str = _UNREAD, moving: asyncio.Lock | None = None) -> None:
+        """`moving` is shared by the folders of a mailbox: of two moves that cross, each would wait for the other."""
         self._path = path
         self._place = place
         with _reachable():
@@ -50,10 +52,12 @@ class Maildir:
                 (path / name).mkdir(parents=True, exist_ok=True, mode=0o700)
             self._clean()
             self._list = UidList(path / _LIST)
+        self._there: dict[str, str] = {}  # each mail's file, seen from the Maildir, by its name without flags
         self._swept_at: tuple[int, int] | None = None  # when `new` and `cur` had changed last, if all is known since
         self._waiting: list[_Delivery] = []
         self._running: set[asyncio.Task[int]] = set()
         self._turn = asyncio.Lock()
+        self._moving = moving or asyncio.Lock()
         self._folders: dict[str, Maildir] = {}
         self.arrived = asyncio.Event()  # set by what brings a mail; cleared by the one who waits for it
 
@@ -70,24 +74,31 @@ class Maildir:
     async def deliver(self, raw: bytes, *, folder: str = "") -> int:
         """Stores a mail and returns its uid once it is durable.
 
-        In a `folder` (`.Sent`, with its own uids) it counts as read. A delivery that has begun is finished, even where
-        its caller is cancelled.
+        In a `folder` it counts as read. A delivery that has begun is finished, even where its caller is cancelled.
         """
         if folder:
-            return await self._folder(folder).deliver(raw)
+            return await self.folder(folder).deliver(raw)
         task = asyncio.create_task(self._store(raw))
         self._running.add(task)
         task.add_done_callback(self._over)
         return await asyncio.shield(task)
 
     async def sweep(self) -> None:
-        """Looks for mails that others have delivered, oldest first. Cheap where nothing has changed."""
+        """Looks for what others have delivered, renamed or taken away. Cheap where nothing has changed."""
         async with self._turn:
             with _reachable():
-                strangers = await asyncio.to_thread(self._scan)
-            if strangers:
+                seen = await asyncio.to_thread(self._scan)
+            if seen:
+                self._there, left, strangers = seen
+                self._list.forget(left)
                 self._list.remember(strangers)
-                self.arrived.set()
+                if strangers:
+                    self.arrived.set()
+
+    def standing(self) -> dict[int, frozenset[str]]:
+        """The flags of every mail that was there when it was last looked, by uid."""
+        uids = ((self._list.uid_of(base), place) for base, place in self._there.items())
+        return {uid: flags_of(place) for uid, place in uids if uid is not None}
 
     async def load(self, uid: int, *, max_bytes: int) -> tuple[list[Arrival], int]:
         """The next mails from this uid on, at most 50 or 8 MB (one at least), and the uid to go on from.
@@ -100,6 +111,52 @@ class Maildir:
         with _reachable():
             return await asyncio.to_thread(self._read_batch, entries, max_bytes=max_bytes)
 
+    async def fetch(self, uid: int, *, max_bytes: int) -> Arrival | None:
+        """One mail; None where it is not there."""
+        base = self._list.base_of(uid)
+        if base is None:
+            return None
+        with _reachable():
+            return await asyncio.to_thread(self._fetch, uid, base, places={}, max_bytes=max_bytes)
+
+    async def heads(self) -> list[tuple[int, bytes, datetime]]:
+        """Of every mail its uid, its header block and when it came, the oldest uid first."""
+        await self.sweep()
+        with _reachable():
+            return await asyncio.to_thread(self._heads, dict(self._there))
+
+    async def set_flags(self, uids: Sequence[int], *, add: Collection[str], remove: Collection[str]) -> None:
+        """Adds and removes flags; mails that are gone are left out."""
+        async with self._turn:
+            with _reachable():
+                self._there |= await asyncio.to_thread(self._rename, uids, add=add, remove=remove)
+
+    async def move(self, uids: Sequence[int], *, to: "Maildir") -> dict[int, int]:
+        """Moves mails to another folder of the same mailbox; their new uids by the old ones, of those that were there.
+
+        A crash leaves each mail in one of the two folders, never in both.
+        """
+        async with self._moving, self._turn:
+            with _reachable():
+                found = await asyncio.to_thread(self._found, uids)
+                uids_there = await to.adopt([(base, self._path / place) for _, base, place in found])
+                left = [base for _, base, _ in found]
+                await asyncio.to_thread(self._list.leave, left)
+            self._list.forget(left)
+            for base in left:
+                self._there.pop(base, None)
+        return dict(zip([uid for uid, _, _ in found], uids_there, strict=True))
+
+    async def adopt(self, files: Sequence[tuple[str, Path]]) -> list[int]:
+        """Takes over mails from elsewhere on this disk: of each its name without flags, and its file. Their uids."""
+        async with self._turn:
+            with _reachable():
+                entries, places = await asyncio.to_thread(self._adopt, files)
+            self._list.remember(entries)
+            self._there |= places
+        self.arrived.set()
+        return [uid for uid, _ in entries]
+
     async def close(self) -> None:
         """Finishes what has begun and lets go of the list."""
         for folder in self._folders.values():
@@ -108,11 +165,12 @@ class Maildir:
             await asyncio.wait(self._running)
         self._list.close()
 
-    def _folder(self, name: str) -> "Maildir":
+    def folder(self, name: str) -> "Maildir":
+        """A folder of this mailbox, such as `.Sent`, with its own uids; made where it is not there."""
         if not name.startswith(".") or "/" in name or name.strip(".") == "":
             raise ValueError("a folder's name is a dot and a word")
         if name not in self._folders:
-            self._folders[name] = Maildir(self._path / name, place=_READ)
+            self._folders[name] = Maildir(self._path / name, place=_READ, moving=self._moving)
         return self._folders[name]
 
     def _over(self, task: asyncio.Task[int]) -> None:
@@ -146,6 +204,7 @@ class Maildir:
             return
         # Only now: a reader that met a uid before its mail would go past it for ever.
         self._list.remember(entries)
+        self._there |= {delivery.base: self._place.format(delivery.base) for delivery in batch}
         for delivery, (uid, _) in zip(batch, entries, strict=True):
             delivery.uid.set_result(uid)
         self.arrived.set()
@@ -173,16 +232,55 @@ class Maildir:
             (self._path / "tmp" / base).rename(self._path / self._place.format(base))
         sync_folder((self._path / self._place).parent)
 
-    def _scan(self) -> list[Entry]:
-        """Gives uids to the mails met for the first time; none where nothing can have changed since the last time."""
+    def _scan(self) -> tuple[dict[str, str], list[str], list[Entry]] | None:
+        """What is there, what has left, and the uids of mails met for the first time; None where nothing can have
+        changed since the last time.
+        """
         changed_at = ((self._path / "new").stat().st_mtime_ns, (self._path / "cur").stat().st_mtime_ns)
         if changed_at == self._swept_at:
-            return []
-        strangers = {base: place for base, place in self._places().items() if base not in self._list}
+            return None
+        there = self._places()
+        if any(base not in there for base in self._list.known):
+            there |= self._places()  # a file that is renamed while its folder is read may be passed over, once
+        left = [base for base in self._list.known if base not in there]
+        self._list.leave(left)
+        strangers = {base: place for base, place in there.items() if base not in self._list}
         entries = self._list.append(sorted(strangers, key=lambda base: (self._age(strangers[base]), base)))
         settled = max(changed_at) / 1e9 < time.time() - _SETTLED
         self._swept_at = changed_at if settled else None
-        return entries
+        return there, left, entries
+
+    def _found(self, uids: Sequence[int]) -> list[tuple[int, str, str]]:
+        """Of these mails uid, name without flags and file, of those that are there."""
+        there = self._places()
+        bases = [(uid, self._list.base_of(uid)) for uid in uids]
+        return [(uid, base, there[base]) for uid, base in bases if base is not None and base in there]
+
+    def _rename(self, uids: Sequence[int], *, add: Collection[str], remove: Collection[str]) -> dict[str, str]:
+        places = {}
+        for _, base, place in self._found(uids):
+            places[base] = renamed(place, add=add, remove=remove)
+            (self._path / place).rename(self._path / places[base])
+        sync_folder(self._path / "cur")
+        return places
+
+    def _adopt(self, files: Sequence[tuple[str, Path]]) -> tuple[list[Entry], dict[str, str]]:
+        places = {base: renamed(f"{file.parent.name}/{file.name}", add=(), remove=()) for base, file in files}
+        entries = self._list.append([base for base, _ in files])
+        for base, file in files:
+            file.rename(self._path / places[base])
+        sync_folder(self._path / "cur")
+        return entries, places
+
+    def _heads(self, there: dict[str, str]) -> list[tuple[int, bytes, datetime]]:
+        found = []
+        for base, place in there.items():
+            uid = self._list.uid_of(base)
+            with contextlib.suppress(OSError), (self._path / place).open("rb") as file:
+                came = datetime.fromtimestamp(os.fstat(file.fileno()).st_mtime, UTC)
+                if uid is not None:
+                    found.append((uid, _head(file.read(_LONGEST_HEAD)), came))
+        return sorted(found)
 
     def _places(self) -> dict[str, str]:
         """Every mail's file, seen from the Maildir, by its name without flags."""
@@ -194,7 +292,7 @@ class Maildir:
                     for entry in entries
                     if not entry.name.startswith((".", ":")) and entry.is_file(follow_symlinks=False)
                 ]
-            places |= {name.partition(":")[0]: f"{folder}/{name}" for name in names}
+            places |= {base_of(name): f"{folder}/{name}" for name in names}
         return places
 
     def _age(self, place: str) -> int:
@@ -208,6 +306,8 @@ class Maildir:
         room = _BATCH_BYTES
         places: dict[str, str] = {}
         for uid, base in entries:
+            if self._list.uid_of(base) not in (uid, None):
+                continue  # it has left and come back since
             arrival = self._fetch(uid, base, places=places, max_bytes=max_bytes)
             if arrival is None:
                 continue

@@ -1,8 +1,9 @@
 """Which uid each mail of a Maildir has: one file, appended only, that survives a crash in the middle of a line.
 
-A line `uidvalidity N`, then a line `UID NAME` for each mail, NAME without its flags and percent-encoded. What `append`
-returned is on the disk. A last line that a crash has torn is cut off: nobody was told of it. A list whose first line
-cannot be read is begun anew, under another uidvalidity. One process holds it at a time.
+A line `uidvalidity N`, then a line `UID NAME` for each mail, NAME without its flags and percent-encoded; `0 NAME` says
+that the mail has left, so that it gets another uid should it come back. What `append` returned is on the disk. A last
+line that a crash has torn is cut off: nobody was told of it. A list whose first line cannot be read is begun anew,
+under another uidvalidity. One process holds it at a time.
 """
 
 import fcntl
@@ -12,6 +13,8 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote_from_bytes, unquote_to_bytes
+
+_LEFT = 0  # no mail has this uid
 
 Entry = tuple[int, str]
 """A uid and the mail's name without flags."""
@@ -27,6 +30,7 @@ class UidList:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._uid_of: dict[str, int] = {}
             self.uidvalidity, entries = self._read()
         except OSError:
             os.close(self._file)
@@ -34,10 +38,23 @@ class UidList:
         sync_folder(path.parent)
         self._uids = [uid for uid, _ in entries]
         self._bases = [base for _, base in entries]
-        self._known = set(self._bases)
 
     def __contains__(self, base: str) -> bool:
-        return base in self._known
+        return base in self._uid_of
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """The mails that have not left."""
+        return tuple(self._uid_of)
+
+    def uid_of(self, base: str) -> int | None:
+        """The uid that a mail has now; None for one that is not in the list, or has left."""
+        return self._uid_of.get(base)
+
+    def base_of(self, uid: int) -> str | None:
+        """The mail that has this uid now."""
+        found = self.following(uid, most=1)
+        return found[0][1] if found and found[0][0] == uid and self._uid_of.get(found[0][1]) == uid else None
 
     @property
     def uidnext(self) -> int:
@@ -45,15 +62,23 @@ class UidList:
         return self._uids[-1] + 1 if self._uids else 1
 
     def following(self, uid: int, *, most: int) -> list[Entry]:
-        """The next entries from this uid on, in order."""
+        """The next entries from this uid on, in order; those of mails that have left among them."""
         start = bisect_left(self._uids, uid)
         return list(zip(self._uids[start : start + most], self._bases[start : start + most], strict=True))
 
     def append(self, bases: Sequence[str]) -> list[Entry]:
         """Gives uids to these mails, durably; where it fails, the list is as before."""
-        if not bases:
-            return []
         entries = list(enumerate(bases, self.uidnext))
+        self._write(entries)
+        return entries
+
+    def leave(self, bases: Sequence[str]) -> None:
+        """Notes that these mails have left; where it fails, the list is as before."""
+        self._write([(_LEFT, base) for base in bases])
+
+    def _write(self, entries: Sequence[Entry]) -> None:
+        if not entries:
+            return
         text = "".join(f"{uid} {quote_from_bytes(os.fsencode(base))}\n" for uid, base in entries)
         length = os.lseek(self._file, 0, os.SEEK_END)
         try:
@@ -61,14 +86,19 @@ class UidList:
         except OSError:
             os.ftruncate(self._file, length)
             raise
-        return entries
 
     def remember(self, entries: Sequence[Entry]) -> None:
         """Takes appended entries among the known ones."""
         for uid, base in entries:
             self._uids.append(uid)
             self._bases.append(base)
-            self._known.add(base)
+            if base:
+                self._uid_of[base] = uid
+
+    def forget(self, bases: Sequence[str]) -> None:
+        """Takes those that have left from the known ones."""
+        for base in bases:
+            self._uid_of.pop(base, None)
 
     def close(self) -> None:
         """Lets another process have it."""
@@ -88,8 +118,12 @@ class UidList:
         entries: list[Entry] = []
         for row in rows:
             uid, _, name = row.partition(b" ")
-            if name and uid.isdigit() and int(uid) > (entries[-1][0] if entries else 0):
-                entries.append((int(uid), os.fsdecode(unquote_to_bytes(name))))
+            base = os.fsdecode(unquote_to_bytes(name))
+            if name and uid == b"%d" % _LEFT:
+                self._uid_of.pop(base, None)
+            elif name and uid.isdigit() and int(uid) > (entries[-1][0] if entries else 0):
+                entries.append((int(uid), base))
+                self._uid_of[base] = int(uid)
         return int(number), entries
 
     def _content(self) -> bytes:

@@ -15,14 +15,12 @@ from imapclient.exceptions import ProtocolError
 from imapclient.imap_utf7 import decode as decode_utf7
 from imapclient.response_parser import parse_response
 
+from bridge.mail.view import Range
 from bridge.model import now
 
 _LEADING_NUMBERS = re.compile(rb"[\d ]*")
 _NONSENSE = (ProtocolError, ValueError, TypeError, RecursionError)
 _RANGES = re.compile(rb"(\d+)(?::(\d+))?")
-
-Range = tuple[int, int]
-"""The first and the last of a run of uids."""
 
 
 @dataclass(frozen=True, slots=True)

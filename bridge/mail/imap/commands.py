@@ -12,8 +12,8 @@ from bridge.errors import Temporary, Uncertain
 from bridge.mail.imap.answers import copied
 from bridge.mail.imap.reader import Reader, load
 from bridge.mail.imap.session import Session
-from bridge.mail.imap.view import View
 from bridge.mail.source import Moved, Place
+from bridge.mail.view import View
 from bridge.model import Arrival, Batch, Cursor
 
 _AT_A_TIME = 500  # uids in one command: under 6 kB, which every server's command line takes

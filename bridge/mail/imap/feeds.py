@@ -5,8 +5,8 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 
 from bridge.mail.imap.reader import Reader, Taken
-from bridge.mail.imap.view import View
 from bridge.mail.source import Change
+from bridge.mail.view import View
 
 _ROOM = 2  # batches of 8 MB: with one alone, the thread would go to rest while the loop is about to take it
 

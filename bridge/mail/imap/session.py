@@ -18,10 +18,11 @@ from imapclient.imap_utf7 import encode as encode_utf7
 
 from bridge import __version__
 from bridge.errors import Permanent
-from bridge.mail.imap.answers import Fetched, Folder, Range, Response, code, fetched, folder, found, number, ranges
+from bridge.mail.imap.answers import Fetched, Folder, Response, code, fetched, folder, found, number, ranges
 from bridge.mail.imap.faults import NotDone, asks_to_wait, named, refused_login
 from bridge.mail.imap.wire import Bell, Client, astring, quoted
 from bridge.mail.trust import tls_context
+from bridge.mail.view import Range
 from bridge.providers import Security
 
 FIRST_PART = 65_536

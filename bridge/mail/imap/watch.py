@@ -20,9 +20,9 @@ from bridge.errors import BridgeError, Temporary
 from bridge.mail.imap.faults import Backoff
 from bridge.mail.imap.feeds import Follow, Watch
 from bridge.mail.imap.session import Gate, ImapServer, News, Session
-from bridge.mail.imap.view import View
 from bridge.mail.imap.wire import Bell, Stopped
 from bridge.mail.source import FOLLOWED, Change
+from bridge.mail.view import View
 
 _LINGER = 30.0  # seconds that a connection is kept after the last command, where nothing is watched
 _MOMENT = 3.0  # seconds that a command waits for the next connection

@@ -5,8 +5,10 @@ A `View` knows the flags of the mails that are followed, and says what is new ab
 
 from collections.abc import Iterable, Mapping
 
-from bridge.mail.imap.answers import Range
 from bridge.mail.source import FOLLOWED, Change
+
+Range = tuple[int, int]
+"""The first and the last of a run of uids."""
 
 _MOST = 10_000  # mails followed: the newest; each takes about 150 bytes for as long as the mailbox is watched
 _SPAN = 10_000  # uids: how wide a question about them may be
