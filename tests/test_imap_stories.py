@@ -38,16 +38,18 @@ async def test_a_mail_comes_in_unmarked_and_the_answer_is_filed_in_sent(
     mina = Desk(stage)
     dovecot.deliver(user, written("A new matter"))
     card = await mina.sees_card("A new matter")
+    await mina.sees(lambda: mina.line(card, "About A new matter"))
+    phone = other_client(dovecot, user)
+    phone.select("INBOX")
+    unseen = phone.search(None, "UNSEEN")[1]
+    phone.logout()
+    assert unseen == [b"1 2"]
+
     await mina.opens(card)
     await mina.person.submit({"body": rich("An answer")})
     ours = await received(stage, "dana@example.com")
     assert await mina.sees(lambda: mina.line(card, "Sent"))
     assert len(mina.cards()) == 1  # what was there before the first watch is not news
-
-    phone = other_client(dovecot, user)
-    phone.select("INBOX")
-    assert phone.search(None, "UNSEEN")[1] == [b"1 2"]
-    phone.logout()
     assert await filed(dovecot, user, str(ours["Message-ID"])) == 1
 
 

@@ -12,7 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bridge.slack import manifest
 
 PACKAGE = Path(manifest.__file__).parents[1]
-LISTENERS = PACKAGE / "slack" / "listeners.py"
+LISTENERS = [PACKAGE / "slack" / "listeners.py", PACKAGE / "slack" / "events.py"]
 
 CHANNELS_READ = {"channels:read", "groups:read"}  # a mail channel is public or private
 CHANNELS_HISTORY = {"channels:history", "groups:history"}
@@ -101,7 +101,7 @@ def methods_called() -> set[str]:
 def registered(*kinds: str) -> set[str]:
     """The names that the listeners give to `app.command`, `app.event` and the like."""
     names = set()
-    for node in ast.walk(ast.parse(LISTENERS.read_text("utf-8"))):
+    for node in (node for file in LISTENERS for node in ast.walk(ast.parse(file.read_text("utf-8")))):
         match node:
             case ast.Call(func=ast.Attribute(attr=kind), args=[ast.Constant(value=str(name)), *_]) if kind in kinds:
                 names.add(name)

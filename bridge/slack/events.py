@@ -20,19 +20,6 @@ log = structlog.get_logger()
 
 Body = Mapping[str, Any]
 
-CHANNEL_CHANGED = (
-    "member_joined_channel",
-    "member_left_channel",
-    "channel_archive",
-    "channel_rename",
-    "channel_shared",
-    "channel_unarchive",
-    "channel_unshared",
-    "group_archive",
-    "group_rename",
-    "group_unarchive",
-)
-
 
 class Events:
     """Registers itself with a bolt app."""
@@ -41,8 +28,16 @@ class Events:
         self._gateway = gateway
         self._desk = desk
         app.event("app_home_opened")(self.home)
-        for name in CHANNEL_CHANGED:
-            app.event(name)(self.channel_changed)
+        app.event("member_joined_channel")(self.channel_changed)
+        app.event("member_left_channel")(self.channel_changed)
+        app.event("channel_archive")(self.channel_changed)
+        app.event("channel_rename")(self.channel_changed)
+        app.event("channel_shared")(self.channel_changed)
+        app.event("channel_unarchive")(self.channel_changed)
+        app.event("channel_unshared")(self.channel_changed)
+        app.event("group_archive")(self.channel_changed)
+        app.event("group_rename")(self.channel_changed)
+        app.event("group_unarchive")(self.channel_changed)
         app.event("user_change")(self.person_changed)
         app.event("tokens_revoked")(self.tokens_revoked)
         app.event("app_uninstalled")(self.uninstalled)
