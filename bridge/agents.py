@@ -5,10 +5,36 @@ and sends is the customers' mail.
 """
 
 from collections.abc import Collection
+from typing import Protocol
 
 from bridge.errors import Refused
 from bridge.model import ChannelId, UserId
 from bridge.slack.gateway import Gateway, Member
+
+
+class MayAct(Protocol):
+    """Decides who may act."""
+
+    async def require(self, user: UserId, channel: ChannelId) -> Member:
+        """The person, if they may act in that channel; else `Refused` with the sentence they are told."""
+
+
+class Operator:
+    """Whoever types commands on the bridge's own machine, where its database and its secrets are: may do everything."""
+
+    async def require(self, user: UserId, channel: ChannelId) -> Member:  # noqa: ARG002 - in every channel
+        """That person, as nobody in Slack."""
+        return Member(
+            id=user,
+            name=user.removeprefix("cli:"),
+            email="",
+            is_guest=False,
+            is_bot=False,
+            deleted=False,
+            team_id="",
+            locale="",
+            tz="",
+        )
 
 
 class Agents:

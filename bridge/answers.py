@@ -7,15 +7,15 @@ A mail leaves only by a person's explicit act: what agents say in a thread never
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 import structlog
 
 from bridge import rules
-from bridge.agents import Agents
-from bridge.desk import Desk, Mailbox, changed
+from bridge.agents import MayAct
+from bridge.desk import Desk, Mailbox, changed, write_down
 from bridge.errors import Refused
 from bridge.mail.compose import forward_subject, reply_subject
 from bridge.mail.identifiers import new_message_id
@@ -64,7 +64,7 @@ class Answers:
         store: Store,
         *,
         desk: Desk,
-        agents: Agents,
+        agents: MayAct,
         gateway: Gateway,
         mailboxes: Mapping[MailboxName, Mailbox],
         key: bytes,
@@ -129,8 +129,10 @@ class Answers:
 
     # --- submitting ---------------------------------------------------------------------------------------------------
 
-    async def submit(self, form: Submission, *, user: UserId) -> Draft:
+    async def submit(self, form: Submission, *, user: UserId, contents: Sequence[bytes] = ()) -> Draft:
         """Keep what was submitted as a Draft, or give back the one that stands: submitting twice is one mail.
+
+        `contents`: the bytes of the uploads, one each, where they are none of Slack's files.
 
         It leaves after the mailbox's hold, counted from `seen`; should that never be called, soon after.
         Raises `Invalid` with a sentence for each field that must be mended.
@@ -181,6 +183,9 @@ class Answers:
                 created=at,
             )
             await drafts.add(conn, draft, view_id=form.view_id)
+            for position, content in enumerate(contents):
+                raw_id = await mails.save_raw(conn, content, at=at)
+                await drafts.file_fetched(conn, draft.id, position, raw_id=raw_id)
             await mails.refer(conn, mailbox=mailbox.name, number=number, ids=[draft.message_id])
             lane = f"draft:{draft.id}"
             payload = {"draft": draft.id}
@@ -188,6 +193,7 @@ class Answers:
                 await jobs.add(conn, key=f"fetch:{draft.id}", kind="fetch", lane=lane, payload=payload)
             await jobs.add(conn, key=f"send:{draft.id}", kind="send", lane=lane, payload=payload, due=draft.due)
             await changed(conn, number)
+            await write_down(conn, number, draft.kind, user=user)
         return draft
 
     async def seen(self, draft: Draft) -> None:
@@ -255,6 +261,7 @@ class Answers:
             await drafts.let_go(conn, draft_id, view_id=view_id)
             nothing_else = draft.kind is DraftKind.NEW and not await mails.of_conversation(conn, draft.number)
             await changed(conn, draft.number, **({"status": Status.CLOSED} if nothing_else else {}))
+            await write_down(conn, draft.number, "undo", user=user)
         return Form(
             draft=new_draft_id(),
             kind=draft.kind,
@@ -268,7 +275,7 @@ class Answers:
             subject=draft.subject,
             rich_text=draft.rich_text,
             quote=draft.quote if draft.answers and draft.kind is not DraftKind.FORWARD else None,
-            originals=tuple(Kept(file=one, checked=True) for one in draft.files),
+            originals=tuple(Kept(file=one, checked=True) for one in draft.files if one.slack_id or one.mail_id),
         )
 
     async def send_now(self, draft_id: DraftId, *, user: UserId) -> Draft:
@@ -300,6 +307,7 @@ class Answers:
                 await jobs.add(conn, key=f"fetch:{key}", kind="fetch", lane=f"draft:{draft_id}", payload=payload)
             await jobs.add(conn, key=key, kind="send", lane=f"draft:{draft_id}", payload=payload)
             await changed(conn, draft.number)
+            await write_down(conn, draft.number, "resend", user=user)
         return await self._draft(draft_id, user=user)
 
     async def mark_delivered(self, draft_id: DraftId, *, user: UserId) -> Draft:
@@ -310,6 +318,7 @@ class Answers:
             if not await drafts.move(conn, draft_id, DraftState.SENT, out_of={DraftState.UNCERTAIN}, reason=""):
                 raise Refused(f"This mail is {draft.state}; there is nothing to decide.")
             await keep_sent(conn, draft, sent, copy=self._mailbox(draft.mailbox).saves_sent)
+            await write_down(conn, draft.number, "mark delivered", user=user)
         return await self._draft(draft_id, user=user)
 
     async def _draft(self, draft_id: DraftId, *, user: UserId) -> Draft:

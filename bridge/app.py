@@ -17,7 +17,9 @@ from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 
 from bridge import mailboxes as mailboxes_of
+from bridge.accounts import Accounts
 from bridge.agents import Agents
+from bridge.alarms import Alarms
 from bridge.answers import Answers
 from bridge.config import Settings, check_runnable
 from bridge.desk import Desk, Mailbox
@@ -28,10 +30,11 @@ from bridge.instep import InStep
 from bridge.jobs import Engine
 from bridge.mail.local import Intake
 from bridge.mail.parse import parse
-from bridge.mailboxes import Post
 from bridge.metrics import Metrics
 from bridge.model import Address, Job, MailboxName, MailId, Message, UserId
 from bridge.outbox import Outbox
+from bridge.post import Post
+from bridge.reception import Reception
 from bridge.show import Show
 from bridge.slack import web
 from bridge.slack.events import Events
@@ -90,18 +93,21 @@ class Bridge:
             Gateway.open(token=slack.bot_token.get_secret_value(), api_url=slack.api_url, observe=metrics.slack)
         )
         me = await _patiently(gateway.me)
-        posts = mailboxes_of.posts(settings)
-        mailboxes = await _patiently(lambda: _mailboxes(settings, gateway=gateway, posts=posts))
+        accounts = Accounts.of(settings, store=store)
+        self._finishing.append(accounts.close)
+        posts = mailboxes_of.posts(settings, accounts=accounts)
+        mailboxes = await _patiently(lambda: _mailboxes(settings, gateway=gateway))
         senders = {name: box.address for name, box in mailboxes.items()}
 
         agents = Agents(gateway, team_id=me.team_id, only=[UserId(one) for one in settings.agents.users])
-        desk = Desk(store, agents=agents, mailboxes=mailboxes, keys=settings.secret_keys, metrics=metrics)
+        desk = Desk(store, agents=agents, mailboxes=mailboxes)
+        reception = Reception(store, keys=settings.secret_keys, metrics=metrics)
         answers = Answers(
             store, desk=desk, agents=agents, gateway=gateway, mailboxes=mailboxes, key=settings.secret_keys[0]
         )
-        outbox = Outbox(store, gateway=gateway, mailboxes=mailboxes, metrics=metrics)
-        filing = Filing(store, desk=desk, mailboxes=mailboxes)
-        in_step = InStep(store, mailboxes=mailboxes, keys=settings.secret_keys)
+        outbox = Outbox(store, gateway=gateway, mailboxes=mailboxes, posts=posts, metrics=metrics)
+        filing = Filing(store, desk=desk, posts=posts)
+        in_step = InStep(store, posts=posts, keys=settings.secret_keys)
         kinds: dict[str, Callable[[Job], Awaitable[None]]] = {
             "fetch": outbox.fetch,
             "send": outbox.send,
@@ -116,6 +122,8 @@ class Bridge:
 
         engine = Engine(store, kinds=kinds, parked=given_up, look_first=self._look_first)
         kinds["show"] = Show(store, engine=engine, gateway=gateway, senders=senders, metrics=metrics).show
+        alarms = Alarms(store, engine=engine, gateway=gateway, mailboxes=mailboxes)
+        kinds["alarm"] = alarms.tell
         async with store.write() as conn:  # an operator who mends a channel or a scope starts the bridge again
             await jobs.unpark_kind(conn, "show")
         await engine.start()
@@ -131,7 +139,7 @@ class Bridge:
         typed = Typed(gateway=gateway, desk=desk, filing=filing, status=status)
         app = self._app(me, gateway=gateway, desk=desk, answers=answers, filing=filing, typed=typed, senders=senders)
         await self._connect(app, gateway=gateway, store=store, metrics=metrics)
-        await self._watch(store, desk=desk, in_step=in_step, mailboxes=mailboxes, posts=posts)
+        await self._watch(store, reception=reception, in_step=in_step, alarms=alarms, mailboxes=mailboxes, posts=posts)
         log.info("bridge ready", mailboxes=len(mailboxes))
 
     def _app(
@@ -187,8 +195,9 @@ class Bridge:
         self,
         store: Store,
         *,
-        desk: Desk,
+        reception: Reception,
         in_step: InStep,
+        alarms: Alarms,
         mailboxes: dict[MailboxName, Mailbox],
         posts: dict[MailboxName, Post],
     ) -> None:
@@ -197,7 +206,13 @@ class Bridge:
             health = Health(name=name, source=post.source)
             self._health.append(health)
             watching = mailboxes_of.watch(
-                store, desk=desk, in_step=in_step, mailbox=mailboxes[name], post=post, health=health
+                store,
+                reception=reception,
+                in_step=in_step,
+                alarms=alarms,
+                mailbox=mailboxes[name],
+                post=post,
+                health=health,
             )
             self._finishing.append(functools.partial(_cancel, asyncio.create_task(watching)))
         await mailboxes_of.settled(posts, within=FIRST_ANSWER)
@@ -211,16 +226,11 @@ class Bridge:
                 self._finishing.append(intake.stop)
 
 
-async def _mailboxes(
-    settings: Settings, *, gateway: Gateway, posts: dict[MailboxName, Post]
-) -> dict[MailboxName, Mailbox]:
+async def _mailboxes(settings: Settings, *, gateway: Gateway) -> dict[MailboxName, Mailbox]:
     made = {}
     for one in settings.mailboxes:
         channel = await gateway.resolve_channel(one.channel)
-        post = posts[MailboxName(one.name)]
-        made[MailboxName(one.name)] = mailboxes_of.mailbox(
-            one, channel=channel, post=post, max_bytes=settings.max_bytes
-        )
+        made[MailboxName(one.name)] = mailboxes_of.mailbox(one, channel=channel, max_bytes=settings.max_bytes)
     return made
 
 
@@ -265,14 +275,12 @@ async def replay(settings: Settings, what: str) -> str:
         closing.push_async_callback(store.close)
         token = settings.slack.bot_token.get_secret_value()
         gateway = await closing.enter_async_context(Gateway.open(token=token, api_url=settings.slack.api_url))
-        posts = mailboxes_of.posts(settings)
-        mailboxes = await _mailboxes(settings, gateway=gateway, posts=posts) if raw is not None else {}
-        agents = Agents(gateway, team_id="")  # nobody acts here but the operator
-        desk = Desk(store, agents=agents, mailboxes=mailboxes, keys=settings.secret_keys, metrics=Metrics())
+        mailboxes = await _mailboxes(settings, gateway=gateway) if raw is not None else {}
+        reception = Reception(store, keys=settings.secret_keys, metrics=Metrics())
         if raw is None:
-            stored = await desk.replay(MailId(int(what)))
+            stored = await reception.replay(MailId(int(what)))
             return f"Mail {what} was read again; it stands in conversation #{stored.number}."
-        number = await desk.take_again(next(iter(mailboxes.values())), raw)
+        number = await reception.take_again(next(iter(mailboxes.values())), raw)
         return f"{_described(parse(raw))}\nIt stands in conversation #{number}."
 
 

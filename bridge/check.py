@@ -1,8 +1,8 @@
 """`bridge check`: every part tried once, each with what works, what does not, and how to mend it.
 
-It tries the parts as `bridge run` uses them, changes nothing but what opening the database changes, posts nothing and
-sends nothing. All parts are tried, whatever the others say; where one cannot be tried because another fails, it is
-left out.
+It tries the parts as `bridge run` uses them, changes nothing but what opening the database changes (and keeps an access
+token that had to be renewed), posts nothing and sends nothing. All parts are tried, whatever the others say; where one
+cannot be tried because another fails, it is left out.
 """
 
 import asyncio
@@ -15,11 +15,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bridge.config import MailboxSettings, Settings, check_runnable
+from bridge.accounts import Accounts
+from bridge.config import MailboxSettings, ServerSettings, Settings, check_runnable
 from bridge.errors import BridgeError, Misconfigured
 from bridge.mail import smtp
 from bridge.mail.imap import ImapSource
 from bridge.mailboxes import imap_server, smtp_server
+from bridge.model import MailboxName
 from bridge.providers import sign_in_advice
 from bridge.slack import manifest
 from bridge.slack.gateway import Channel, Gateway
@@ -44,9 +46,21 @@ class Finding:
 
 async def check(settings: Settings) -> list[Finding]:
     """Try everything that these settings speak of."""
-    mail = [part(one) for one in settings.mailboxes for part in (_incoming, _outgoing)]
-    parts = await asyncio.gather(_config(settings), _database(settings), _slack(settings), *mail)
-    return [finding for part in parts for finding in part]
+    async with contextlib.AsyncExitStack() as closing:
+        store, database = await _database(settings, closing)
+        accounts = Accounts.of(settings, store=store) if store else None
+        if accounts:
+            closing.push_async_callback(accounts.close)
+        mail = [check_mailbox(one, accounts=accounts) for one in settings.mailboxes]
+        parts = await asyncio.gather(_config(settings), _slack(settings), *mail)
+    config, *others = parts
+    return [finding for part in (config, [database], *others) for finding in part]
+
+
+async def check_mailbox(mailbox: MailboxSettings, *, accounts: Accounts | None) -> list[Finding]:
+    """Try a mailbox's servers, up to the sign-in. Without `accounts`, only those that want no token."""
+    sides = await asyncio.gather(_incoming(mailbox, accounts=accounts), _outgoing(mailbox, accounts=accounts))
+    return [finding for side in sides for finding in side]
 
 
 def exit_code(findings: Iterable[Finding]) -> int:
@@ -69,16 +83,17 @@ async def _config(settings: Settings) -> list[Finding]:
     return [Finding(part="config", works=True, says=f"All that is needed is set, for {names}.")]
 
 
-async def _database(settings: Settings) -> list[Finding]:
+async def _database(settings: Settings, closing: contextlib.AsyncExitStack) -> tuple[Store | None, Finding]:
     """Opened, brought up to date, and written to."""
     try:
-        async with contextlib.AsyncExitStack() as closing:
-            store = await Store.open(settings.database_url.get_secret_value())
-            closing.push_async_callback(store.close)
-            await closing.enter_async_context(store.write())
+        store = await Store.open(settings.database_url.get_secret_value())
+        closing.push_async_callback(store.close)
+        async with store.write():
+            pass
     except BridgeError as error:
-        return [_failed("database", error)]
-    return [Finding(part="database", works=True, says="It opens, can be written to, and its tables are up to date.")]
+        return None, _failed("database", error)
+    says = "It opens, can be written to, and its tables are up to date."
+    return store, Finding(part="database", works=True, says=says)
 
 
 async def _slack(settings: Settings) -> list[Finding]:
@@ -146,34 +161,34 @@ def _obstacles(channel: Channel) -> Sequence[tuple[bool, str, str]]:
     )
 
 
-async def _incoming(mailbox: MailboxSettings) -> list[Finding]:
+async def _incoming(mailbox: MailboxSettings, *, accounts: Accounts | None) -> list[Finding]:
     """Where the mail comes from."""
     if mailbox.imap is None:
         says = "Its mail comes in by the embedded SMTP and LMTP intake."
         return [Finding(part=f"intake of {mailbox.name}", works=True, says=says)]
     part, server = f"imap of {mailbox.name}", mailbox.imap
-    if server.auth == "xoauth2":
+    if accounts is None and server.auth == "xoauth2":
         return []
-    source = ImapSource(
-        replace(imap_server(server), timeout=PATIENCE), max_bytes=0, folders=mailbox.folders.model_dump()
-    )
+    reached = imap_server(MailboxName(mailbox.name), server, accounts=accounts)
+    source = ImapSource(replace(reached, timeout=PATIENCE), max_bytes=0, folders=mailbox.folders.model_dump())
     try:
         found = await source.folders()
     except BridgeError as error:
-        return [_failed(part, error, advice=sign_in_advice(server.host))]
+        return [_failed(part, error, advice=_advice(server))]
     finally:
         await source.stop()
     detail = tuple(f"{role}: {name}" for role, name in found.items())
     return [Finding(part=part, works=True, says=f"{server.host}:{server.port} signs us in.", detail=detail)]
 
 
-async def _outgoing(mailbox: MailboxSettings) -> list[Finding]:
+async def _outgoing(mailbox: MailboxSettings, *, accounts: Accounts | None) -> list[Finding]:
     """The SMTP server, up to the sign-in."""
     part, server = f"smtp of {mailbox.name}", mailbox.smtp
-    if server.auth == "xoauth2":
-        return []  # its tokens are kept in the store, and signed in with by nobody here yet
+    if accounts is None and server.auth == "xoauth2":
+        return []
+    reached = smtp_server(MailboxName(mailbox.name), server, accounts=accounts)
     try:
-        talk = await smtp.probe(replace(smtp_server(server), timeout=PATIENCE))
+        talk = await smtp.probe(replace(reached, timeout=PATIENCE))
     except Misconfigured as error:
         return [_failed(part, error)]
     detail = (
@@ -181,9 +196,14 @@ async def _outgoing(mailbox: MailboxSettings) -> list[Finding]:
         f"after TLS: {', '.join(talk.after_tls) or '(not reached)'}",
     )
     if talk.failure:
-        return [replace(_failed(part, talk.failure, advice=sign_in_advice(server.host)), detail=detail)]
+        return [replace(_failed(part, talk.failure, advice=_advice(server)), detail=detail)]
     done = "signs us in" if talk.signed_in else "takes mail without a sign-in"
     return [Finding(part=part, works=True, says=f"{server.host}:{server.port} {done}.", detail=detail)]
+
+
+def _advice(server: ServerSettings) -> str:
+    """What else to say of a sign-in that failed. Of one by token, the error says all."""
+    return sign_in_advice(server.host) if server.auth == "password" else ""
 
 
 def _failed(part: str, error: BridgeError, *, advice: str = "") -> Finding:

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Coroutine, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -18,6 +19,7 @@ import typer
 from typer.exceptions import TyperException
 
 from bridge import __version__, logs
+from bridge.commands import mail as mail_commands
 from bridge.config import check_runnable, load
 from bridge.errors import BridgeError, Misconfigured
 
@@ -176,6 +178,30 @@ def check(
 
 
 @app.command()
+def login(
+    mailbox: Annotated[str, typer.Argument(metavar="MAILBOX", help="The mailbox's name, as in bridge.toml.")],
+    *,
+    device: Annotated[bool, typer.Option("--device", help="Type a code in on any other machine instead.")] = False,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")] = True,
+    port: Annotated[
+        int, typer.Option(min=0, max=65_535, help="Port that the browser comes back to; 0 is any free one.")
+    ] = 0,
+    config: _Config = None,
+) -> None:
+    """Sign in to a mailbox by OAuth2.
+
+    Shows the address to open, waits until somebody has signed in there, keeps the sign-in, and tries the mailbox's
+    servers with it. A running service goes on with it by itself. Exits 1 where they do not take it.
+    """
+    logs.configure("console", level=logging.ERROR)
+    settings = load(config_file=config)
+    from bridge.login import login as sign_in
+
+    done = until_stopped(sign_in(settings, mailbox, device=device, browser=browser, port=port, say=typer.echo))
+    raise typer.Exit(0 if done else 1)
+
+
+@app.command()
 def replay(
     what: Annotated[str, typer.Argument(metavar="FILE.eml|ID", help="A mail's file, or its number in quarantine.")],
     *,
@@ -193,6 +219,47 @@ def replay(
     from bridge.app import replay as run_replay
 
     typer.echo(until_stopped(run_replay(settings, what)))
+
+
+app.add_typer(mail_commands, name="mail")
+
+
+@app.command()
+def backfill(
+    *,
+    mailbox: Annotated[str, typer.Option(metavar="NAME", help="Which mailbox.")],
+    since: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], metavar="DATE", help="From which day on.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count them.")] = False,
+    config: _Config = None,
+) -> None:
+    """Bring in mail that came before the first watch.
+
+    Paced, and beside a running service, which shows it. Its matters are closed, and nothing is marked in the mailbox. A
+    second run takes only what is missing.
+    """
+    settings = load(config_file=config)
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from bridge.backfill import backfill as bring_in
+
+    done = 0
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(f"Mail of {mailbox}", total=None)
+
+        def progress(count: int, total: int) -> None:
+            nonlocal done
+            done = count
+            bar.update(task, completed=count, total=total)
+
+        work = bring_in(settings, mailbox=mailbox, since=since.date(), dry_run=dry_run, progress=progress)
+        brought = until_stopped(work)
+    if brought is None:
+        typer.echo(f"Stopped after {done} mails; the same command goes on from there.")
+    elif dry_run:
+        typer.echo(f"{brought.found} mails would be brought in.")
+    else:
+        typer.echo(f"{brought.new} mails were brought in; {brought.known} were known already.")
 
 
 benches = typer.Typer(help="Measure, on this machine and with no account.", rich_markup_mode=None)

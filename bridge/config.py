@@ -25,7 +25,7 @@ from pydantic_core import ErrorDetails
 from bridge import layers
 from bridge.errors import Misconfigured
 from bridge.layers import Layers, PathInTree
-from bridge.providers import Security, provider_of
+from bridge.providers import Security, provider_of, sign_in_of
 from bridge.settings import (
     SHORTEST_KEY,
     AgentSettings,
@@ -33,6 +33,7 @@ from bridge.settings import (
     IntakeSettings,
     Listen,
     MailboxSettings,
+    OAuthSettings,
     ServerSettings,
     Settings,
     SlackSettings,
@@ -45,6 +46,7 @@ __all__ = [
     "IntakeSettings",
     "Listen",
     "MailboxSettings",
+    "OAuthSettings",
     "ServerSettings",
     "Settings",
     "SlackSettings",
@@ -141,18 +143,29 @@ def _completed(mailbox: MailboxSettings, *, ca_file: Path | None, variables: Map
     imap = mailbox.imap or ServerSettings()
     inherited = imap.model_fields_set & {"username", "password", "password_env", "auth", "ca_file"}
     if mailbox.smtp.model_fields_set & {"password", "password_env"}:
-        inherited -= {"password", "password_env"}
+        inherited -= {"password", "password_env", "auth"}
     inherited -= mailbox.smtp.model_fields_set
     smtp = mailbox.smtp.model_copy(update={key: getattr(imap, key) for key in inherited})
     name = re.sub(r"[^\w.+-]", "-", mailbox.address.rpartition("@")[0])[:64]
     completed = functools.partial(_server, address=mailbox.address, ca_file=ca_file, variables=variables)
-    return mailbox.model_copy(
-        update={
-            "name": mailbox.name or name,
-            "imap": completed("imap", imap) if mailbox.source == "imap" else None,
-            "smtp": completed("smtp", smtp),
-        }
-    )
+    servers = {"imap": completed("imap", imap) if mailbox.source == "imap" else None, "smtp": completed("smtp", smtp)}
+    by_token = [server.host for server in servers.values() if server and server.auth == "xoauth2"]
+    oauth = _oauth(mailbox.oauth, host=by_token[0], variables=variables) if by_token else mailbox.oauth
+    return mailbox.model_copy(update={"name": mailbox.name or name, "oauth": oauth, **servers})
+
+
+def _oauth(oauth: OAuthSettings, *, host: str, variables: Mapping[str, str]) -> OAuthSettings:
+    """The sign-in with its gaps filled from the provider whose server that is, and from the variables."""
+    provider = sign_in_of(host)
+    known: dict[str, object] = {}
+    if provider and not oauth.token_url:
+        addresses = ("authorize_url", "token_url", "device_url")
+        known = {key: getattr(provider, key).replace("{tenant}", oauth.tenant) for key in addresses}
+        known["scopes"] = provider.scopes
+    said = {key: getattr(oauth, key) for key in oauth.model_fields_set}
+    if oauth.client_secret_env:
+        said["client_secret"] = SecretStr(variables.get(oauth.client_secret_env, ""))
+    return oauth.model_copy(update=known | said)
 
 
 def _server(
@@ -181,6 +194,7 @@ def _server(
             "port": server.port or _PORTS[kind][security],
             "security": security,
             "username": "" if no_login else server.username or address,
+            "auth": "password" if no_login else server.auth,
             "password": password,
             "ca_file": server.ca_file or ca_file,
         }
@@ -201,6 +215,19 @@ def _complaints(mailbox: MailboxSettings) -> Iterator[tuple[PathInTree, str]]:
                 yield (kind, "password_env"), "names a variable that is not set: set it in the environment or .env"
             else:
                 yield (kind, "password"), "is not set: put the mailbox's password into the environment or .env"
+    if mailbox.signs_in_by_token:
+        yield from _complaints_of(mailbox.oauth)
+
+
+def _complaints_of(oauth: OAuthSettings) -> Iterator[tuple[PathInTree, str]]:
+    if not oauth.client_id:
+        yield ("oauth", "client_id"), "is not set: register the bridge at the provider, as docs/oauth.md tells"
+    if oauth.client_secret_env and not oauth.client_secret:
+        yield ("oauth", "client_secret_env"), "names a variable that is not set: set it in the environment or .env"
+    if not oauth.token_url:
+        yield ("oauth", "token_url"), "is not set, and the server's provider is unknown: give its OAuth2 addresses"
+    elif not (oauth.authorize_url or oauth.device_url):
+        yield ("oauth", "authorize_url"), "is not set, nor is `device_url`: give one of the provider's addresses"
 
 
 def _twins(mailbox: MailboxSettings, before: tuple[MailboxSettings, ...]) -> Iterator[tuple[PathInTree, str]]:
@@ -260,6 +287,7 @@ _TABLES: dict[tuple[str, ...], type[BaseModel]] = {
     ("mailbox",): MailboxSettings,
     ("mailbox", "imap"): ServerSettings,
     ("mailbox", "smtp"): ServerSettings,
+    ("mailbox", "oauth"): OAuthSettings,
     ("mailbox", "folders"): FolderSettings,
     ("intake",): IntakeSettings,
     ("agents",): AgentSettings,

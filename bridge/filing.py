@@ -15,10 +15,10 @@ from dataclasses import dataclass, replace
 import structlog
 
 from bridge.as_read import as_read
-from bridge.desk import Desk, Mailbox, changed, obey, write_down
+from bridge.desk import Desk, changed, obey, write_down
 from bridge.errors import BridgeError, Misconfigured, Permanent, Refused, Temporary
 from bridge.mail.parse import parse
-from bridge.mail.source import Place, Role, Source
+from bridge.mail.source import Place, Renumbered, Role, Source
 from bridge.model import (
     Batch,
     Conversation,
@@ -34,6 +34,7 @@ from bridge.model import (
     StoredMessage,
     UserId,
 )
+from bridge.post import Post
 from bridge.store import conversations, mails, places
 from bridge.store.database import Store
 
@@ -84,10 +85,10 @@ class Step:
 class Filing:
     """The verbs that reach into the mailbox, and the job that carries them out."""
 
-    def __init__(self, store: Store, *, desk: Desk, mailboxes: Mapping[MailboxName, Mailbox]) -> None:
+    def __init__(self, store: Store, *, desk: Desk, posts: Mapping[MailboxName, Post]) -> None:
         self._store = store
         self._desk = desk
-        self._mailboxes = mailboxes
+        self._posts = posts
 
     # --- what agents ask for ------------------------------------------------------------------------------------------
 
@@ -178,71 +179,81 @@ class Filing:
                 conversation = await conversations.get(conn, number)
                 stored = [one for one in await mails.of_conversation(conn, number) if one.direction is Direction.IN]
                 there = await places.of(conn, [one.id for one in stored])
-            if conversation is None or conversation.mailbox not in self._mailboxes:
+            if conversation is None or conversation.mailbox not in self._posts:
                 return said
-            mailbox = self._mailboxes[conversation.mailbox]
+            post = self._posts[conversation.mailbox]
             strays = [one for one in stored if one.folder is not Folder.GONE and not _of(one, there)]
             todo = plan(stored, there)
             if not strays and not todo:
                 return said
             for one in strays:
-                said = said if await self._trace(mailbox, one) else NOWHERE
+                said = said if await self._trace(post, one) else NOWHERE
             for step in todo:
-                said = await self._do(mailbox, step) or said
+                try:
+                    said = await self._do(post, step) or said
+                except Renumbered:
+                    if step.folder is Folder.INBOX:
+                        raise  # it is being read anew, and its mails are known again by their content
+                    await self._lose_sight(post, step)
         raise Temporary("The mailbox changes faster than it can be followed.")
 
-    async def _do(self, mailbox: Mailbox, step: Step) -> str:
-        source = mailbox.reached()
+    async def _do(self, post: Post, step: Step) -> str:
+        source = post.reached()
         folder = await folder_name(source, step.folder)
         if step.to is not None:
-            return await self._move(mailbox, step, folder=folder, to=step.to)
+            return await self._move(post, step, folder=folder, to=step.to)
         await source.set_flags(step.uids, uidvalidity=step.uidvalidity, add=step.add, remove=step.remove, folder=folder)
         async with self._store.write() as conn:
             for one in step.mails:
-                now_there = await places.at(conn, mailbox.name, one.folder, (one.uidvalidity, one.uid))
+                now_there = await places.at(conn, post.name, one.folder, (one.uidvalidity, one.uid))
                 if now_there:
                     flags = (now_there.flags | step.add) - step.remove
-                    await places.put(conn, mailbox.name, replace(now_there, flags=flags))
+                    await places.put(conn, post.name, replace(now_there, flags=flags))
         return ""
 
-    async def _move(self, mailbox: Mailbox, step: Step, *, folder: str, to: Folder) -> str:
-        source, target = mailbox.source, await folder_name(mailbox.source, to)
+    async def _move(self, post: Post, step: Step, *, folder: str, to: Folder) -> str:
+        source, target = post.source, await folder_name(post.source, to)
         before = (await source.since(None, folder=target)).cursor
         moved = await source.move(step.uids, uidvalidity=step.uidvalidity, to=target, folder=folder)
         places_now = dict(moved.places)
         if untold := [one for one in step.mails if one.uid not in {*places_now, *moved.missing}]:
-            places_now |= await self._recognised(mailbox, untold, await source.since(before, folder=target))
+            places_now |= await self._recognised(post, untold, await source.since(before, folder=target))
         async with self._store.write() as conn:
             for one in step.mails:
                 if moved.only_flagged and one.uid not in moved.missing:
-                    await places.put(conn, mailbox.name, replace(one, flags=one.flags | {DELETED}))
+                    await places.put(conn, post.name, replace(one, flags=one.flags | {DELETED}))
                 else:
-                    await places.drop(conn, mailbox.name, one)
+                    await places.drop(conn, post.name, one)
                 if place := places_now.get(one.uid):
                     uidvalidity, uid = place
                     at = replace(one, folder=to, uidvalidity=uidvalidity, uid=uid)
-                    await places.put(conn, mailbox.name, at)
+                    await places.put(conn, post.name, at)
         return LEFT_BEHIND if moved.only_flagged else ""
 
-    async def _recognised(self, mailbox: Mailbox, moved: Sequence[Located], batch: Batch) -> dict[int, Place]:
+    async def _recognised(self, post: Post, moved: Sequence[Located], batch: Batch) -> dict[int, Place]:
         """The new places of mails that neither COPYUID nor a Message-ID tells, known again by their content."""
         found: dict[MailId, Place] = {}
         for one in batch.arrivals:
             digest = (await asyncio.to_thread(as_read, one, parse)).digest
             async with self._store.read() as conn:
-                if mail_id := await mails.known(conn, mailbox.name, digest):
+                if mail_id := await mails.known(conn, post.name, digest):
                     found[mail_id] = (one.uidvalidity, one.uid)
         return {one.uid: found[one.mail_id] for one in moved if one.mail_id in found}
 
-    async def _trace(self, mailbox: Mailbox, stored: StoredMessage) -> bool:
+    async def _lose_sight(self, post: Post, step: Step) -> None:
+        async with self._store.write() as conn:
+            for one in step.mails:
+                await places.drop(conn, post.name, one)
+
+    async def _trace(self, post: Post, stored: StoredMessage) -> bool:
         """Find out where a mail is that nobody knows the place of; where it is nowhere, it counts as gone."""
-        found = await locate(mailbox.reached(), stored)
+        found = await locate(post.reached(), stored)
         async with self._store.write() as conn:
             if found is None:
                 await mails.stand(conn, [stored.id], folder=Folder.GONE)
                 await changed(conn, stored.number)
             else:
-                await places.put(conn, mailbox.name, found)
+                await places.put(conn, post.name, found)
         return found is not None
 
     async def _say(self, number: Number, trouble: str) -> None:

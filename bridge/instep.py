@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge import rules
 from bridge.as_read import AsRead, as_read
-from bridge.desk import Mailbox, changed
+from bridge.desk import changed
 from bridge.errors import Permanent
 from bridge.filing import ANSWERED, DELETED, KEPT_IN_STEP, locate
 from bridge.mail.identifiers import own_message_id
@@ -37,6 +37,7 @@ from bridge.model import (
     StoredMessage,
     now,
 )
+from bridge.post import Post
 from bridge.store import conversations, drafts, jobs, mails, places
 from bridge.store.database import Store
 
@@ -48,40 +49,40 @@ SENT_SWEEP = 60.0  # seconds between looks into the Sent folder; an answer seen 
 class InStep:
     """Takes over what others do with the mailboxes."""
 
-    def __init__(self, store: Store, *, mailboxes: Mapping[MailboxName, Mailbox], keys: Sequence[bytes]) -> None:
+    def __init__(self, store: Store, *, posts: Mapping[MailboxName, Post], keys: Sequence[bytes]) -> None:
         self._store = store
-        self._mailboxes = mailboxes
+        self._posts = posts
         self._keys = keys
-        self._answered = {name: asyncio.Event() for name in mailboxes}
+        self._answered = {name: asyncio.Event() for name in posts}
 
     # --- flags and moves ----------------------------------------------------------------------------------------------
 
-    async def follow(self, mailbox: Mailbox) -> None:
+    async def follow(self, post: Post) -> None:
         """Take over what is done to the inbox's mails, for ever. Raises what ends the source's `changes`."""
         async with self._store.read() as conn:
             known = [
                 Change(uidvalidity=one.uidvalidity, uid=one.uid, flags=one.flags)
-                for one in await places.followed(conn, mailbox.name)
+                for one in await places.followed(conn, post.name)
             ]
-        async with contextlib.aclosing(mailbox.source.changes(known)) as changes:
+        async with contextlib.aclosing(post.source.changes(known)) as changes:
             async for change in changes:
-                await self.observe(mailbox, change)
+                await self.observe(post, change)
 
-    async def observe(self, mailbox: Mailbox, change: Change) -> None:
+    async def observe(self, post: Post, change: Change) -> None:
         """Take over one change. What is not in the store, or was known, changes nothing."""
         async with self._store.write() as conn:
-            before = await places.at(conn, mailbox.name, Folder.INBOX, (change.uidvalidity, change.uid))
+            before = await places.at(conn, post.name, Folder.INBOX, (change.uidvalidity, change.uid))
             stored = await mails.get(conn, before.mail_id) if before else None
             if before is None or stored is None:
                 return
             if change.flags is None:
-                await places.drop(conn, mailbox.name, before)
+                await places.drop(conn, post.name, before)
                 await self._look_for(conn, stored)
                 return
-            await places.put(conn, mailbox.name, replace(before, flags=change.flags))
+            await places.put(conn, post.name, replace(before, flags=change.flags))
             await self._take_over(conn, stored, before=before.flags, flags=change.flags)
         if ANSWERED in change.flags - before.flags:
-            self._answered[mailbox.name].set()
+            self._answered[post.name].set()
 
     async def _take_over(
         self, conn: AsyncConnection, stored: StoredMessage, *, before: frozenset[str], flags: frozenset[str]
@@ -108,10 +109,10 @@ class InStep:
         async with self._store.read() as conn:
             stored = await mails.get(conn, MailId(job.payload["mail"]))
             there = await places.of(conn, [stored.id]) if stored else []
-        if stored is None or there or stored.mailbox not in self._mailboxes:
+        if stored is None or there or stored.mailbox not in self._posts:
             return
         try:
-            found = await locate(self._mailboxes[stored.mailbox].reached(), stored)
+            found = await locate(self._posts[stored.mailbox].reached(), stored)
         except Permanent as error:
             log.warning("a mail that left the inbox cannot be looked for", reason=str(error))
             found = None
@@ -127,59 +128,57 @@ class InStep:
 
     # --- answers ------------------------------------------------------------------------------------------------------
 
-    async def follow_sent(self, mailbox: Mailbox) -> None:
+    async def follow_sent(self, post: Post) -> None:
         """Take in what other mail clients send, for ever. Raises what the source raises."""
         while True:
-            folder = (await mailbox.source.folders()).get(Role.SENT)
+            folder = (await post.source.folders()).get(Role.SENT)
             if folder is None:
                 return
             async with self._store.read() as conn:
-                cursor = await mails.cursor(conn, mailbox.name, folder=mails.SENT)
-            batch = await mailbox.reached().since(cursor, folder=folder)
-            await self.take_sent(mailbox, batch)
+                cursor = await mails.cursor(conn, post.name, folder=mails.SENT)
+            batch = await post.reached().since(cursor, folder=folder)
+            await self.take_sent(post, batch)
             if not batch.arrivals:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(SENT_SWEEP):
-                        await self._answered[mailbox.name].wait()
-                self._answered[mailbox.name].clear()
+                        await self._answered[post.name].wait()
+                self._answered[post.name].clear()
 
-    async def take_sent(self, mailbox: Mailbox, batch: Batch) -> None:
+    async def take_sent(self, post: Post, batch: Batch) -> None:
         """Keep those that belong to a conversation; the bridge's own are there already."""
         read_mails = await asyncio.to_thread(lambda: [as_read(one, parse) for one in batch.arrivals])
         async with self._store.write() as conn:
             for arrival, mail in zip(batch.arrivals, read_mails, strict=True):
-                if number := await self._conversation_of(conn, mailbox, mail):
-                    await self._keep(conn, mailbox, number, arrival, mail)
-            await mails.move_cursor(conn, mailbox.name, batch.cursor, folder=mails.SENT)
+                if number := await self._conversation_of(conn, post, mail):
+                    await self._keep(conn, post, number, arrival, mail)
+            await mails.move_cursor(conn, post.name, batch.cursor, folder=mails.SENT)
 
-    async def _conversation_of(self, conn: AsyncConnection, mailbox: Mailbox, mail: AsRead) -> Number | None:
+    async def _conversation_of(self, conn: AsyncConnection, post: Post, mail: AsRead) -> Number | None:
         message = mail.message
-        if await mails.known(conn, mailbox.name, mail.digest) or await self._is_own(conn, mailbox, message):
+        if await mails.known(conn, post.name, mail.digest) or await self._is_own(conn, post, message):
             return None
-        known = await mails.referred(conn, mailbox=mailbox.name, ids=[*rules.spoken_of(message), message.message_id])
+        known = await mails.referred(conn, mailbox=post.name, ids=[*rules.spoken_of(message), message.message_id])
         number = rules.joins(message, known=known)
         return number if number and await conversations.get(conn, number) else None
 
-    async def _is_own(self, conn: AsyncConnection, mailbox: Mailbox, message: Message) -> bool:
+    async def _is_own(self, conn: AsyncConnection, post: Post, message: Message) -> bool:
         """Sent by the bridge. Where the provider put an id of its own in place of ours, ours is the last reference."""
         last = [one for one in message.references[-1:] if one not in message.in_reply_to]
         for one in (message.message_id, *last):
             own = own_message_id(one, keys=self._keys)
             if own and await drafts.by_message_id(conn, one):
                 number = Number(own[0])
-                await mails.refer(conn, mailbox=mailbox.name, number=number, ids=[message.message_id])
+                await mails.refer(conn, mailbox=post.name, number=number, ids=[message.message_id])
                 return True
         return False
 
-    async def _keep(
-        self, conn: AsyncConnection, mailbox: Mailbox, number: Number, arrival: Arrival, mail: AsRead
-    ) -> None:
+    async def _keep(self, conn: AsyncConnection, post: Post, number: Number, arrival: Arrival, mail: AsRead) -> None:
         raw_id = await mails.save_raw(conn, arrival.raw, at=arrival.received) if arrival.raw is not None else None
         await mails.add(
             conn,
             mail.message,
             reading=mail.reading,
-            mailbox=mailbox.name,
+            mailbox=post.name,
             number=number,
             direction=Direction.OUT,
             digest=mail.digest,

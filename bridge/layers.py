@@ -35,6 +35,10 @@ VARIABLES: dict[str, PathInTree] = {
     "MAIL_PASSWORD": (*_MAILBOX, "imap", "password"),
     "MAIL_USERNAME": (*_MAILBOX, "imap", "username"),
     "MAIL_NAME": (*_MAILBOX, "display_name"),
+    "MAIL_AUTH": (*_MAILBOX, "imap", "auth"),
+    "MAIL_OAUTH_CLIENT_ID": (*_MAILBOX, "oauth", "client_id"),
+    "MAIL_OAUTH_CLIENT_SECRET": (*_MAILBOX, "oauth", "client_secret"),
+    "MAIL_OAUTH_TENANT": (*_MAILBOX, "oauth", "tenant"),
     "MAIL_IMAP_HOST": (*_MAILBOX, "imap", "host"),
     "MAIL_IMAP_PORT": (*_MAILBOX, "imap", "port"),
     "MAIL_IMAP_SECURITY": (*_MAILBOX, "imap", "security"),
@@ -52,7 +56,7 @@ VARIABLES: dict[str, PathInTree] = {
 }
 """Every variable that is a setting, and its place in the tree. `BRIDGE_CONFIG` is none: it says where the tree is."""
 
-SECRETS = frozenset({"bot_token", "app_token", "signing_secret", "secret_key", "password"})
+SECRETS = frozenset({"bot_token", "app_token", "signing_secret", "secret_key", "password", "client_secret"})
 """Keys that no file but `.env` may hold."""
 
 _EMPTY_MEANS_OFF = frozenset({"BRIDGE_HTTP"})
@@ -152,7 +156,8 @@ def _refuse_secrets(tree: dict[str, Any], file: Path) -> None:
         if path[-1] not in SECRETS:
             continue
         name = _BY_PATH.get(path, "")
-        fix = f"set {name}" if name and path[0] != "mailbox" else "let `password_env` name a variable, and set that"
+        by_name = f"let `{path[-1]}_env` name a variable, and set that"
+        fix = f"set {name}" if name and path[0] != "mailbox" else by_name
         raise Misconfigured(
             f"{_in_file(path, file)} is a secret, and no secret may stand there: {fix}, in the environment or .env."
         )
@@ -168,7 +173,7 @@ def _refuse_secrets(tree: dict[str, Any], file: Path) -> None:
 
 
 def _refuse_for_several(variable: str, path: PathInTree, file: Path | None) -> None:
-    """A variable about one mailbox says nothing where there are several; a password may be named by `password_env`."""
+    """A variable about one mailbox says nothing where there are several; a secret may be named by an `..._env` key."""
     if path[-1] in SECRETS:
         return
     where = file.name if file else "the file"

@@ -36,6 +36,7 @@ from bridge.model import (
     Status,
     now,
 )
+from bridge.post import Post
 from bridge.slack import richtext
 from bridge.slack.gateway import Gateway
 from bridge.store import drafts, jobs, mails
@@ -94,11 +95,18 @@ class Outbox:
     """The jobs that bring a draft out."""
 
     def __init__(
-        self, store: Store, *, gateway: Gateway, mailboxes: Mapping[MailboxName, Mailbox], metrics: Metrics
+        self,
+        store: Store,
+        *,
+        gateway: Gateway,
+        mailboxes: Mapping[MailboxName, Mailbox],
+        posts: Mapping[MailboxName, Post],
+        metrics: Metrics,
     ) -> None:
         self._store = store
         self._gateway = gateway
         self._mailboxes = mailboxes
+        self._posts = posts
         self._metrics = metrics
 
     async def fetch(self, job: Job) -> None:
@@ -133,7 +141,7 @@ class Outbox:
         try:
             raw = await self._composed(draft, mailbox)
             outcome = await smtp.send(
-                mailbox.smtp,
+                self._post(draft).smtp,
                 raw=raw,
                 sender=mailbox.address.email,
                 recipients=[one.email for one in (*draft.to, *draft.cc, *draft.bcc)],
@@ -163,15 +171,15 @@ class Outbox:
         async with self._store.read() as conn:
             raw_id = await drafts.raw_id(conn, draft.id)
             raw = await mails.load_raw(conn, raw_id) if raw_id else b""
-        mailbox = self._mailbox(draft)
-        mailbox.reached()
-        await mailbox.sent.keep(raw, message_id=draft.message_id)
+        post = self._post(draft)
+        post.reached()
+        await post.sent.keep(raw, message_id=draft.message_id)
 
     # --- states -------------------------------------------------------------------------------------------------------
 
     async def _settle(self, draft: Draft) -> None:
         """A draft that was being handed over when the bridge died: where the server filed it as sent, it left."""
-        if await self._mailbox(draft).sent.has(draft.message_id):
+        if await self._post(draft).sent.has(draft.message_id):
             await self._end(draft, DraftState.SENT, outcome=[(one.email, "accepted") for one in draft.to])
             return
         reason = "The bridge was stopped while it handed this mail over: it may have arrived, or not."
@@ -266,6 +274,10 @@ class Outbox:
     async def _draft(self, job: Job) -> Draft | None:
         async with self._store.read() as conn:
             return await drafts.get(conn, DraftId(job.payload["draft"]))
+
+    def _post(self, draft: Draft) -> Post:
+        self._mailbox(draft)
+        return self._posts[draft.mailbox]
 
     def _mailbox(self, draft: Draft) -> Mailbox:
         if draft.mailbox not in self._mailboxes:

@@ -1,6 +1,6 @@
 """The servers of well-known mail providers, by an address's domain: settings nobody should have to look up.
 
-Pure data and one question. The hosts are those the providers publish for IMAP (RFC 3501) and submission (RFC 6409);
+Pure data and a few questions. The hosts are those the providers publish for IMAP (RFC 3501) and submission (RFC 6409);
 implicit TLS (RFC 8314) where a provider offers it, else STARTTLS. Nothing is asked of the network.
 """
 
@@ -20,6 +20,19 @@ class Provider:
     imap: str
     smtp: str
     smtp_security: Security = "tls"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignIn:
+    """Where a provider's accounts are signed in to by OAuth2 (RFC 6749), and what is asked for.
+
+    `{tenant}` in an address stands for the organisation. No `device_url`: it gives no mail to devices (RFC 8628).
+    """
+
+    authorize_url: str
+    token_url: str
+    device_url: str = ""
+    scopes: tuple[str, ...]
 
 
 _GOOGLE = Provider(imap="imap.gmail.com", smtp="smtp.gmail.com")
@@ -43,6 +56,29 @@ _POSTEO = Provider(imap="posteo.de", smtp="posteo.de")
 _T_ONLINE = Provider(imap="secureimap.t-online.de", smtp="securesmtp.t-online.de")
 _MAIL_RU = Provider(imap="imap.mail.ru", smtp="smtp.mail.ru")
 _QQ = Provider(imap="imap.qq.com", smtp="smtp.qq.com")
+
+_MICROSOFT_SIGN_IN = "https://login.microsoftonline.com/{tenant}/oauth2/v2.0"
+_SIGN_INS: dict[Provider, SignIn] = {
+    _GOOGLE: SignIn(
+        # Without these two, an account that was signed in before is given no refresh token.
+        authorize_url="https://accounts.google.com/o/oauth2/v2/auth?access_type=offline&prompt=consent",
+        token_url="https://oauth2.googleapis.com/token",  # noqa: S106 - an address
+        scopes=("https://mail.google.com/",),
+    ),
+    **dict.fromkeys(
+        (_OUTLOOK, _MICROSOFT_365),
+        SignIn(
+            authorize_url=f"{_MICROSOFT_SIGN_IN}/authorize",
+            token_url=f"{_MICROSOFT_SIGN_IN}/token",
+            device_url=f"{_MICROSOFT_SIGN_IN}/devicecode",
+            scopes=(
+                "https://outlook.office.com/IMAP.AccessAsUser.All",
+                "https://outlook.office.com/SMTP.Send",
+                "offline_access",
+            ),
+        ),
+    ),
+}
 
 _BY_DOMAIN: dict[str, Provider] = {
     **dict.fromkeys(("gmail.com", "googlemail.com"), _GOOGLE),
@@ -86,8 +122,8 @@ _ADVICE: dict[Provider, str] = {
     ),
     **dict.fromkeys(
         (_OUTLOOK, _MICROSOFT_365),
-        'Microsoft takes no passwords from mail programs any more: use OAuth2 (auth = "xoauth2" in bridge.toml), and '
-        "have an admin allow authenticated SMTP for the mailbox.",
+        "Microsoft takes no passwords from mail programs any more: use OAuth2 (docs/oauth.md tells how), and have an "
+        "admin allow authenticated SMTP for the mailbox.",
     ),
     _YAHOO: _OWN_PAGE.format("make one under Account Security at https://login.yahoo.com/account/security"),
     _AOL: _OWN_PAGE.format("make one under Account Security at https://login.aol.com/account/security"),
@@ -96,9 +132,20 @@ _ADVICE: dict[Provider, str] = {
 }
 
 
+SIGN_IN_AGAIN = (
+    "sign in as the account of this mailbox with `bridge login`, and see that it may use IMAP and authenticated SMTP"
+)
+"""What to do where a server refuses a token that is fresh."""
+
+
 def sign_in_advice(host: str) -> str:
     """What the password for a server of this name has to be; empty where nothing is known of it."""
     return next((text for provider, text in _ADVICE.items() if host.lower() in {provider.imap, provider.smtp}), "")
+
+
+def sign_in_of(host: str) -> SignIn | None:
+    """How the provider whose IMAP or SMTP server has this name signs in by OAuth2; None where that is not known."""
+    return next((one for provider, one in _SIGN_INS.items() if host.lower() in {provider.imap, provider.smtp}), None)
 
 
 def files_sent_mail(smtp_host: str) -> bool:

@@ -77,16 +77,32 @@ def _database_url(value: SecretStr) -> SecretStr:
     return value
 
 
-def _api_url(value: str) -> str:
+def _safe_url(value: str, *, query: bool) -> str:
+    """An address that secrets may be sent to."""
     try:
         url = urlsplit(value)
         safe = url.scheme == "https" or (url.scheme == "http" and is_loopback(url.hostname or ""))
-        named = bool(url.hostname) and not url.query and not url.fragment and url.username is None
+        named = bool(url.hostname) and (query or not url.query) and not url.fragment and url.username is None
     except ValueError:
         safe = named = False
     if not (safe and named):
-        raise ValueError("must be an https URL, or an http URL on loopback, without a query")
-    return value if value.endswith("/") else value + "/"
+        raise ValueError(f"must be an https URL, or an http URL on loopback{'' if query else ', without a query'}")
+    return value
+
+
+def _api_url(value: str) -> str:
+    url = _safe_url(value, query=False)
+    return url if url.endswith("/") else url + "/"
+
+
+def _sign_in_url(value: str) -> str:
+    return _safe_url(value, query=True)
+
+
+def _tenant(value: str) -> str:
+    if not re.fullmatch(r"[\w.-]+", value):
+        raise ValueError("must be a Microsoft tenant: its id or domain, or common, organizations or consumers")
+    return value
 
 
 def _token(value: SecretStr, prefixes: tuple[str, ...], complaint: str) -> SecretStr:
@@ -121,7 +137,7 @@ def _save_sent(value: object) -> object:
 
 def _variable_name(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
-        raise ValueError("must be the name of a variable that holds the password, never the password itself")
+        raise ValueError("must be the name of a variable that holds the secret, never the secret itself")
     return value
 
 
@@ -171,7 +187,7 @@ class SlackSettings(_Model):
 class ServerSettings(_Model):
     """An IMAP or SMTP server. As `load` gives it, every field is filled; an empty `username` means no login.
 
-    `password` is empty with "xoauth2", whose tokens are kept in the store.
+    `password` is not used with "xoauth2", whose tokens are kept in the store.
     """
 
     host: str = ""
@@ -194,6 +210,22 @@ class FolderSettings(_Model):
     junk: str | None = None
 
 
+class OAuthSettings(_Model):
+    """How a mailbox with "xoauth2" is signed in to. As `load` gives it, the addresses and scopes are the provider's
+    where nothing else was said. `client_id` and `client_secret` are what the provider gave the bridge when it was
+    registered there; programs on people's own machines often have no secret. `tenant` is Microsoft's alone.
+    """
+
+    client_id: str = ""
+    client_secret: SecretStr = SecretStr("")
+    client_secret_env: Annotated[str, AfterValidator(_variable_name)] | None = None
+    tenant: Annotated[str, AfterValidator(_tenant)] = "common"
+    authorize_url: Annotated[str, AfterValidator(_sign_in_url)] = ""
+    token_url: Annotated[str, AfterValidator(_sign_in_url)] = ""
+    device_url: Annotated[str, AfterValidator(_sign_in_url)] = ""
+    scopes: tuple[str, ...] = ()
+
+
 class MailboxSettings(_Model):
     """One address. `imap` is None where the mail comes from the embedded intake (`source` "local")."""
 
@@ -206,8 +238,14 @@ class MailboxSettings(_Model):
     source: Literal["imap", "local"] = "imap"
     imap: ServerSettings | None = None
     smtp: ServerSettings = ServerSettings()
+    oauth: OAuthSettings = OAuthSettings()
     folders: FolderSettings = FolderSettings()
     save_sent: Annotated[Literal["on", "off", "auto"], BeforeValidator(_save_sent)] = "auto"
+
+    @property
+    def signs_in_by_token(self) -> bool:
+        """Whether one of its servers is signed in to by OAuth2."""
+        return any(server is not None and server.auth == "xoauth2" for server in (self.imap, self.smtp))
 
     @property
     def saves_sent(self) -> bool:

@@ -91,7 +91,7 @@ def read(page: Page) -> None:
     """Dana reads it."""
     page.locator(".letter.fresh", has_text="Fernhill Coffee").click()
     page.frame_locator("iframe.letter-html").get_by_text("on Thursday").wait_for()
-    expect(page.locator(".thread article.message").last).to_contain_text("Sent")
+    expect(page.locator(".thread article.message").filter(has_text="Sent")).to_be_visible()
 
 
 def compose(page: Page) -> None:

@@ -32,7 +32,8 @@ ssl = yes
 ssl_cert = <{folder}/cert.pem
 ssl_key = <{folder}/key.pem
 disable_plaintext_auth = no
-auth_mechanisms = plain login
+auth_mechanisms = plain login {mechanisms}
+{oauth}
 passdb {{
   driver = static
   args = password={password}
@@ -96,6 +97,23 @@ service stats {{
 """
 
 
+OAUTH = """
+passdb {{
+  driver = oauth2
+  mechanisms = xoauth2
+  args = {folder}/oauth.conf
+}}
+"""
+
+INTROSPECTION = """
+introspection_mode = post
+introspection_url = {url}
+username_attribute = username
+active_attribute = active
+active_value = true
+"""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dovecot:
     """A running server: its ports on 127.0.0.1, its authority's certificate, and the folder of its log."""
@@ -127,8 +145,11 @@ class Dovecot:
 
 
 @contextlib.contextmanager
-def running_dovecot() -> Iterator[Dovecot]:
-    """Starts it as root or as an ordinary user; skips where it is not installed, and fails there in CI."""
+def running_dovecot(*, introspection: str = "") -> Iterator[Dovecot]:
+    """Starts it as root or as an ordinary user; skips where it is not installed, and fails there in CI.
+
+    `introspection`: the URL that is asked whether an access token is good (RFC 7662); without it, no XOAUTH2.
+    """
     program = shutil.which("dovecot", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
     if program is None:
         if os.environ.get("CI") == "true":
@@ -138,9 +159,10 @@ def running_dovecot() -> Iterator[Dovecot]:
     folder.chmod(0o755)
     ports = dict(zip(("imap", "imaps", "lmtp"), free_ports(3), strict=True))
     write_certificates(folder)
-    (folder / "dovecot.conf").write_text(
-        CONFIGURATION.format(folder=folder, password=PASSWORD, **ports, **identity(folder))
-    )
+    oauth = {"mechanisms": "xoauth2", "oauth": OAUTH.format(folder=folder)} if introspection else {}
+    (folder / "oauth.conf").write_text(INTROSPECTION.format(url=introspection))
+    said = {"mechanisms": "", "oauth": "", **oauth, **ports, **identity(folder)}
+    (folder / "dovecot.conf").write_text(CONFIGURATION.format(folder=folder, password=PASSWORD, **said))
     command = [program, "-F", "-c", str(folder / "dovecot.conf")]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

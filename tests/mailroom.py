@@ -165,9 +165,9 @@ class LocalRoom:
 
     def stands(self) -> dict[str, Stands]:
         found: dict[str, Stands] = {}
-        for role, file in self._files():
+        for role, file, subject in self._seen():
             letters = file.name.partition(":2,")[2]
-            found[self._subject(file)] = (role, frozenset(self.FLAGS[one] for one in letters))
+            found[subject] = (role, frozenset(self.FLAGS[one] for one in letters))
         return found
 
     def mark(self, subject: str, *, add: str = "", remove: str = "") -> None:
@@ -204,7 +204,13 @@ class LocalRoom:
                     yield role, file
 
     def _file(self, subject: str) -> tuple[str, Path]:
-        return next(found for found in self._files() if self._subject(found[1]) == subject)
+        return next((role, file) for role, file, found in self._seen() if found == subject)
+
+    def _seen(self) -> list[tuple[str, Path, str]]:
+        """Of each mail its folder, file and subject. The bridge renames files meanwhile: then everything is read again."""
+        while True:
+            with contextlib.suppress(FileNotFoundError):
+                return [(role, file, self._subject(file)) for role, file in self._files()]
 
     def _subject(self, file: Path) -> str:
         return str(email.message_from_bytes(file.read_bytes())["Subject"])

@@ -18,7 +18,9 @@ ROOT = Path(bridge.__file__).parent
 BASE = {"errors", "model", "config", "layers", "providers", "settings", "rules", "logs"}
 WORLDS = {"store", "mail", "slack"}
 DESK = {
+    "accounts",
     "agents",
+    "alarms",
     "answers",
     "as_read",
     "desk",
@@ -29,10 +31,12 @@ DESK = {
     "mailboxes",
     "metrics",
     "outbox",
+    "post",
+    "reception",
     "show",
 }
 
-COMMANDS = {"check", "init"}
+COMMANDS = {"backfill", "check", "commands", "init", "login", "scripts"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     # Who stands where, and what it may know of. The package's own version is everyone's.
@@ -49,8 +53,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "slack": BASE | {"slack"},
     **dict.fromkeys(DESK, BASE | WORLDS | DESK),
     "app": BASE | WORLDS | DESK,
-    "check": BASE | WORLDS | {"mailboxes", "health", "desk"},
+    "check": BASE | WORLDS | {"accounts", "mailboxes", "health", "desk"},
     "init": BASE | WORLDS,
+    "scripts": BASE | WORLDS | DESK,
+    "backfill": BASE | WORLDS | DESK | {"scripts"},
+    "commands": BASE | {"scripts"},
+    "login": BASE | WORLDS | {"accounts", "check"},
     "demo": BASE | WORLDS | DESK | {"app", "demo"},
     "cli": BASE | WORLDS | DESK | COMMANDS | {"app", "demo"},
     "__main__": {"cli"},
@@ -59,7 +67,7 @@ CALL_THE_DESK = {"slack.events", "slack.listeners", "slack.typed"}
 """Talkers whose callbacks end in a verb of the desk: the only way back up."""
 
 TALKERS = {
-    "mail": {"imap", "local", "maildir", "maildirsource", "oauth", "sent", "smtp", "trust", "uidlist"},
+    "mail": {"imap", "local", "maildir", "maildirfiles", "maildirsource", "oauth", "sent", "smtp", "trust", "uidlist"},
     "slack": {
         "directory",
         "events",
@@ -103,7 +111,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "smtplib": ("mail",),
     "aiosmtpd": ("mail", "demo"),
     "prometheus_client": ("metrics",),
-    "typer": ("cli", "init"),
+    "typer": ("cli", "commands", "init"),
 }
 
 CONNECTION = "sqlalchemy.ext.asyncio.AsyncConnection"

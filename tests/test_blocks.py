@@ -166,6 +166,12 @@ def test_every_mail_is_a_message_that_slack_takes(mail: StoredMessage) -> None:
 
 
 @modest
+@given(words)
+def test_every_alarm_is_one_that_slack_takes(reason: str) -> None:
+    inert(blocks.alarm("support", reason=f"{reason} `bridge login support`"))
+
+
+@modest
 @given(drafts, lines)
 def test_every_line_and_every_view_of_a_draft_is_one_that_slack_takes(draft: Draft, text: tuple[Line, ...]) -> None:
     inert(blocks.line(draft, words=text))

@@ -66,6 +66,7 @@ def test_each_variable_has_a_place_that_the_models_know(settings: Load, tmp_path
         "BRIDGE_LOG": "json",
         "BRIDGE_SECRET_KEY": "first-key-of-enough-length, second-key-of-enough-length",
         "MAIL_NAME": "Support",
+        "MAIL_AUTH": "password",
         "MAIL_IMAP_HOST": "127.0.0.1",
         "MAIL_IMAP_PORT": "1143",
         "MAIL_IMAP_SECURITY": "none",
@@ -402,3 +403,79 @@ def test_what_run_needs_is_asked_for_one_at_a_time(settings: Load) -> None:
 )
 def test_sizes_are_bytes_or_have_a_unit(settings: Load, written: str, size: int) -> None:
     assert settings({"MAIL_MAX_BYTES": written}).max_bytes == size
+
+
+# --- OAuth2 ---------------------------------------------------------------------------------------------------------
+
+BY_TOKEN = {"MAIL_CHANNEL": "#a", "MAIL_AUTH": "xoauth2", "MAIL_OAUTH_CLIENT_ID": "id"}
+
+
+@pytest.mark.parametrize(
+    ("address", "token_url", "by_device"),
+    [
+        ("a@gmail.com", "https://oauth2.googleapis.com/token", False),
+        ("a@outlook.com", "https://login.microsoftonline.com/firm.example/oauth2/v2.0/token", True),
+    ],
+)
+def test_a_known_provider_needs_no_password_and_no_addresses(
+    settings: Load, address: str, token_url: str, by_device: bool
+) -> None:
+    given = {**BY_TOKEN, "MAIL_ADDRESS": address, "MAIL_OAUTH_TENANT": "firm.example"}
+    read = settings({**given, "MAIL_OAUTH_CLIENT_SECRET": "hidden"})
+    [mailbox] = read.mailboxes
+    assert (mailbox.oauth.token_url, bool(mailbox.oauth.device_url)) == (token_url, by_device)
+    assert mailbox.oauth.client_secret.get_secret_value() == "hidden"
+    assert mailbox.oauth.scopes
+    assert mailbox.smtp.auth == "xoauth2"
+    assert "hidden" not in repr(read)
+
+
+def test_without_an_id_of_the_bridge_its_variable_is_named(settings: Load) -> None:
+    given = {**BY_TOKEN, "MAIL_ADDRESS": "a@gmail.com", "MAIL_OAUTH_CLIENT_ID": ""}
+    assert complaint(settings, given).startswith("MAIL_OAUTH_CLIENT_ID is not set")
+
+
+def test_smtp_may_have_a_password_of_its_own_beside_a_token_for_imap(settings: Load) -> None:
+    read = settings({**BY_TOKEN, "MAIL_ADDRESS": "a@gmail.com", "MAIL_SMTP_PASSWORD": "x"})
+    [mailbox] = read.mailboxes
+    assert mailbox.imap
+    assert (mailbox.imap.auth, mailbox.smtp.auth) == ("xoauth2", "password")
+
+
+OTHER = """
+[[mailbox]]
+address = "a@example.com"
+channel = "#a"
+imap = {host = "imap.example.com", auth = "xoauth2"}
+smtp = {host = "smtp.example.com"}
+"""
+ADDRESSES = 'token_url = "https://sso.example.com/token", device_url = "https://sso.example.com/device"'
+
+
+@pytest.mark.parametrize(
+    ("oauth", "says"),
+    [
+        ("", "`oauth.client_id` of mailbox 1 in bridge.toml is not set"),
+        ('{client_id = "b"}', "`oauth.token_url` of mailbox 1 in bridge.toml is not set"),
+        ('{client_id = "b", token_url = "https://sso.example.com"}', "`oauth.authorize_url` of mailbox 1"),
+        (
+            '{client_id = "b", token_url = "http://sso.example.com"}',
+            "`oauth.token_url` of mailbox 1 in bridge.toml must",
+        ),
+        (f'{{client_id = "b", client_secret_env = "NO_SUCH", {ADDRESSES}}}', "`oauth.client_secret_env` of mailbox 1"),
+        (f'{{client_id = "b", client_secret = "hidden", {ADDRESSES}}}', "`oauth.client_secret` of mailbox 1"),
+    ],
+)
+def test_what_another_provider_lacks_is_asked_for(settings: Load, oauth: str, says: str) -> None:
+    sentence = complaint(settings, {}, toml=OTHER + (f"oauth = {oauth}" if oauth else ""))
+    assert sentence.startswith(says)
+    assert "hidden" not in sentence
+
+
+def test_another_provider_is_used_as_it_was_told(settings: Load) -> None:
+    read = settings(
+        {"SECRET": "s"}, toml=OTHER + f'oauth = {{client_id = "b", client_secret_env = "SECRET", {ADDRESSES}}}'
+    )
+    oauth = read.mailboxes[0].oauth
+    assert (oauth.client_secret.get_secret_value(), oauth.authorize_url) == ("s", "")
+    assert oauth.token_url == "https://sso.example.com/token"

@@ -8,19 +8,13 @@ from typing import Any
 import pytest
 from onstage import Desk, actions, ask, rich, said
 
-from bridge.agents import Agents
 from bridge.demo.mails import SHOP
 from bridge.demo.stage import CHANNEL, Stage
-from bridge.desk import Desk as TheDesk
 from bridge.desk import Mailbox
-from bridge.mail.maildir import Maildir
-from bridge.mail.maildirsource import LocalSource
 from bridge.mail.parse import parse
-from bridge.mail.sent import LocalSent
-from bridge.mail.smtp import Server
 from bridge.metrics import Metrics
 from bridge.model import Arrival, Batch, ChannelId, Cursor, MailboxName, Message
-from bridge.slack.gateway import Gateway
+from bridge.reception import Reception
 from bridge.store import jobs, mails
 from bridge.store.database import Store
 
@@ -103,36 +97,28 @@ async def test_a_channel_without_the_bot_is_served_once_the_bot_is_back(stage: S
 
 
 class Beside:
-    """A desk on the stage's database, beside the running bridge, whose reader can be spoilt."""
+    """A reception on the stage's database, beside the running bridge, whose reader can be spoilt."""
 
-    def __init__(self, stage: Stage, store: Store, gateway: Gateway) -> None:
+    def __init__(self, stage: Stage, store: Store) -> None:
         self.store = store
         self.mailbox = Mailbox(
             name=MailboxName("support"),
             address=SHOP,
             channel=ChannelId(CHANNEL),
             hold=timedelta(0),
-            source=LocalSource(Maildir(stage.data / "nowhere"), max_bytes=1 << 20),
-            smtp=Server(host="127.0.0.1", port=1, security="none"),
-            sent=LocalSent(Maildir(stage.data / "beside")),
             saves_sent=False,
             max_bytes=1 << 20,
         )
-        self._agents = Agents(gateway, team_id=stage.slack.workspace.team_id)
         self._keys = stage.settings().secret_keys
 
-    def desk(self, reader: Callable[[bytes], Message] = parse) -> TheDesk:
-        boxes = {self.mailbox.name: self.mailbox}
-        return TheDesk(
-            self.store, agents=self._agents, mailboxes=boxes, keys=self._keys, metrics=Metrics(), parse_mail=reader
-        )
+    def reception(self, reader: Callable[[bytes], Message] = parse) -> Reception:
+        return Reception(self.store, keys=self._keys, metrics=Metrics(), parse_mail=reader)
 
 
 @pytest.fixture
 async def beside(stage: Stage) -> AsyncIterator[Beside]:
     store = await Store.open(stage.settings().database_url.get_secret_value())
-    async with Gateway.open(token=stage.slack.bot_token, api_url=stage.slack.url) as gateway:
-        yield Beside(stage, store, gateway)
+    yield Beside(stage, store)
     await store.close()
 
 
@@ -154,14 +140,14 @@ GOOD = b"From: ben@example.org\r\nSubject: The good one\r\nMessage-ID: <good@x>\
 async def test_a_mail_that_cannot_be_read_is_a_bare_card_with_its_original_and_can_be_replayed(
     stage: Stage, mina: Desk, beside: Beside
 ) -> None:
-    await beside.desk(spoilt).receive(beside.mailbox, arrivals(BAD, GOOD))
+    await beside.reception(spoilt).receive(beside.mailbox, arrivals(BAD, GOOD))
     assert await mina.sees_card("The good one")
     card = await mina.sees_card("(unreadable mail)")
     shared = await mina.sees(lambda: next((one for one in mina.thread(card) if one.get("files")), None))
     assert shared
     assert stage.slack.workspace.files[shared["files"][0]["id"]].content == BAD
 
-    number = await beside.desk().take_again(beside.mailbox, BAD)
+    number = await beside.reception().take_again(beside.mailbox, BAD)
     assert await mina.sees_card("The bad one")
     assert await mina.sees(lambda: mina.line(card, "unreadable"))
     assert len(mina.cards()) == 2
@@ -169,8 +155,8 @@ async def test_a_mail_that_cannot_be_read_is_a_bare_card_with_its_original_and_c
 
 
 async def test_a_mailbox_that_hands_the_same_place_over_again_changes_nothing(mina: Desk, beside: Beside) -> None:
-    await beside.desk().receive(beside.mailbox, arrivals(GOOD))
-    await beside.desk().receive(beside.mailbox, arrivals(GOOD))
+    await beside.reception().receive(beside.mailbox, arrivals(GOOD))
+    await beside.reception().receive(beside.mailbox, arrivals(GOOD))
     await mina.sees_card("The good one")
     async with beside.store.read() as conn:
         assert await mails.seen_places(conn, beside.mailbox.name, uidvalidity=99, uids=[1]) == {1}

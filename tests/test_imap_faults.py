@@ -317,6 +317,54 @@ async def test_a_mail_larger_than_its_server_says_is_not_taken_in(opened: Opened
         assert first.head.startswith(b"Message-ID")
 
 
+async def test_a_mail_of_another_folder_that_is_not_handed_over_holds_up_no_other(opened: Opened) -> None:
+    """Nor does it keep whoever reads the folder busy: after what is new there is nothing, until it is given up."""
+
+    async def refuse(connection: Conversation, tag: str, arguments: str) -> None:
+        if connection.selected == "Sent" and "1" in arguments.partition(" ")[0].split(","):
+            await connection.say(f"{tag} NO [SERVERBUG] cannot read it")
+        else:
+            await Conversation.do_uid_fetch(connection, tag, arguments)
+
+    async with opened(says={"UID FETCH": refuse}, source={"sweep_seconds": 0.1}) as office:
+        sent = office.double.boxes["Sent"]
+        start = (await office.source.since(None, folder="Sent")).cursor
+        sent.add(FIRST)
+        sent.add(SECOND)
+        batch = await office.source.since(start, folder="Sent")
+        assert ([one.raw for one in batch.arrivals], batch.cursor) == ([SECOND], start)
+        batch = await office.source.since(batch.cursor, folder="Sent")
+        assert (batch.arrivals, batch.cursor) == ((), start)
+        async with asyncio.timeout(20):
+            while not batch.arrivals:
+                await office.double.resting()
+                batch = await office.source.since(batch.cursor, folder="Sent")
+        assert [(one.uid, one.raw) for one in batch.arrivals] == [(1, None)]
+        assert batch.cursor.uidnext == 3
+
+
+async def test_a_mail_of_another_folder_that_the_server_dies_of_holds_up_no_other(opened: Opened) -> None:
+    async def die(connection: Conversation, tag: str, arguments: str) -> None:
+        if connection.selected == "Sent" and "1" in arguments.partition(" ")[0].split(","):
+            await connection.hang_up()
+        await Conversation.do_uid_fetch(connection, tag, arguments)
+
+    async with opened(says={"UID FETCH": die}, source={"sweep_seconds": 0.1}) as office:
+        cursor = (await office.source.since(None, folder="Sent")).cursor
+        office.double.boxes["Sent"].add(FIRST)
+        office.double.boxes["Sent"].add(SECOND)
+        found: list[Arrival] = []
+        async with asyncio.timeout(20):
+            while len(found) < 2:
+                with contextlib.suppress(Temporary):
+                    batch = await office.source.since(cursor, folder="Sent")
+                    cursor = batch.cursor
+                    found += batch.arrivals
+        assert [(one.uid, one.raw) for one in found] == [(2, SECOND), (1, None)]
+        office.double.inbox.add(FIRST)
+        assert await office.uids(1) == [1]
+
+
 # --- folders that change --------------------------------------------------------------------------------------------
 
 
@@ -550,13 +598,13 @@ async def test_an_account_without_its_mailbox_is_tried_again(opened: Opened) -> 
 async def test_a_token_that_ran_out_is_renewed_once(opened: Opened) -> None:
     asked = []
 
-    def token(force: bool) -> str:
-        asked.append(force)
-        return "fresh" if force else "stale"
+    def token(refused: str) -> str:
+        asked.append(refused)
+        return "fresh" if refused else "stale"
 
     async with opened(FIRST, server={"token": token}) as office:
         assert await office.uids(1) == [1]
-        assert asked == [False, True]
+        assert asked == ["", "stale"]
         assert office.double.logins[-1] == "user=support@example.com\1auth=Bearer fresh\1\1"
 
 

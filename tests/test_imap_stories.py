@@ -1,5 +1,6 @@
 """The two flows over a real IMAP server: the team's mailbox stays an ordinary mailbox."""
 
+import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import aiohttp
 import pytest
 from dovecot import PASSWORD, Dovecot, running_dovecot
 from mailroom import imap_source, other_client, until, user_of, written
-from onstage import Desk, received, rich
+from onstage import Desk, received, rich, said
 
 from bridge.demo.stage import CHANNEL, Stage
 
@@ -93,4 +94,28 @@ async def test_a_wrong_password_is_told_and_the_bridge_is_up_all_the_same(stage:
     [mailbox] = told["mailboxes"]
     assert mailbox["state"] == "failing"
     assert "MAIL_PASSWORD" in mailbox["reason"]
-    assert stage.slack.workspace.history(CHANNEL) == []
+    [alarm] = await Desk(stage).sees(lambda: stage.slack.workspace.history(CHANNEL))
+    assert "MAIL_PASSWORD" in said(alarm)
+
+
+async def test_a_mailbox_in_trouble_is_told_of_once_and_once_more_when_it_is_read_again(
+    stage: Stage, dovecot: Dovecot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refusals() -> int:
+        log = (dovecot.folder / "dovecot.log").read_text()
+        return len(re.findall(rf"auth failed.*user=<{user_of(tmp_path)}>", log))
+
+    monkeypatch.setattr("bridge.mailboxes.MENDING", 0.1)
+    stage.secrets = {"MAILBOX_PASSWORD": "wrong"}
+    await stage.start()
+    mina = Desk(stage)
+    await mina.sees(lambda: mina.card("is not read"))
+    await stage.stop_bridge()
+    before = refusals()
+    await stage.start_bridge()  # it fails again and again, which is no news
+    await until(lambda: refusals() > before + 8)
+    await stage.stop_bridge()
+    stage.secrets = {"MAILBOX_PASSWORD": PASSWORD}
+    await stage.start_bridge()
+    await mina.sees(lambda: mina.card("is read again"))
+    assert len(mina.cards()) == 2

@@ -224,7 +224,7 @@ async def test_one_process_at_a_time(maildir: Maildir, tmp_path: Path) -> None:
 
 
 async def test_a_copy_of_a_sent_mail_is_no_arrival(maildir: Maildir, tmp_path: Path) -> None:
-    assert await maildir.deliver(RAW + b"sent", folder=".Sent") == 1
+    assert await maildir.folder(".Sent").deliver(RAW + b"sent", flags=["\\Seen"]) == 1
     await maildir.deliver(RAW)
     assert [arrival.raw for arrival in await arrivals(maildir, number=1)] == [RAW]
     (copy,) = (tmp_path / "mail" / ".Sent" / "cur").iterdir()
@@ -235,7 +235,7 @@ async def test_a_copy_of_a_sent_mail_is_no_arrival(maildir: Maildir, tmp_path: P
 @pytest.mark.parametrize("folder", ["Sent", ".", "..", ".a/b", "./../x"])
 async def test_a_folder_stays_inside(maildir: Maildir, folder: str) -> None:
     with pytest.raises(ValueError, match="folder"):
-        await maildir.deliver(RAW, folder=folder)
+        maildir.folder(folder)
 
 
 async def test_a_delivery_that_has_begun_is_finished(maildir: Maildir) -> None:

@@ -501,9 +501,36 @@ async def test_a_mechanism_that_is_offered_and_unknown_is_passed_over() -> None:
 
 
 async def test_a_token_is_offered_as_xoauth2() -> None:
+    async def token(refused: str) -> str:
+        return "token"
+
     async with scripted({"EHLO": "250-hi\r\n250 AUTH PLAIN XOAUTH2"}) as script:
-        await hand_over(to(script, username="u", password="token", auth="xoauth2"))
+        await hand_over(to(script, username="u", token=token))
     assert script.commands[1] == "AUTH XOAUTH2 dXNlcj11AWF1dGg9QmVhcmVyIHRva2VuAQE="
+
+
+async def test_a_token_that_is_refused_is_renewed_once() -> None:
+    asked = []
+
+    async def token(refused: str) -> str:
+        asked.append(refused)
+        return f"token{len(asked)}"
+
+    says = {"EHLO": "250-hi\r\n250 AUTH PLAIN XOAUTH2", "AUTH": "535 5.7.8 no such token"}
+    async with scripted(says) as script:
+        with pytest.raises(Permanent, match="bridge login"):
+            await hand_over(to(script, username="u", token=token))
+    assert asked == ["", "token1"]
+
+
+async def test_without_xoauth2_a_token_is_never_sent_as_a_password() -> None:
+    async def token(refused: str) -> str:
+        return "token"
+
+    async with scripted() as script:
+        with pytest.raises(Permanent, match="XOAUTH2"):
+            await hand_over(to(script, username="u", token=token))
+    assert not any(command.startswith("AUTH") for command in script.commands)
 
 
 # --- what check shows -----------------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ from bridge.model import (
     UserId,
     now,
 )
-from bridge.store import conversations, drafts, mails
+from bridge.store import conversations, drafts, mails, troubles
 from bridge.store.database import Store
 
 BOX = MailboxName("support")
@@ -205,3 +205,14 @@ async def test_of_two_who_decide_about_a_draft_one_wins(store: Store) -> None:
         found = await drafts.get(conn, draft.id)
     assert found
     assert found.state is DraftState.CANCELLED
+
+
+async def test_a_trouble_begins_once_and_ends_once(store: Store) -> None:
+    since = now()
+    async with store.write() as conn:
+        assert await troubles.begin(conn, BOX, reason="The password is wrong.", at=since)
+        assert not await troubles.begin(conn, BOX, reason="It still is.", at=now())
+    async with store.write() as conn:
+        assert await troubles.end(conn, BOX) == since
+        assert await troubles.end(conn, BOX) is None
+        assert await troubles.begin(conn, BOX, reason="Again.", at=now())

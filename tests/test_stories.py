@@ -9,7 +9,9 @@ from bridge.demo.double.refusals import NoAck
 from bridge.demo.mails import SHOP, bounce
 from bridge.demo.stage import CHANNEL, GUEST, JONAS, MINA, STRANGER, Stage
 from bridge.demo.world import Silence
-from bridge.model import Address, Attachment, now
+from bridge.model import Address, Attachment, Number, now
+from bridge.store import conversations, jobs
+from bridge.store.database import Store
 
 # --- a mail comes in --------------------------------------------------------------------------------------------------
 
@@ -426,6 +428,69 @@ async def test_claim_assign_close_reopen_from_every_place(stage: Stage, mina: De
     await mina.sees(lambda: "Open" in said(mina.cards()[0]))
 
 
+async def test_what_is_put_aside_is_open_again_at_its_time(stage: Stage, mina: Desk) -> None:
+    await ask(stage)
+    card = await mina.sees_card("Two bags")
+    await mina.person.choose(CHANNEL, card["ts"], "more", "snooze:1")
+    await mina.sees(lambda: (mina.person.view() or {}).get("callback_id") == "snooze")
+    answer = await mina.person.submit({"until": "soon"})
+    assert answer
+    assert "tomorrow 9am" in answer["errors"]["until"]
+    await mina.person.submit({"until": "in 3 hours"})
+    await mina.sees(lambda: "Snoozed until" in said(mina.cards()[0]))
+    await mina.person.command(CHANNEL, "/mail", "inbox")
+    assert "Snoozed" in said(mina.person.ephemerals(CHANNEL)[-1])
+
+    store = await Store.open(stage.settings().database_url.get_secret_value())
+    async with store.write() as conn:
+        conversation = await conversations.get(conn, Number(1))
+        assert conversation
+        assert await jobs.reschedule(conn, f"wake:1:{conversation.version}", due=now())  # three hours later
+    await store.close()
+    await mina.sees(lambda: "Open" in said(mina.cards()[0]))
+
+
+async def test_a_customers_mail_ends_a_snooze(stage: Stage, mina: Desk) -> None:
+    first = await ask(stage)
+    await mina.sees_card("Two bags")
+    await mina.person.command(CHANNEL, "/mail", "snooze 1 tomorrow 9am")
+    await mina.sees(lambda: "Snoozed" in said(mina.cards()[0]))
+    await ask(stage, text="Any news?", in_reply_to=first)
+    await mina.sees(lambda: "Open" in said(mina.cards()[0]))
+
+
+async def test_the_log_says_who_did_what(stage: Stage, mina: Desk) -> None:
+    await ask(stage)
+    card = await mina.sees_card("Two bags")
+    await mina.person.command(CHANNEL, "/mail", "log 1")
+    assert "Nobody" in said(mina.person.ephemerals(CHANNEL)[-1])
+    await mina.person.click(CHANNEL, card["ts"], "claim")
+    await mina.person.command(CHANNEL, "/mail", "mark 1 flagged")
+    await mina.person.command(CHANNEL, "/mail", "archive 1")
+    await Desk(stage, JONAS).person.command(CHANNEL, "/mail", "restore 1")
+    await mina.opens(mina.cards()[0])
+    await mina.person.submit({"body": rich("Words")})
+    await received(stage, "dana@example.com")
+    await mina.person.command(CHANNEL, "/mail", "log 1")
+    lines = said(mina.person.ephemerals(CHANNEL)[-1]).splitlines()[1:]
+    assert [line.split("*")[1] for line in lines] == ["reply", "restore", "archive", "mark flagged", "claim"]
+    assert f"<@{JONAS}>" in lines[1]
+    assert "owner: none → U0MINA0001" in lines[-1]
+
+
+async def test_each_mail_of_a_thread_has_its_full_text_and_its_original(stage: Stage, mina: Desk) -> None:
+    first = await ask(stage)
+    card = await mina.sees_card("Two bags")
+    await ask(stage, text="Never mind, I found them.", in_reply_to=first)
+    await mina.sees(lambda: mina.line(card, "I found them"))
+    line = await mina.sees(lambda: mina.line(card, "where are they?"))
+    assert line
+    await mina.person.choose(CHANNEL, line["ts"], "mail", "show_original:1:1")
+    assert await mina.sees(lambda: first.strip("<>") in said(mina.person.view() or {}))
+    await mina.person.choose(CHANNEL, line["ts"], "mail", "show_full:1:1")
+    assert await mina.sees(lambda: "where are they?" in said(mina.person.view() or {}))
+
+
 @pytest.mark.parametrize(
     ("typed", "answer"),
     [
@@ -439,6 +504,15 @@ async def test_claim_assign_close_reopen_from_every_place(stage: Stage, mina: De
         ("read", "Say which conversation"),
         ("claim one", "Say which conversation"),
         ("assign 1", "Say who"),
+        ("mark 1", "Say how"),
+        ("mark 1 green", "Say how"),
+        ("snooze 1 whenever", "is no time"),
+        ("snooze 1 yesterday", "is past"),
+        ("archive 99", "no conversation #99"),
+        ("restore", "Say which conversation"),
+        ("log 99", "no conversation #99"),
+        ("templates", "no canned answers"),
+        ("status", "*support* is watched"),
         ("dance", "no verb"),
     ],
 )

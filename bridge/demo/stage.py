@@ -32,7 +32,8 @@ MOST_KEPT = 10_000
 
 class Stage:
     """Everything but the page. `data` is the bridge's folder; `hold` its undo time in seconds. `source` are the lines
-    of `bridge.toml` that say where the mail comes from, `secrets` the variables that they name.
+    of `bridge.toml` that say where the mail comes from, `secrets` the variables that they name; `others` are the tables
+    of further mailboxes.
 
     `way` is how Slack reaches it; `http` its BRIDGE_HTTP: nowhere, unless Slack has to reach it there.
     """
@@ -51,6 +52,7 @@ class Stage:
         self.intake_port = 0
         self.source = 'source = "local"'
         self.secrets: dict[str, str] = {}
+        self.others = ""
         self.way = way
         self.http = "" if way == "socket" else "127.0.0.1:0"
         self.slack = SlackDouble(manifest=manifest.load(), timing=timing, request_url=None if way == "socket" else "")
@@ -147,6 +149,7 @@ hold_seconds = {self.hold}
 save_sent = "on"
 smtp = {{ host = "{self.world.host}", port = {self.world.port}, security = "none" }}
 
+{self.others}
 [intake]
 smtp = "127.0.0.1:{self.intake_port}"
 lmtp = "127.0.0.1:0"

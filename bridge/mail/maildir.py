@@ -2,63 +2,62 @@
 
 A delivery is durable when `deliver` returns: the file is written to `tmp` and synced, its uid is appended to the list
 and synced, and only then it is renamed to where it can be seen, and that is synced. A move is the same from there on:
-the list of its new folder first, then the file. Other delivery agents and mail programs may put files into `new` and
-`cur`, rename them there and remove them: `sweep` gives uids to what it has not met, and notes what has left.
+the list of its new folder first, then the file, under a name of its own there; a crash before the rename leaves the
+mail where it was, one after it where it was to be, and a uid that nobody was told of. Other delivery agents and mail
+programs may put files into `new` and `cur`, rename them there and remove them: `sweep` gives uids to what it has not
+met, and notes what has left.
 """
 
 import asyncio
 import contextlib
-import os
-import secrets
-import socket
+import re
 import time
-from collections.abc import Collection, Iterator, Sequence
-from datetime import UTC, datetime
-from itertools import count
+from collections.abc import Collection, Coroutine, Iterator, Sequence
+from datetime import date, datetime
+from functools import partial
 from pathlib import Path
+from typing import Any, TypeVar
 
 from bridge.errors import Temporary
-from bridge.mail.infoflags import base_of, flags_of, renamed
-from bridge.mail.uidlist import Entry, UidList, sync_folder
+from bridge.mail.infoflags import flags_of, place_of, renamed
+from bridge.mail.maildirfiles import MaildirFiles, new_base
+from bridge.mail.uidlist import Entry, UidList
 from bridge.model import Arrival
 
+T = TypeVar("T")
+
 _LIST = "bridge-uidlist"
+_MARKER = "maildirfolder"  # an empty file, by which Maildir++ knows a folder from a mailbox
 _BATCH_MAILS = 50
 _BATCH_BYTES = 8_000_000
-_LONGEST_HEAD = 262_144  # bytes read in search of the end of a header block
 _SETTLED = 2.0  # seconds: a folder that changed less long ago may change again within the same tick of its clock
-_ABANDONED = 36 * 3600.0  # seconds after which a file in `tmp` is nobody's any more (Maildir's own rule)
+_MESSAGE_ID = re.compile(rb"^message-id:\s*(<[^>\r\n]*>)", re.IGNORECASE | re.MULTILINE)
 
-_TRIES = 3  # looks at a file that is renamed while it is looked for
-
-_UNREAD = "new/{}"
-_READ = "cur/{}:2,S"
-
-_delivery = count()
+Mail = tuple[int, str, str]
+"""A mail's uid, its base and its place (`maildirfiles`)."""
 
 
 class Maildir:
     """One Maildir, opened and held until `close`.
 
-    Every method raises Temporary where the files cannot be reached: no room, no permission, another process.
+    Every method raises Temporary where the files cannot be reached: no room, no permission, another process. What
+    changes anything is finished once it has begun, even where its caller is cancelled.
     """
 
-    def __init__(self, path: Path, *, place: str = _UNREAD, moving: asyncio.Lock | None = None) -> None:
+    def __init__(self, path: Path, *, moving: asyncio.Lock | None = None) -> None:
         """`moving` is shared by the folders of a mailbox: of two moves that cross, each would wait for the other."""
-        self._path = path
-        self._place = place
         with _reachable():
-            for name in ("tmp", "new", "cur"):
-                (path / name).mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._clean()
+            self._files = MaildirFiles(path)
             self._list = UidList(path / _LIST)
-        self._there: dict[str, str] = {}  # each mail's file, seen from the Maildir, by its name without flags
+        self._there: dict[str, str] = {}  # the place of each mail that is known to be there, by its base
+        self._message_ids: dict[str, bytes] = {}  # by base, as far as they were asked for
         self._swept_at: tuple[int, int] | None = None  # when `new` and `cur` had changed last, if all is known since
         self._waiting: list[_Delivery] = []
-        self._running: set[asyncio.Task[int]] = set()
+        self._running: set[asyncio.Task[Any]] = set()
         self._turn = asyncio.Lock()
         self._moving = moving or asyncio.Lock()
         self._folders: dict[str, Maildir] = {}
+        self.version = 0  # grows whenever there may be something new in `standing`
         self.arrived = asyncio.Event()  # set by what brings a mail; cleared by the one who waits for it
 
     @property
@@ -71,29 +70,30 @@ class Maildir:
         """One more than the highest uid that can be read now."""
         return self._list.uidnext
 
-    async def deliver(self, raw: bytes, *, folder: str = "") -> int:
-        """Stores a mail and returns its uid once it is durable.
+    def folder(self, name: str) -> "Maildir":
+        """A folder of this mailbox, such as `.Sent`, with its own uids; made where it is not there."""
+        if not name.startswith(".") or "/" in name or name.strip(".") == "":
+            raise ValueError("a folder's name is a dot and a word")
+        if name not in self._folders:
+            path = self._files.path / name
+            self._folders[name] = Maildir(path, moving=self._moving)
+            with _reachable():
+                (path / _MARKER).touch(mode=0o600)
+        return self._folders[name]
 
-        In a `folder` it counts as read. A delivery that has begun is finished, even where its caller is cancelled.
-        """
-        if folder:
-            return await self.folder(folder).deliver(raw)
-        task = asyncio.create_task(self._store(raw))
-        self._running.add(task)
-        task.add_done_callback(self._over)
-        return await asyncio.shield(task)
+    async def close(self) -> None:
+        """Finishes what has begun and lets go of the list."""
+        while self._running:
+            await asyncio.wait(self._running)
+        for folder in self._folders.values():
+            await folder.close()
+        self._list.close()
+
+    # --- looking ------------------------------------------------------------------------------------------------------
 
     async def sweep(self) -> None:
         """Looks for what others have delivered, renamed or taken away. Cheap where nothing has changed."""
-        async with self._turn:
-            with _reachable():
-                seen = await asyncio.to_thread(self._scan)
-            if seen:
-                self._there, left, strangers = seen
-                self._list.forget(left)
-                self._list.remember(strangers)
-                if strangers:
-                    self.arrived.set()
+        await self._whole(self._sweep())
 
     def standing(self) -> dict[int, frozenset[str]]:
         """The flags of every mail that was there when it was last looked, by uid."""
@@ -103,87 +103,122 @@ class Maildir:
     async def load(self, uid: int, *, max_bytes: int) -> tuple[list[Arrival], int]:
         """The next mails from this uid on, at most 50 or 8 MB (one at least), and the uid to go on from.
 
-        Mails of more than `max_bytes`, and those that cannot be read, come by their head alone.
+        Mails of more than `max_bytes` come by their head alone, and those that cannot be read with nothing.
         """
         entries = self._list.following(uid, most=_BATCH_MAILS)
         if not entries:
-            return [], uid
+            return [], max(uid, self.uidnext)
         with _reachable():
-            return await asyncio.to_thread(self._read_batch, entries, max_bytes=max_bytes)
+            return await asyncio.to_thread(self._read, self._mails(entries), max_bytes=max_bytes)
 
     async def fetch(self, uid: int, *, max_bytes: int) -> Arrival | None:
-        """One mail; None where it is not there."""
+        """One mail, as `load` gives it; None where it is not there."""
         base = self._list.base_of(uid)
         if base is None:
             return None
         with _reachable():
-            return await asyncio.to_thread(self._fetch, uid, base, places={}, max_bytes=max_bytes)
+            found, _ = await asyncio.to_thread(self._read, self._mails([(uid, base)]), max_bytes=max_bytes)
+        return found[0] if found else None
 
-    async def heads(self) -> list[tuple[int, bytes, datetime]]:
-        """Of every mail its uid, its header block and when it came, the oldest uid first."""
+    async def find(self, message_id: str) -> list[int]:
+        """The uids of the mails of this Message-ID (with its angle brackets), in order."""
+        await self.sweep()
+        unread = {base: place for base, place in self._there.items() if base not in self._message_ids}
+        self._message_ids |= await asyncio.to_thread(self._read_ids, unread)
+        wanted = message_id.encode()
+        found = (self._list.uid_of(base) for base in self._there if self._message_ids.get(base) == wanted)
+        return sorted(uid for uid in found if uid is not None)
+
+    async def since(self, day: date) -> list[int]:
+        """The uids of the mails that came on this day (this machine's) or later, in order."""
         await self.sweep()
         with _reachable():
-            return await asyncio.to_thread(self._heads, dict(self._there))
+            came = await asyncio.to_thread(self._came, self._mails(self._list.following(1)))
+        return [uid for uid, at in came if at.astimezone().date() >= day]
+
+    # --- changing -----------------------------------------------------------------------------------------------------
+
+    async def deliver(self, raw: bytes, *, flags: Collection[str] = ()) -> int:
+        """Stores a mail and returns its uid once it is durable."""
+        return await self._whole(self._store(raw, flags))
 
     async def set_flags(self, uids: Sequence[int], *, add: Collection[str], remove: Collection[str]) -> None:
-        """Adds and removes flags; mails that are gone are left out."""
-        async with self._turn:
-            with _reachable():
-                self._there |= await asyncio.to_thread(self._rename, uids, add=add, remove=remove)
+        """Adds and removes flags; mails that are gone are left out, and flags that a Maildir does not know."""
+        await self._whole(self._set_flags(uids, add=add, remove=remove))
 
     async def move(self, uids: Sequence[int], *, to: "Maildir") -> dict[int, int]:
         """Moves mails to another folder of the same mailbox; their new uids by the old ones, of those that were there.
 
         A crash leaves each mail in one of the two folders, never in both.
         """
-        async with self._moving, self._turn:
-            with _reachable():
-                found = await asyncio.to_thread(self._found, uids)
-                uids_there = await to.adopt([(base, self._path / place) for _, base, place in found])
-                left = [base for _, base, _ in found]
-                await asyncio.to_thread(self._list.leave, left)
-            self._list.forget(left)
-            for base in left:
-                self._there.pop(base, None)
-        return dict(zip([uid for uid, _, _ in found], uids_there, strict=True))
+        return await self._whole(self._move(uids, to=to))
 
-    async def adopt(self, files: Sequence[tuple[str, Path]]) -> list[int]:
-        """Takes over mails from elsewhere on this disk: of each its name without flags, and its file. Their uids."""
+    async def adopt(self, mails: Sequence[Mail], *, out_of: MaildirFiles) -> dict[str, int]:
+        """Takes over mails from other files on this disk; their uids here, by the bases that they had."""
         async with self._turn:
             with _reachable():
-                entries, places = await asyncio.to_thread(self._adopt, files)
-            self._list.remember(entries)
-            self._there |= places
+                entries = await asyncio.to_thread(self._list.append, [new_base() for _ in mails])
+                taken = await asyncio.to_thread(self._take, mails, entries, out_of=out_of)
+            # Only now: a reader that met a uid before its mail would go past it for ever.
+            self._list.remember([(uid, base) for uid, base, _ in taken.values()])
+            self._there |= {base: place for _, base, place in taken.values()}
+            self.version += 1
         self.arrived.set()
-        return [uid for uid, _ in entries]
+        return {base: uid for base, (uid, _, _) in taken.items()}
 
-    async def close(self) -> None:
-        """Finishes what has begun and lets go of the list."""
-        for folder in self._folders.values():
-            await folder.close()
-        if self._running:
-            await asyncio.wait(self._running)
-        self._list.close()
+    async def _whole(self, act: Coroutine[Any, Any, T]) -> T:
+        task = asyncio.create_task(act)
+        self._running.add(task)
+        task.add_done_callback(self._over)
+        return await asyncio.shield(task)
 
-    def folder(self, name: str) -> "Maildir":
-        """A folder of this mailbox, such as `.Sent`, with its own uids; made where it is not there."""
-        if not name.startswith(".") or "/" in name or name.strip(".") == "":
-            raise ValueError("a folder's name is a dot and a word")
-        if name not in self._folders:
-            self._folders[name] = Maildir(self._path / name, place=_READ, moving=self._moving)
-        return self._folders[name]
-
-    def _over(self, task: asyncio.Task[int]) -> None:
+    def _over(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)
         if not task.cancelled():
             task.exception()  # its caller may be gone
 
-    async def _store(self, raw: bytes) -> int:
+    async def _sweep(self) -> None:
+        async with self._turn:
+            with _reachable():
+                seen = await asyncio.to_thread(self._scan)
+            if seen is None:
+                return
+            there, left, strangers = seen
+            self.version += there != self._there
+            self._there = there
+            self._list.forget(left)
+            for base in left:
+                self._message_ids.pop(base, None)
+            self._list.remember(strangers)
+            if strangers:
+                self.arrived.set()
+
+    async def _set_flags(self, uids: Sequence[int], *, add: Collection[str], remove: Collection[str]) -> None:
+        async with self._turn:
+            with _reachable():
+                self._there |= await asyncio.to_thread(self._mark, self._of(uids), add=add, remove=remove)
+            self.version += 1
+
+    async def _move(self, uids: Sequence[int], *, to: "Maildir") -> dict[int, int]:
+        async with self._moving, self._turn:
+            mails = self._of(uids)
+            if to is self:
+                return {uid: uid for uid, _, _ in mails}
+            taken = await to.adopt(mails, out_of=self._files)
+            with _reachable():
+                await asyncio.to_thread(self._list.leave, list(taken))
+            self._list.forget(list(taken))
+            for base in taken:
+                self._there.pop(base, None)
+                self._message_ids.pop(base, None)
+        return {uid: taken[base] for uid, base, _ in mails if base in taken}
+
+    async def _store(self, raw: bytes, flags: Collection[str]) -> int:
         """Writes in parallel with others, then becomes visible together with those that wait: one sync for all."""
-        base = _new_base()
+        base = new_base()
         with _reachable():
-            await asyncio.to_thread(self._write, base, raw)
-        delivery = _Delivery(base)
+            await asyncio.to_thread(self._files.write, base, raw)
+        delivery = _Delivery(base, place_of(base, flags))
         self._waiting.append(delivery)
         async with self._turn:
             if not delivery.uid.done():
@@ -192,175 +227,102 @@ class Maildir:
         return await delivery.uid
 
     async def _commit(self, batch: Sequence["_Delivery"]) -> None:
-        entries: list[Entry] = []
+        places = {delivery.base: delivery.place for delivery in batch}
         try:
             with _reachable():
-                entries = await asyncio.to_thread(self._list.append, [delivery.base for delivery in batch])
-                await asyncio.to_thread(self._show, [delivery.base for delivery in batch])
+                entries = await asyncio.to_thread(self._list.append, list(places))
+                await asyncio.to_thread(self._files.show, places)
         except Temporary as error:
-            self._list.remember([(uid, "") for uid, _ in entries])  # these uids are spent
             for delivery in batch:
                 delivery.uid.set_exception(error)
             return
-        # Only now: a reader that met a uid before its mail would go past it for ever.
         self._list.remember(entries)
-        self._there |= {delivery.base: self._place.format(delivery.base) for delivery in batch}
+        self._there |= places
+        self.version += 1
         for delivery, (uid, _) in zip(batch, entries, strict=True):
             delivery.uid.set_result(uid)
         self.arrived.set()
 
-    # --- files, in threads ------------------------------------------------------------------------------------------
+    def _of(self, uids: Sequence[int]) -> list[Mail]:
+        """Those of these mails that have not left, as far as is known."""
+        bases = ((uid, self._list.base_of(uid)) for uid in dict.fromkeys(uids))
+        return self._mails([(uid, base) for uid, base in bases if base is not None])
 
-    def _clean(self) -> None:
-        for entry in os.scandir(self._path / "tmp"):
-            if entry.stat().st_mtime < time.time() - _ABANDONED:
-                Path(entry).unlink(missing_ok=True)
+    def _mails(self, entries: Sequence[Entry]) -> list[Mail]:
+        return [(uid, base, self._there.get(base, f"new/{base}")) for uid, base in entries]
 
-    def _write(self, base: str, raw: bytes) -> None:
-        path = self._path / "tmp" / base
-        try:
-            with path.open("xb") as file:
-                file.write(raw)
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError:
-            path.unlink(missing_ok=True)
-            raise
-
-    def _show(self, bases: Sequence[str]) -> None:
-        for base in bases:
-            (self._path / "tmp" / base).rename(self._path / self._place.format(base))
-        sync_folder((self._path / self._place).parent)
+    # --- in threads ---------------------------------------------------------------------------------------------------
 
     def _scan(self) -> tuple[dict[str, str], list[str], list[Entry]] | None:
         """What is there, what has left, and the uids of mails met for the first time; None where nothing can have
         changed since the last time.
         """
-        changed_at = ((self._path / "new").stat().st_mtime_ns, (self._path / "cur").stat().st_mtime_ns)
+        changed_at = self._files.changed_at()
         if changed_at == self._swept_at:
             return None
-        there = self._places()
+        there = self._files.places()
         if any(base not in there for base in self._list.known):
-            there |= self._places()  # a file that is renamed while its folder is read may be passed over, once
+            there |= self._files.places()  # one that was passed over is there the next time
         left = [base for base in self._list.known if base not in there]
         self._list.leave(left)
-        strangers = {base: place for base, place in there.items() if base not in self._list}
-        entries = self._list.append(sorted(strangers, key=lambda base: (self._age(strangers[base]), base)))
+        came = {base: self._files.came(base, there[base]) for base in there if base not in self._list}
+        strangers = sorted((at, base) for base, at in came.items() if at is not None)
+        entries = self._list.append([base for _, base in strangers])
         settled = max(changed_at) / 1e9 < time.time() - _SETTLED
         self._swept_at = changed_at if settled else None
         return there, left, entries
 
-    def _found(self, uids: Sequence[int]) -> list[tuple[int, str, str]]:
-        """Of these mails uid, name without flags and file, of those that are there."""
-        there = self._places()
-        bases = [(uid, self._list.base_of(uid)) for uid in uids]
-        return [(uid, base, there[base]) for uid, base in bases if base is not None and base in there]
-
-    def _rename(self, uids: Sequence[int], *, add: Collection[str], remove: Collection[str]) -> dict[str, str]:
-        places = {}
-        for _, base, place in self._found(uids):
-            places[base] = renamed(place, add=add, remove=remove)
-            (self._path / place).rename(self._path / places[base])
-        sync_folder(self._path / "cur")
-        return places
-
-    def _adopt(self, files: Sequence[tuple[str, Path]]) -> tuple[list[Entry], dict[str, str]]:
-        places = {base: renamed(f"{file.parent.name}/{file.name}", add=(), remove=()) for base, file in files}
-        entries = self._list.append([base for base, _ in files])
-        for base, file in files:
-            file.rename(self._path / places[base])
-        sync_folder(self._path / "cur")
-        return entries, places
-
-    def _heads(self, there: dict[str, str]) -> list[tuple[int, bytes, datetime]]:
-        found = []
-        for base, place in there.items():
-            uid = self._list.uid_of(base)
-            with contextlib.suppress(OSError), (self._path / place).open("rb") as file:
-                came = datetime.fromtimestamp(os.fstat(file.fileno()).st_mtime, UTC)
-                if uid is not None:
-                    found.append((uid, _head(file.read(_LONGEST_HEAD)), came))
-        return sorted(found)
-
-    def _places(self) -> dict[str, str]:
-        """Every mail's file, seen from the Maildir, by its name without flags."""
-        places: dict[str, str] = {}
-        for folder in ("new", "cur"):  # mails move from new to cur: in this order none is missed
-            with os.scandir(self._path / folder) as entries:
-                names = [
-                    entry.name
-                    for entry in entries
-                    if not entry.name.startswith((".", ":")) and entry.is_file(follow_symlinks=False)
-                ]
-            places |= {base_of(name): f"{folder}/{name}" for name in names}
-        return places
-
-    def _age(self, place: str) -> int:
-        try:
-            return (self._path / place).stat().st_mtime_ns
-        except FileNotFoundError:
-            return 0
-
-    def _read_batch(self, entries: Sequence[Entry], *, max_bytes: int) -> tuple[list[Arrival], int]:
+    def _read(self, mails: Sequence[Mail], *, max_bytes: int) -> tuple[list[Arrival], int]:
         arrivals: list[Arrival] = []
         room = _BATCH_BYTES
-        places: dict[str, str] = {}
-        for uid, base in entries:
-            if self._list.uid_of(base) not in (uid, None):
-                continue  # it has left and come back since
-            arrival = self._fetch(uid, base, places=places, max_bytes=max_bytes)
+        for uid, base, place in mails:
+            arrival = self._files.read(base, place, uidvalidity=self.uidvalidity, uid=uid, max_bytes=max_bytes)
             if arrival is None:
                 continue
             room -= len(arrival.raw or arrival.head)
             if room < 0 and arrivals:
                 return arrivals, uid
             arrivals.append(arrival)
-        return arrivals, entries[-1][0] + 1
+        return arrivals, mails[-1][0] + 1
 
-    def _fetch(self, uid: int, base: str, *, places: dict[str, str], max_bytes: int) -> Arrival | None:
-        """The mail, looked for again where a mail program has renamed it just now; None where it is gone.
+    def _read_ids(self, there: dict[str, str]) -> dict[str, bytes]:
+        """Those of these mails by their bases; what cannot be read now is left out."""
+        heads = {base: self._files.head(base, place) for base, place in there.items()}
+        found = {base: _MESSAGE_ID.search(head) for base, head in heads.items() if head}
+        return {base: match[1] if match else b"" for base, match in found.items()}
 
-        `places` is filled the first time a mail is not where it was put.
-        """
-        arrival = self._read(f"new/{base}", uid=uid, max_bytes=max_bytes)
-        for _ in range(_TRIES):
-            if arrival is not None:
-                break
-            if not places:
-                places |= self._places()
-            if base not in places:
-                break
-            arrival = self._read(places[base], uid=uid, max_bytes=max_bytes)
-            if arrival is None:
-                places.clear()
-        return arrival
+    def _came(self, mails: Sequence[Mail]) -> list[tuple[int, datetime]]:
+        came = ((uid, self._files.came(base, place)) for uid, base, place in mails)
+        return [(uid, at) for uid, at in came if at is not None]
 
-    def _read(self, place: str, *, uid: int, max_bytes: int) -> Arrival | None:
-        try:
-            with (self._path / place).open("rb") as file:
-                status = os.fstat(file.fileno())
-                small = status.st_size <= max_bytes
-                content = file.read() if small else file.read(_LONGEST_HEAD)
-        except FileNotFoundError:
-            return None
-        except OSError:
-            # One file that cannot be read must not hold up all that come after it: people see that it is there.
-            return Arrival(uidvalidity=self.uidvalidity, uid=uid, size=0, raw=None)
-        return Arrival(
-            uidvalidity=self.uidvalidity,
-            uid=uid,
-            size=status.st_size,
-            raw=content if small else None,
-            head=b"" if small else _head(content),
-            received=datetime.fromtimestamp(status.st_mtime, UTC),
-        )
+    def _mark(self, mails: Sequence[Mail], *, add: Collection[str], remove: Collection[str]) -> dict[str, str]:
+        """Where these mails are then, by base."""
+        places = {}
+        for _, base, place in mails:
+            marked = self._files.rename(base, place, partial(renamed, add=add, remove=remove))
+            if marked:
+                places[base] = marked
+        self._files.sync([*places.values(), *(place for _, base, place in mails if base in places)])
+        return places
+
+    def _take(self, mails: Sequence[Mail], entries: Sequence[Entry], *, out_of: MaildirFiles) -> dict[str, Mail]:
+        """What these mails are here, by the bases that they had; without those that are gone."""
+        taken = {}
+        for (_, base, place), (uid, name) in zip(mails, entries, strict=True):
+            to = out_of.rename(base, place, partial(renamed, add=(), remove=(), base=name), to=self._files)
+            if to:
+                taken[base] = (uid, name, to)
+        self._files.sync(place for _, _, place in taken.values())
+        out_of.sync(place for _, _, place in mails)
+        return taken
 
 
 class _Delivery:
     """A mail in `tmp` that waits for its uid."""
 
-    def __init__(self, base: str) -> None:
+    def __init__(self, base: str, place: str) -> None:
         self.base = base
+        self.place = place
         self.uid: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
 
@@ -375,16 +337,3 @@ def _reachable() -> Iterator[None]:
             f"The local mailbox cannot be used ({error.strerror}): check its folder and the room on the disk.",
             detail=repr(error),
         ) from error
-
-
-def _new_base() -> str:
-    """A file name that no other delivery has, on this machine or on another one that shares the folder."""
-    seconds, nanoseconds = divmod(time.time_ns(), 1_000_000_000)
-    host = socket.gethostname().replace("/", r"\057").replace(":", r"\072")
-    return f"{seconds}.M{nanoseconds // 1000}P{os.getpid()}Q{next(_delivery)}R{secrets.token_hex(4)}.{host}"
-
-
-def _head(content: bytes) -> bytes:
-    """The header block, its empty line left out."""
-    ends = [end for end in (content.find(b"\r\n\r\n"), content.find(b"\n\n")) if end >= 0]
-    return content[: min(ends)] if ends else content

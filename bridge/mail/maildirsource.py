@@ -2,18 +2,16 @@
 
 import asyncio
 import contextlib
-import re
-from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 
-from bridge.errors import BridgeError, Temporary
+from bridge.errors import BridgeError
 from bridge.mail.maildir import Maildir
-from bridge.mail.source import Change, Moved, Place, Role
+from bridge.mail.source import Change, Moved, Place, Renumbered, Role
 from bridge.mail.view import View
 from bridge.model import Arrival, Batch, Cursor, now
 
 _SWEEP = 2.0  # seconds between looks at what others do in the folder
-_MESSAGE_ID = re.compile(rb"^message-id:[ \t]*(?:\r?\n[ \t]+)?(<[^>\r\n]*>)", re.IGNORECASE | re.MULTILINE)
 
 _INBOX = "INBOX"
 _FOLDERS = {
@@ -36,6 +34,7 @@ class LocalSource:
         self._max_bytes = max_bytes
         self._sweep_seconds = sweep_seconds
         self._view: View | None = None
+        self._compared: int | None = None  # with which version of the folder
         self.failure: BridgeError | None = None
         self.last_heard: datetime | None = None
 
@@ -70,19 +69,23 @@ class LocalSource:
         if self._view is not None:
             for arrival in durable:
                 self._view.follow(arrival.uid, ())
+            self._compared = None  # the flags that they brought along are their first change
 
     async def changes(self, known: Iterable[Change] = ()) -> AsyncGenerator[Change, None]:
         """What other mail programs do to the mails of `known`, and to those that `arrivals` gives from now on.
 
         Told with the next look at the folder. Raises Temporary where it cannot be read.
         """
-        view = self._view = View(self._maildir.uidvalidity, known=known)
+        maildir = self._maildir
+        view = self._view = View(maildir.uidvalidity, known=known)
+        self._compared = None
         try:
             while True:
-                await self._maildir.sweep()
-                standing = self._maildir.standing()
-                for change in (*view.saw(standing), *view.only(standing)):
-                    yield change
+                await maildir.sweep()
+                if self._compared != maildir.version:
+                    self._compared, standing = maildir.version, maildir.standing()
+                    for change in (*view.saw(standing), *view.only(standing)):
+                        yield change
                 await asyncio.sleep(self._sweep_seconds)
         finally:
             if self._view is view:
@@ -92,8 +95,7 @@ class LocalSource:
         """The next mails of a folder from that place on, at most 50 or 8 MB; without one, or where the folder was
         numbered anew, none, and where to go on from.
         """
-        maildir = self._of(folder)
-        await maildir.sweep()
+        maildir = await self._of(folder)
         if cursor is None or cursor.uidvalidity != maildir.uidvalidity:
             return Batch(cursor=Cursor(uidvalidity=maildir.uidvalidity, uidnext=maildir.uidnext))
         found, uid = await maildir.load(cursor.uidnext, max_bytes=self._max_bytes)
@@ -101,27 +103,18 @@ class LocalSource:
 
     async def fetch(self, uid: int, *, uidvalidity: int, folder: str | None = None) -> Arrival | None:
         """A mail, as `arrivals` gives it; None where it is not there."""
-        maildir = self._of(folder, uidvalidity=uidvalidity)
-        await maildir.sweep()
+        maildir = await self._of(folder, uidvalidity=uidvalidity)
         return await maildir.fetch(uid, max_bytes=self._max_bytes)
 
     async def find(self, message_id: str, *, folder: str) -> list[Place]:
         """Where a folder has mails of this Message-ID (with its angle brackets), the oldest first."""
-        wanted = message_id.encode()
-
-        def same(head: bytes, _came: datetime) -> bool:
-            found = _MESSAGE_ID.search(head)
-            return found is not None and found[1] == wanted
-
-        return await self._places(self._of(folder), same)
+        maildir = await self._of(folder)
+        return [(maildir.uidvalidity, uid) for uid in await maildir.find(message_id)]
 
     async def search_since(self, day: date) -> list[Place]:
         """The inbox's mails that came on this day (this machine's) or later, the oldest first."""
-        return await self._places(self._maildir, lambda _head, came: came.astimezone().date() >= day)
-
-    async def _places(self, maildir: Maildir, wanted: Callable[[bytes, datetime], bool]) -> list[Place]:
-        heads = await maildir.heads()
-        return [(maildir.uidvalidity, uid) for uid, head, came in heads if wanted(head, came)]
+        maildir = await self._of(_INBOX)
+        return [(maildir.uidvalidity, uid) for uid in await maildir.since(day)]
 
     async def folders(self) -> Mapping[Role, str]:
         """The names of the folders by role."""
@@ -139,22 +132,29 @@ class LocalSource:
         folder: str | None = None,
     ) -> None:
         r"""Add and remove flags such as `\Seen`; mails that are gone are left out."""
-        maildir = self._of(folder, uidvalidity=uidvalidity)
+        maildir = await self._of(folder, uidvalidity=uidvalidity)
         await maildir.set_flags(uids, add=add, remove=remove)
         if maildir is self._maildir and self._view is not None:
             self._view.expect(uids, add=add, remove=remove)
 
     async def move(self, uids: Sequence[int], *, uidvalidity: int, to: str, folder: str | None = None) -> Moved:
-        """Move mails to the folder `to`."""
-        maildir, target = self._of(folder, uidvalidity=uidvalidity), self._of(to)
+        """Move mails to the folder `to`; their new places are always told."""
+        maildir, target = await self._of(folder, uidvalidity=uidvalidity), await self._of(to)
         moved = await maildir.move(uids, to=target)
-        if maildir is self._maildir and self._view is not None:
+        if maildir is self._maildir and target is not maildir and self._view is not None:
             self._view.forget(moved)
         places = {uid: (target.uidvalidity, new) for uid, new in moved.items()}
         return Moved(places=places, missing=tuple(uid for uid in uids if uid not in moved))
 
-    def _of(self, folder: str | None, *, uidvalidity: int | None = None) -> Maildir:
+    async def append(self, raw: bytes, *, to: str, flags: Collection[str] = ("\\Seen",)) -> Place:
+        """Store a mail in the folder `to`; its place there."""
+        maildir = await self._of(to)
+        return maildir.uidvalidity, await maildir.deliver(raw, flags=flags)
+
+    async def _of(self, folder: str | None, *, uidvalidity: int | None = None) -> Maildir:
+        """A folder, looked at just now. Raises Temporary where its uids are no longer those of this uidvalidity."""
         maildir = self._maildir if folder in (None, _INBOX) else self._maildir.folder(folder)
         if uidvalidity not in (None, maildir.uidvalidity):
-            raise Temporary("The folder's mails were numbered anew; it works again once they were read.")
+            raise Renumbered
+        await maildir.sweep()
         return maildir

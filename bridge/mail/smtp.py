@@ -12,16 +12,14 @@ import re
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from pathlib import Path
-from typing import Literal
 
 import aiosmtplib
 
-from bridge.errors import BridgeError, Misconfigured, Permanent, Temporary, Uncertain
+from bridge.errors import BridgeError, Permanent, Temporary, Uncertain
 from bridge.mail.recipients import wire_address
-
-Security = Literal["tls", "starttls", "none"]
+from bridge.mail.trust import tls_context
+from bridge.providers import SIGN_IN_AGAIN, Security
 
 _OURSELVES = "[127.0.0.1]"  # what EHLO says: no look-up, and nothing told about the network behind us
 _PIECE = 1 << 18  # bytes written before other tasks get their turn
@@ -36,7 +34,8 @@ _DOT = re.compile(rb"^\.", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """How a mailbox sends. `password` is the access token where `auth` is "xoauth2"; without `username`, no sign-in.
+    """How a mailbox sends. Without `username`, no sign-in. `token`, in place of `password`, gives an access token for
+    XOAUTH2: it is given the one that was refused where another is wanted, and raises what `bridge.errors` has.
 
     `timeout`: seconds for each step; `patience`: seconds for the answer to the mail itself (RFC 5321 section
     4.5.3.2.6 asks for ten minutes: giving up earlier makes mails uncertain that were delivered).
@@ -47,7 +46,7 @@ class Server:
     security: Security
     username: str = ""
     password: str = field(default="", repr=False)
-    auth: Literal["password", "xoauth2"] = "password"
+    token: Callable[[str], Awaitable[str]] | None = field(default=None, repr=False)
     ca_file: Path | None = None
     timeout: float = 60.0
     patience: float = 600.0
@@ -147,7 +146,10 @@ async def probe(server: Server) -> Dialogue:
 @contextlib.asynccontextmanager
 async def _session(server: Server, *, heard: list[tuple[str, ...]]) -> AsyncIterator[aiosmtplib.SMTP]:
     """A connection on which a mail can be sent. `heard` gathers what the server offers, at each EHLO."""
-    context = await asyncio.to_thread(_tls, server)
+    token = await server.token("") if server.token else ""
+    context = await asyncio.to_thread(
+        tls_context, server.host, security=server.security, ca_file=server.ca_file, setting="MAIL_SMTP_SECURITY"
+    )
     client = aiosmtplib.SMTP(
         hostname=server.host,
         port=server.port,
@@ -164,7 +166,9 @@ async def _session(server: Server, *, heard: list[tuple[str, ...]]) -> AsyncIter
         if server.security == "starttls":
             await _upgrade(client)
             await _greet(client, heard=heard)
-        if server.username:
+        if server.token:
+            await _sign_in_by_token(client, server.username, token=token, another=server.token)
+        elif server.username:
             await _sign_in(client, server)
         yield client
     except asyncio.CancelledError:
@@ -192,14 +196,8 @@ async def _upgrade(client: aiosmtplib.SMTP) -> None:
 
 async def _sign_in(client: aiosmtplib.SMTP, server: Server) -> None:
     """Signs in by one mechanism; by another only where the server does not know the first after all."""
-    known = ("xoauth2",) if server.auth == "xoauth2" else _SIGN_IN
-    offered = [name for name in known if name in client.server_auth_methods]
-    ways = {
-        "plain": client.auth_plain,
-        "login": client.auth_login,
-        "cram-md5": client.auth_crammd5,
-        "xoauth2": client.auth_xoauth2,
-    }
+    offered = [name for name in _SIGN_IN if name in client.server_auth_methods]
+    ways = {"plain": client.auth_plain, "login": client.auth_login, "cram-md5": client.auth_crammd5}
     for name in offered:
         try:
             with _step("signed us in"):
@@ -218,6 +216,30 @@ async def _sign_in(client: aiosmtplib.SMTP, server: Server) -> None:
         "The mail server offers no way to sign in that is known here: check MAIL_SMTP_PORT and MAIL_SMTP_SECURITY.",
         detail=" ".join(client.server_auth_methods),
     )
+
+
+async def _sign_in_by_token(
+    client: aiosmtplib.SMTP, username: str, *, token: str, another: Callable[[str], Awaitable[str]]
+) -> None:
+    """With the token at hand, then once with a new one: the first may have run out in between."""
+    if "xoauth2" not in client.server_auth_methods:
+        raise Permanent(
+            "The mail server offers no sign-in by token (XOAUTH2): check MAIL_SMTP_HOST, or set a password for it.",
+            detail=" ".join(client.server_auth_methods),
+        )
+    try:
+        with _step("signed us in"):
+            await client.auth_xoauth2(username, token)
+    except Permanent:
+        token = await another(token)
+    else:
+        return
+    try:
+        with _step("signed us in"):
+            await client.auth_xoauth2(username, token)
+    except Permanent as error:
+        said = f"The mail server refused the sign-in by token ({error.detail}): {SIGN_IN_AGAIN}."
+        raise Permanent(said, detail=error.detail) from error
 
 
 def _options(client: aiosmtplib.SMTP, content: bytes, *, addresses: Sequence[str]) -> list[str]:
@@ -340,32 +362,6 @@ def _by_code(done: str, code: int, words: str) -> Temporary | Permanent:
     if 500 <= code < 600:
         return Permanent(f"The mail server refused: {code} {words}", detail=f"{code} {words}")
     return Temporary(f"The mail server put us off: {code} {words}", detail=f"not {done}: {code} {words}")
-
-
-def _tls(server: Server) -> ssl.SSLContext | None:
-    """What certificates are checked against; reads files."""
-    if server.security == "none":
-        if not _is_loopback(server.host):
-            raise Misconfigured(
-                "MAIL_SMTP_SECURITY is none, which is for a mail server on this machine only: use tls or starttls."
-            )
-        return None
-    context = ssl.create_default_context()
-    if server.ca_file is not None:
-        try:
-            context.load_verify_locations(server.ca_file)
-        except OSError as error:
-            raise Misconfigured(
-                "MAIL_CA_FILE cannot be read as certificates: it must be a PEM file.", detail=repr(error)
-            ) from error
-    return context
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
 
 
 def _is_normal(raw: bytes) -> bool:

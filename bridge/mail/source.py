@@ -10,7 +10,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Protocol
 
-from bridge.errors import BridgeError
+from bridge.errors import BridgeError, Temporary
 from bridge.model import Arrival, Batch, Cursor
 
 FOLLOWED = ("\\Seen", "\\Flagged", "\\Answered", "\\Deleted")
@@ -18,6 +18,13 @@ FOLLOWED = ("\\Seen", "\\Flagged", "\\Answered", "\\Deleted")
 
 Place = tuple[int, int]
 """Where a mail stands in its folder: uidvalidity and uid."""
+
+
+class Renumbered(Temporary):
+    """The folder has another uidvalidity than the uids that were named: its mails are under other uids now."""
+
+    def __init__(self, *, detail: str = "") -> None:
+        super().__init__("The folder's mails were numbered anew; it works again once they were read.", detail=detail)
 
 
 class Role(StrEnum):
@@ -68,7 +75,8 @@ class Source(Protocol):
     def arrivals(self, cursor: Cursor | None) -> AsyncGenerator[Batch, None]:
         """The inbox's mails from that place on, in the order of their uids, without end: at most 50 or 8 MB a batch.
 
-        What was given counts as durable when the next batch is asked for.
+        What was given counts as durable when the next batch is asked for. The first batch may hold only the cursor that
+        is to be committed. A mail that was moved back arrives again, under its new place.
         """
 
     def changes(self, known: Iterable[Change] = ()) -> AsyncGenerator[Change, None]:
@@ -79,7 +87,7 @@ class Source(Protocol):
 
     async def since(self, cursor: Cursor | None, *, folder: str) -> Batch:
         """The next mails of a folder from that place on, at most 50 or 8 MB; without one, or where the folder was
-        numbered anew, none, and where to go on from.
+        numbered anew, none, and where to go on from. What was given counts as durable when its cursor is handed back.
         """
 
     async def set_flags(
@@ -95,6 +103,9 @@ class Source(Protocol):
 
     async def move(self, uids: Sequence[int], *, uidvalidity: int, to: str, folder: str | None = None) -> Moved:
         """Move mails to the folder `to`. Raises Uncertain where it is not known how far it came."""
+
+    async def append(self, raw: bytes, *, to: str, flags: Collection[str] = ("\\Seen",)) -> Place | None:
+        """Store a mail in the folder `to`; its place where that is told. Raises Uncertain where it may stand there."""
 
     async def find(self, message_id: str, *, folder: str) -> list[Place]:
         """Where a folder has mails of this Message-ID (with its angle brackets), the oldest first."""

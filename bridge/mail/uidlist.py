@@ -11,6 +11,7 @@ import os
 import secrets
 from bisect import bisect_left
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
@@ -38,6 +39,7 @@ class UidList:
         sync_folder(path.parent)
         self._uids = [uid for uid, _ in entries]
         self._bases = [base for _, base in entries]
+        self._next = self.uidnext  # the next uid to be given: what was given but never remembered is spent
 
     def __contains__(self, base: str) -> bool:
         return base in self._uid_of
@@ -52,24 +54,26 @@ class UidList:
         return self._uid_of.get(base)
 
     def base_of(self, uid: int) -> str | None:
-        """The mail that has this uid now."""
+        """The mail that has this uid now; None where it has left."""
         found = self.following(uid, most=1)
-        return found[0][1] if found and found[0][0] == uid and self._uid_of.get(found[0][1]) == uid else None
+        return found[0][1] if found and found[0][0] == uid else None
 
     @property
     def uidnext(self) -> int:
-        """The uid that the next mail will have."""
+        """One more than the highest uid that is known."""
         return self._uids[-1] + 1 if self._uids else 1
 
-    def following(self, uid: int, *, most: int) -> list[Entry]:
-        """The next entries from this uid on, in order; those of mails that have left among them."""
+    def following(self, uid: int, *, most: int | None = None) -> list[Entry]:
+        """The next entries from this uid on, in order, without those of mails that have left."""
         start = bisect_left(self._uids, uid)
-        return list(zip(self._uids[start : start + most], self._bases[start : start + most], strict=True))
+        later = zip(islice(self._uids, start, None), islice(self._bases, start, None), strict=True)
+        return list(islice(((uid, base) for uid, base in later if self._uid_of.get(base) == uid), most))
 
     def append(self, bases: Sequence[str]) -> list[Entry]:
-        """Gives uids to these mails, durably; where it fails, the list is as before."""
-        entries = list(enumerate(bases, self.uidnext))
+        """Gives uids to these mails, durably; where it fails, the list is as before. No uid is given twice."""
+        entries = list(enumerate(bases, self._next))
         self._write(entries)
+        self._next += len(entries)
         return entries
 
     def leave(self, bases: Sequence[str]) -> None:
@@ -92,8 +96,7 @@ class UidList:
         for uid, base in entries:
             self._uids.append(uid)
             self._bases.append(base)
-            if base:
-                self._uid_of[base] = uid
+            self._uid_of[base] = uid
 
     def forget(self, bases: Sequence[str]) -> None:
         """Takes those that have left from the known ones."""

@@ -1,9 +1,10 @@
-"""What a card's thread shows: a mail, the line of an answer on its way out; and the pieces that all surfaces share.
+"""What a card's thread shows: a mail, the line of an answer on its way out; alarms; and the pieces that all share.
 
 Pure: records in, Block Kit out, within Slack's limits on any mail (50 blocks, 3,000 characters a section, about 13,000
 a message). Text that came by mail goes through `mrkdwn` and is posted `verbatim`, so it can neither ping nor link.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,8 +20,10 @@ from bridge.model import (
     Line,
     MailId,
     Number,
+    Span,
     StoredFile,
     StoredMessage,
+    UserId,
 )
 from bridge.slack.mrkdwn import escape, sections
 
@@ -29,6 +32,7 @@ Block = dict[str, Any]
 FALLBACK_LIMIT = 300  # characters of `text`: notifications and screen readers; chat.update refuses over 4,000
 ADDRESSES_SHOWN = 10  # of one header; the rest is counted, and all stand in "show original"
 FILES_NAMED = 10
+_SLACK_USER = re.compile(r"[UW][A-Z0-9]+")
 NAME_LIMIT = 120  # characters of a name or an address in a line of ours
 REASON_LIMIT = 500  # characters: a server's refusal may be a page
 
@@ -143,7 +147,7 @@ def _notes(stored: StoredMessage, cut: bool) -> str:
 def line(draft: Draft, *, words: Sequence[Line]) -> Surface:
     """The thread's line of an answer: who sends what to whom, where it is on its way, and the buttons that fit."""
     pieces, cut = sections(words)
-    blocks = [context(f"{_where(draft)}  ·  <@{draft.author}>  ·  {recipients(draft)}")]
+    blocks = [context(f"{_where(draft)}  ·  {person(draft.author)}  ·  {recipients(draft)}")]
     blocks += [section(piece) for piece in pieces]
     if draft.files:
         blocks.append(context(f":paperclip: {names(draft.files)}"))
@@ -201,6 +205,23 @@ def recipients(draft: Draft) -> str:
     return ", ".join(parts)
 
 
+# --- a mailbox that a person must mend --------------------------------------------------------------------------------
+
+
+def alarm(mailbox: str, *, reason: str) -> Surface:
+    """Why a mailbox is not read, which somebody must mend; without a reason, that it is read again."""
+    text = f":white_check_mark: The mailbox {inert(mailbox)} is read again."
+    if reason:
+        parts = shorten(reason, REASON_LIMIT).split("`")  # between two of them stands what is to be typed
+        spans = tuple(Span(text=part, code=place % 2 == 1) for place, part in enumerate(parts))
+        told, _ = sections([Line(spans=spans)], limit=2500, total=2500)
+        text = (
+            f":rotating_light: The mailbox {inert(mailbox)} is not read until somebody mends it: {' '.join(told)}\n"
+            "New mail waits there, and is shown then. `bridge check` tries every part again."
+        )
+    return Surface(text=shorten(text, FALLBACK_LIMIT), blocks=[section(text)])
+
+
 # --- small pieces -----------------------------------------------------------------------------------------------------
 
 
@@ -224,6 +245,11 @@ def plain(words: str) -> Block:
 def marked(text: str) -> Block:
     """A mrkdwn object in which nothing but our own marks means anything."""
     return {"type": "mrkdwn", "text": text, "verbatim": True}
+
+
+def person(user: UserId) -> str:
+    """Somebody who acts: a person in Slack, or whoever else (`cli:root`)."""
+    return f"<@{user}>" if _SLACK_USER.fullmatch(user) else inert(user)
 
 
 def addresses(of: Sequence[Address]) -> str:

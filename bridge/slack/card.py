@@ -19,6 +19,7 @@ from bridge.slack.blocks import (
     inert,
     moment,
     overflow,
+    person,
     section,
     shorten,
 )
@@ -53,7 +54,7 @@ def card(conversation: Conversation, messages: Sequence[StoredMessage], *, mailb
     ]
     if latest:
         reading = overflow("more", _options(conversation, reading_menu(latest, inbound)))
-        blocks += [section(from_line(latest)), section(_preview(latest), accessory=reading)]
+        blocks += [section(from_line(latest), accessory=reading), section(_preview(latest))]
     blocks.append(context(_state(conversation, messages, inbound, mailbox=mailbox)))
     if conversation.trouble:
         blocks.append(section(f":warning: {inert(shorten(conversation.trouble, TROUBLE_LIMIT))}"))
@@ -78,7 +79,7 @@ def _state(
     conversation: Conversation, messages: Sequence[StoredMessage], inbound: Sequence[StoredMessage], *, mailbox: str
 ) -> str:
     facts = [f"*#{conversation.number}*", inert(mailbox), _status(conversation)]
-    facts.append(f"<@{conversation.owner}>" if conversation.owner else "nobody's yet")
+    facts.append(person(conversation.owner) if conversation.owner else "nobody's yet")
     facts += _in_mailbox(inbound)
     if len(messages) > 1:
         facts.append(f"{len(messages)} mails")
@@ -120,7 +121,7 @@ def _actions(conversation: Conversation, inbound: Sequence[StoredMessage]) -> Bl
     last = ("Reopen", "reopen") if closed else ("Close", "close")
     elements = [
         button("Reply", "reply", number, style="primary"),
-        button("Claim", "claim", number),
+        button("Take over" if conversation.owner else "Claim", "claim", number),
         button(*last, number),
     ]
     if filing := _options(conversation, filing_menu(conversation, inbound)):

@@ -105,12 +105,13 @@ class Gateway:
         text: str,
         blocks: Sequence[Json],
         key: str,
-        number: Number,
+        number: Number | None = None,
         thread_ts: Ts | None = None,
         broadcast: bool | None = None,
     ) -> Ts:
         """Post a message that `find` knows again by `key`. `text` is what notifications and screen readers get.
 
+        `number`: of the conversation that it is about, if any.
         `broadcast`: a reply in the thread shows in the channel too. Raises Uncertain where it may stand there already.
         """
         answer = await self._web.write(
@@ -334,9 +335,10 @@ def _view_id(answer: Answer) -> str:
     return str(answer.body["view"]["id"])
 
 
-def _metadata(*, key: str, number: Number) -> Json:
+def _metadata(*, key: str, number: Number | None) -> Json:
     """Everybody in the workspace can read it: no mail content."""
-    return {"event_type": EVENT_TYPE, "event_payload": {"conversation": number, "key": key}}
+    about = {} if number is None else {"conversation": number}
+    return {"event_type": EVENT_TYPE, "event_payload": {**about, "key": key}}
 
 
 def _key_of(message: Json) -> str | None:

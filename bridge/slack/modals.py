@@ -86,6 +86,26 @@ class Form:
         """The same form with a text filled in."""
         return replace(self, rich_text=rich_text)
 
+    def submitted(self, *, uploads: Sequence[DraftFile] = ()) -> "Submission":
+        """As it would come back from the modal, were it sent as it is filled in."""
+        return Submission(
+            draft=self.draft,
+            kind=self.kind,
+            channel=self.channel,
+            mailbox=self.mailbox,
+            number=self.number,
+            answers=self.answers,
+            view_id="",
+            to=_typed(self.to),
+            cc=_typed(self.cc),
+            bcc=_typed(self.bcc),
+            subject=self.subject,
+            rich_text=self.rich_text or {"type": "rich_text", "elements": []},
+            quote=bool(self.quote),
+            uploads=tuple(uploads),
+            originals=tuple(one.value for one in self.originals if one.checked),
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:

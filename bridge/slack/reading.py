@@ -1,12 +1,11 @@
 """What a person is shown who asks: lists, one mail, its full text, its original. Pure."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from bridge.errors import Refused
-from bridge.model import Act, Conversation, Line, MailId, StoredMessage, UserId
+from bridge.model import Act, Conversation, Line, MailId, StoredMessage
 from bridge.slack import blocks, modals
 from bridge.slack.card import STATUS_WORDS
 from bridge.slack.mrkdwn import escape
@@ -14,7 +13,6 @@ from bridge.slack.mrkdwn import escape
 View = dict[str, Any]
 
 TEXT_LIMIT = 3900  # characters of an answer's text
-_SLACK_USER = re.compile(r"[UW][A-Z0-9]+")
 
 ORIGINAL_LIMIT = 60_000  # characters of a raw mail in a modal: its headers and text; the rest is attachments in base64
 
@@ -62,14 +60,10 @@ def log(conversation: Conversation, done: Sequence[Act]) -> dict[str, Any]:
     if not done:
         return sentence(f"Nobody has done anything to #{conversation.number} yet.")
     lines = [
-        f"{blocks.moment(one.at)}  ·  {_actor(one.actor)}  ·  *{one.verb}*  {blocks.inert(one.detail)}" for one in done
+        f"{blocks.moment(one.at)}  ·  {blocks.person(one.actor)}  ·  *{one.verb}*  {blocks.inert(one.detail)}"
+        for one in done
     ]
     return sentence("\n".join([f"*What was done to #{conversation.number}*", *lines])[:TEXT_LIMIT])
-
-
-def _actor(user: UserId) -> str:
-    """A person in Slack, or whoever else acted."""
-    return f"<@{user}>" if _SLACK_USER.fullmatch(user) else blocks.inert(user)
 
 
 def status(mailboxes: Iterable[Mapping[str, str | None]], *, waiting: int, parked: int) -> dict[str, Any]:
@@ -92,7 +86,7 @@ def _fares(mailbox: Mapping[str, str | None]) -> str:
 
 def row(one: Conversation) -> str:
     """A conversation on one line, in mrkdwn."""
-    owner = f"<@{one.owner}>" if one.owner else "nobody's yet"
+    owner = blocks.person(one.owner) if one.owner else "nobody's yet"
     subject = escape(blocks.shorten(one.subject, 80)) or "(no subject)"
     return f"*#{one.number}*  {subject}  ·  {STATUS_WORDS[one.status]}  ·  {owner}  ·  {blocks.moment(one.updated)}"
 

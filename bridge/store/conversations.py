@@ -95,11 +95,31 @@ async def unfinished(conn: AsyncConnection, *, channels: Sequence[ChannelId], li
     return [_conversation(row) for row in (await conn.execute(question)).mappings()]
 
 
+async def listed(conn: AsyncConnection, *, mailbox: MailboxName | None, closed: bool, limit: int) -> list[Conversation]:
+    """What there is, in one mailbox or in all, the longest untouched first; what is closed only where asked for."""
+    which = [conversations.c.mailbox == mailbox] if mailbox else []
+    which += [] if closed else [conversations.c.status != Status.CLOSED]
+    question = select(conversations).where(*which).order_by(conversations.c.updated).limit(limit)
+    return [_conversation(row) for row in (await conn.execute(question)).mappings()]
+
+
+async def channel_of(conn: AsyncConnection, mailbox: MailboxName) -> ChannelId | None:
+    """Where that mailbox's newest conversation shows, or None before it has one."""
+    newest = select(conversations.c.channel).where(conversations.c.mailbox == mailbox)
+    found = (await conn.execute(newest.order_by(conversations.c.number.desc()).limit(1))).scalar()
+    return ChannelId(found) if found else None
+
+
 async def search(
-    conn: AsyncConnection, words: Sequence[str], *, channels: Sequence[ChannelId], limit: int
+    conn: AsyncConnection, words: Sequence[str], *, channels: Sequence[ChannelId] | None, limit: int
 ) -> list[Conversation]:
-    """Conversations in those channels that hold every word, in a subject, an address or a text; the newest first."""
-    question = select(conversations).where(conversations.c.channel.in_(channels), *map(_holds, words))
+    """Conversations that hold every word, in a subject, an address or a text; the newest first.
+
+    `channels`: only those that show there.
+    """
+    question = select(conversations).where(*map(_holds, words))
+    if channels is not None:
+        question = question.where(conversations.c.channel.in_(channels))
     question = question.order_by(conversations.c.updated.desc()).limit(limit)
     return [_conversation(row) for row in (await conn.execute(question)).mappings()]
 

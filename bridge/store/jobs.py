@@ -225,6 +225,12 @@ async def counts(conn: AsyncConnection) -> dict[State, int]:
     return dict.fromkeys(State, 0) | {State(state): count for state, count in rows}
 
 
+async def unfinished(conn: AsyncConnection, kind: str) -> int:
+    """How many jobs of a kind are still to be done."""
+    which = (jobs.c.kind == kind) & jobs.c.state.in_([State.READY, State.RUNNING])
+    return int((await conn.execute(select(func.count()).select_from(jobs).where(which))).scalar_one())
+
+
 async def lag(conn: AsyncConnection, *, now: datetime | None = None) -> timedelta:
     """How long the longest waiting job that is due has waited; zero where none waits."""
     at = now or time_now()

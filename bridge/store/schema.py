@@ -73,6 +73,22 @@ mailboxes = Table(
     Column("uidnext", BigInteger, nullable=False),
 )
 
+tokens = Table(  # OAuth2 sign-ins, sealed with BRIDGE_SECRET_KEY
+    "tokens",
+    metadata,
+    Column("mailbox", Text, primary_key=True),
+    Column("sealed", Text, nullable=False),
+    Column("at", Utc, nullable=False),
+)
+
+troubles = Table(  # what a person must mend, while it lasts
+    "troubles",
+    metadata,
+    Column("mailbox", Text, primary_key=True),
+    Column("since", Utc, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+
 raw_mails = Table(
     "raw_mails",
     metadata,

@@ -5,14 +5,14 @@ have happened although the answer was lost is Uncertain where doing it again wou
 """
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 
 from bridge.errors import Temporary, Uncertain
 from bridge.mail.imap.answers import copied
 from bridge.mail.imap.reader import Reader, load
 from bridge.mail.imap.session import Session
-from bridge.mail.source import Moved, Place
+from bridge.mail.source import Moved, Place, Renumbered
 from bridge.mail.view import View
 from bridge.model import Arrival, Batch, Cursor
 
@@ -21,14 +21,11 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 
 def enter(session: Session, folder: str, *, uidvalidity: int | None = None) -> None:
-    """Selects a folder for writing. Raises Temporary where its uids are no longer those of this uidvalidity."""
+    """Selects a folder for writing. Raises Renumbered where its uids are no longer those of this uidvalidity."""
     if session.selected != folder or session.readonly:
         session.select(folder)
     if uidvalidity not in (None, session.uidvalidity):
-        raise Temporary(
-            "The mail server has numbered the folder's mails anew; it works again once they were read.",
-            detail=f"uidvalidity {session.uidvalidity}, not {uidvalidity}",
-        )
+        raise Renumbered(detail=f"uidvalidity {session.uidvalidity}, not {uidvalidity}")
 
 
 def set_flags(
@@ -72,7 +69,8 @@ def _relocate(session: Session, uids: Sequence[int], *, to: str) -> dict[int, Pl
     if session.can("MOVE"):
         return copied(session.relocate(b"MOVE", uids, to=to), most=len(uids))
     places = copied(session.relocate(b"COPY", uids, to=to), most=len(uids))
-    session.store(uids, change=b"+FLAGS.SILENT", flags=["\\Deleted"])
+    # Not silent: what the server says last of a mail counts, whatever it said on the way here.
+    session.store(uids, change=b"+FLAGS", flags=["\\Deleted"])
     if session.can("UIDPLUS"):
         session.expunge(uids)
     return places
@@ -99,13 +97,21 @@ def fetch(session: Session, uid: int, *, max_bytes: int) -> Arrival | None:
     return load(session, told[0], uid=uid, max_bytes=max_bytes) if told else None
 
 
-def since(session: Session, cursor: Cursor | None, *, folder: str, max_bytes: int) -> Batch:
-    """The next mails of a folder from that place on; without one that holds, none, and where to go on from."""
+def since(
+    session: Session, cursor: Cursor | None, *, folder: str, readers: dict[str, Reader], new: Callable[[Cursor], Reader]
+) -> Batch:
+    """The next mails of a folder from that place on; without one that holds, none, and where to go on from.
+
+    `readers`, by folder, is what is remembered of those mails that the server would not hand over; `new` makes one.
+    """
     session.select(folder, readonly=True)
-    valid = cursor if cursor and cursor.uidvalidity == session.uidvalidity else None
-    reader = Reader(valid, max_bytes=max_bytes, retry_seconds=0)
+    if cursor is None or cursor.uidvalidity != session.uidvalidity:
+        return Batch(cursor=Cursor(uidvalidity=session.uidvalidity, uidnext=session.next_uid()))
+    if folder not in readers or readers[folder].cursor != cursor:
+        readers[folder] = new(cursor)
+    reader = readers[folder]
     reader.begin(session)
-    taken = reader.take(session) if valid else None
+    taken = reader.take(session)
     return taken.batch if taken else Batch(cursor=reader.cursor)
 
 

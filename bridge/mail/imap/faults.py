@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 
 from bridge.errors import BridgeError, Permanent, Temporary
 from bridge.mail.imap.answers import Response
+from bridge.providers import SIGN_IN_AGAIN
 
 _BACKOFF = re.compile(r"Suggested Backoff Time:\s*(\d+)\s*milliseconds", re.IGNORECASE)
 _CODE = re.compile(r"\[([A-Z0-9-]+)")
@@ -87,13 +88,15 @@ def refusal(words: str, *, doing: str) -> Temporary | Permanent:
     return Temporary(f"The mail server would not {doing}: {said}", detail=said)
 
 
-def refused_login(words: str, *, host: str) -> BridgeError:
-    """What a refused login means; with what to do about it."""
+def refused_login(words: str, *, host: str, by_token: bool = False) -> BridgeError:
+    """What a refused login means; with what to do about it. `by_token`: it was XOAUTH2, with a fresh token."""
     said = _one_line(words)
     code = _CODE.search(words)
     passing = code[1] in _LATER if code and code[1] not in {"ALERT", "AUTHENTICATIONFAILED"} else None
     if passing or (passing is None and _PASSING.search(words)) or _wait(words) is not None:
         return refusal(words, doing="sign us in")
+    if by_token:
+        return Permanent(f"The mail server refused the sign-in by token ({said}): {SIGN_IN_AGAIN}.", detail=said)
     hint = "check MAIL_USERNAME and MAIL_PASSWORD"
     if host.lower() in _GMAIL or _APP_PASSWORD.search(words):
         hint += "; it must be an app password, made at https://myaccount.google.com/apppasswords"

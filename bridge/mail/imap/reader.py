@@ -96,7 +96,7 @@ class Reader:
         if self._begun and self._uidvalidity == session.uidvalidity:
             return None
         if self._uidvalidity is None:
-            self._next = session.uidnext or max(session.search(b"UID", b"*"), default=0) + 1
+            self._next = session.next_uid()
         elif self._uidvalidity != session.uidvalidity:
             log.warning("a mailbox was numbered anew and is read from its start", uidvalidity=session.uidvalidity)
             self._next = 1

@@ -35,8 +35,8 @@ _GLANCE = 0.2  # seconds between looks at the bell while waiting for the gate
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImapServer:
-    """How a mailbox is read. Either `password` or `token`, which gives an access token for XOAUTH2: called with True
-    where the last one was refused and a new one is wanted; it may take its time, and raises what `bridge.errors` has.
+    """How a mailbox is read. Either `password` or `token`, which gives an access token for XOAUTH2: called with the
+    one that was refused where another is wanted; it may take its time, and raises what `bridge.errors` has.
 
     `connect_timeout`: seconds for the connection; `timeout`: seconds without a byte while an answer is due.
     """
@@ -46,7 +46,7 @@ class ImapServer:
     security: Security
     username: str
     password: str = field(default="", repr=False)
-    token: Callable[[bool], str] | None = field(default=None, repr=False)
+    token: Callable[[str], str] | None = field(default=None, repr=False)
     ca_file: Path | None = None
     connect_timeout: float = 15.0
     timeout: float = 60.0
@@ -111,6 +111,7 @@ class Session:
     def open(cls, server: ImapServer, *, bell: Bell, gate: Gate) -> "Session":
         """Connects and signs in. Raises Temporary, Permanent or Misconfigured, and Stopped."""
         tls = tls_context(server.host, security=server.security, ca_file=server.ca_file, setting="MAIL_IMAP_SECURITY")
+        token = server.token("") if server.token else ""  # the provider's trouble keeps nobody else out
         with gate.passing(server.host, bell=bell), named(doing="let us in"):
             client = Client(
                 server.host,
@@ -122,7 +123,7 @@ class Session:
             try:
                 if server.security == "starttls" and tls is not None:
                     _upgrade(client, tls)
-                _sign_in(client, server)
+                _sign_in(client, server, token=token)
                 if client.has_capability("ID"):
                     client.introduce({"name": "mail-bridge", "version": __version__})
                 session = cls(client)
@@ -168,6 +169,10 @@ class Session:
         self.uidnext = number(responses, "UIDNEXT")
         self.modseq = number(responses, "HIGHESTMODSEQ")
         self.news = News()
+
+    def next_uid(self) -> int:
+        """The uid that the next mail of the selected folder will have, or one that no mail before it has."""
+        return self.uidnext or max(self.search(b"UID", b"*"), default=0) + 1
 
     # --- mails ------------------------------------------------------------------------------------------------------
 
@@ -345,12 +350,12 @@ def _upgrade(client: Client, tls: ssl.SSLContext) -> None:
     client.starttls(tls)
 
 
-def _sign_in(client: Client, server: ImapServer) -> None:
+def _sign_in(client: Client, server: ImapServer, *, token: str) -> None:
     if client.wire.state == "AUTH":  # PREAUTH: the server knows us by the connection
         return
     try:
         if server.token is not None:
-            _sign_in_by_token(client, server, server.token)
+            _sign_in_by_token(client, server.username, token=token, another=server.token)
         elif client.has_capability("AUTH=PLAIN"):
             client.plain_login(server.username, server.password)
         else:
@@ -358,17 +363,17 @@ def _sign_in(client: Client, server: ImapServer) -> None:
     except (LoginError, NotDone) as error:
         if isinstance(error.__context__, imaplib.IMAP4.abort):  # no refusal: the connection went away
             raise error.__context__ from error
-        raise refused_login(str(error), host=server.host) from error
+        raise refused_login(str(error), host=server.host, by_token=server.token is not None) from error
 
 
-def _sign_in_by_token(client: Client, server: ImapServer, token: Callable[[bool], str]) -> None:
+def _sign_in_by_token(client: Client, username: str, *, token: str, another: Callable[[str], str]) -> None:
     """With the token at hand, then once with a new one: the first may have run out in between."""
     try:
-        client.sasl_login("XOAUTH2", _Token(server.username, token(False)))
+        client.sasl_login("XOAUTH2", _Token(username, token))
     except LoginError as error:
         if isinstance(error.__context__, imaplib.IMAP4.abort):
             raise
-        client.sasl_login("XOAUTH2", _Token(server.username, token(True)))
+        client.sasl_login("XOAUTH2", _Token(username, another(token)))
 
 
 def _enable_qresync(client: Client) -> bool:

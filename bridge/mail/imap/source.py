@@ -58,6 +58,7 @@ class ImapSource:
         self._sweep_seconds = sweep_seconds
         self._retry_seconds = retry_seconds
         self._roles: dict[Role, str] | None = None
+        self._readers: dict[str, Reader] = {}  # of the folders that `since` reads; the thread's
         self._watcher: Watcher | None = None
         self._settled = asyncio.Event()
         self._ended = asyncio.Event()
@@ -94,9 +95,8 @@ class ImapSource:
         What was given counts as durable when the next batch is asked for. Mails of more than `max_bytes` come by their
         head alone, and one that the server will not hand over with nothing. Raises Permanent or Misconfigured.
         """
-        reader = Reader(cursor, max_bytes=self._max_bytes, retry_seconds=self._sweep_seconds)
         watcher = self._running()
-        watch = watcher.watch = Watch(reader, wanted=watcher.bell.ring)
+        watch = watcher.watch = Watch(self._reader(cursor), wanted=watcher.bell.ring)
         self._waiting.add(watch)
         watcher.bell.ring()
         try:
@@ -182,8 +182,12 @@ class ImapSource:
     async def since(self, cursor: Cursor | None, *, folder: str) -> Batch:
         """The next mails of a folder from that place on, at most 50 or 8 MB; without one, or where the folder was
         numbered anew, none, and where to go on from.
+
+        What was given counts as durable when its cursor is handed back. What the server will not hand over holds up
+        nothing: the cursor stays before it until it comes, or is given up.
         """
-        return await self._ask(lambda session: since(session, cursor, folder=folder, max_bytes=self._max_bytes))
+        readers, new = self._readers, self._reader
+        return await self._ask(lambda session: since(session, cursor, folder=folder, readers=readers, new=new))
 
     async def search_since(self, day: date) -> list[Place]:
         """The mails of the watched folder that the server took in on this day (its own) or later, the oldest first."""
@@ -199,6 +203,9 @@ class ImapSource:
         if self._roles is None:
             self._roles = await self._ask(lambda session: roles(session.folders(), chosen=self._chosen))
         return self._roles
+
+    def _reader(self, cursor: Cursor | None) -> Reader:
+        return Reader(cursor, max_bytes=self._max_bytes, retry_seconds=self._sweep_seconds)
 
     # --- the thread -------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,257 @@
+"""The verbs without Slack, for scripts: what `bridge mail` does. Works beside a running service, which shows and sends.
+
+Everything is committed to the same database, and the jobs' runner is woken; nothing here talks to Slack or to a mail
+server, except that the channel of a mailbox that has no conversation yet is asked of Slack where it is given by name.
+"""
+
+import asyncio
+import contextlib
+import getpass
+import mimetypes
+import re
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from bridge import mailboxes as mailboxes_of
+from bridge.agents import Operator
+from bridge.answers import Answers
+from bridge.config import MailboxSettings, Settings
+from bridge.desk import Desk, Mailbox
+from bridge.errors import Misconfigured, Refused
+from bridge.filing import Filing
+from bridge.mail.recipients import parse_recipients
+from bridge.model import (
+    ChannelId,
+    Conversation,
+    Draft,
+    DraftFile,
+    DraftId,
+    DraftKind,
+    DraftState,
+    MailboxName,
+    Number,
+    StoredMessage,
+    UserId,
+)
+from bridge.slack import richtext
+from bridge.slack.gateway import Gateway
+from bridge.slack.modals import Form
+from bridge.store import conversations, drafts
+from bridge.store.database import Store
+
+Json = dict[str, Any]
+
+LOOK = 0.2  # seconds between looks at a draft that is waited for
+ENDED = frozenset({DraftState.SENT, DraftState.FAILED, DraftState.UNCERTAIN, DraftState.CANCELLED})
+
+_CHANNEL_ID = re.compile(r"[CG][A-Z0-9]{6,}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """What is to be sent. Addresses are as typed; `None` leaves what the answer is filled in with."""
+
+    text: str
+    files: Sequence[Path] = ()
+    to: str | None = None
+    cc: str | None = None
+    bcc: str | None = None
+    subject: str | None = None
+    quote: bool = True
+    at_once: bool = False
+
+
+class Scripts:
+    """The verbs, as the person who types them. Each raises Refused with a sentence where it cannot be done."""
+
+    def __init__(self, store: Store, *, settings: Settings, gateway: Gateway, mailboxes: Sequence[Mailbox]) -> None:
+        self.user = UserId(f"cli:{getpass.getuser()}")
+        self._store = store
+        self._settings = settings
+        self._gateway = gateway
+        self._mailboxes = {one.name: one for one in mailboxes}
+        self._desk = Desk(store, agents=Operator(), mailboxes=self._mailboxes)
+        self.filing = Filing(store, desk=self._desk, posts={})
+        self._answers = Answers(
+            store,
+            desk=self._desk,
+            agents=Operator(),
+            gateway=gateway,
+            mailboxes=self._mailboxes,
+            key=settings.secret_keys[0],
+        )
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def open(cls, settings: Settings) -> AsyncIterator["Scripts"]:
+        """Beside a running service or without one."""
+        async with contextlib.AsyncExitStack() as closing:
+            store = await Store.open(settings.database_url.get_secret_value())
+            closing.push_async_callback(store.close)
+            token = settings.slack.bot_token.get_secret_value()
+            gateway = await closing.enter_async_context(Gateway.open(token=token, api_url=settings.slack.api_url))
+            if not settings.mailboxes:
+                raise Misconfigured("No mailbox is configured: `bridge init` asks what it needs and writes it down.")
+            boxes = [await _mailbox(one, settings=settings, store=store) for one in settings.mailboxes]
+            yield cls(store, settings=settings, gateway=gateway, mailboxes=boxes)
+
+    # --- reading ------------------------------------------------------------------------------------------------------
+
+    async def listed(self, *, mailbox: str | None, closed: bool, limit: int) -> list[Json]:
+        """What there is to do, the longest untouched first; with `closed`, what was done too."""
+        name = self._named(mailbox).name if mailbox else None
+        async with self._store.read() as conn:
+            found = await conversations.listed(conn, mailbox=name, closed=closed, limit=limit)
+        return [conversation_json(one) for one in found]
+
+    async def search(self, words: Sequence[str], *, limit: int) -> list[Json]:
+        """Conversations that hold every word, the newest first."""
+        async with self._store.read() as conn:
+            found = await conversations.search(conn, words, channels=None, limit=limit)
+        return [conversation_json(one) for one in found]
+
+    async def read(self, number: Number) -> Json:
+        """A conversation with its mails, the oldest first."""
+        conversation, messages = await self._desk.messages(number, user=self.user)
+        return {**conversation_json(conversation), "mails": [_mail(one) for one in messages]}
+
+    # --- writing ------------------------------------------------------------------------------------------------------
+
+    async def reply(self, number: Number, letter: Letter, *, everybody: bool) -> Json:
+        """Answer a conversation's newest mail; it is held as one from Slack is, unless it is to leave at once."""
+        kind = DraftKind.REPLY_ALL if everybody else DraftKind.REPLY
+        return await self._submit(await self._answers.form(kind, number, user=self.user), letter)
+
+    async def send(self, letter: Letter, *, mailbox: str | None) -> Json:
+        """Write a new mail, from that mailbox or from the only one."""
+        box = self._named(mailbox)
+        if not box.channel:
+            configured = next(one for one in self._settings.mailboxes if one.name == box.name)
+            box = await known_mailbox(configured, settings=self._settings, store=self._store, gateway=self._gateway)
+            self._mailboxes[box.name] = box
+        form = await self._answers.blank_form(box.channel, user=self.user)
+        return await self._submit(replace(form, mailbox=box.name), letter)
+
+    async def sent(self, draft_id: DraftId, *, within: float) -> Json:
+        """Wait until a draft has left or failed. Raises Refused where it has not been tried by then."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                while True:
+                    async with self._store.read() as conn:
+                        draft = await drafts.get(conn, draft_id)
+                    if draft and draft.state in ENDED:
+                        return _draft(draft)
+                    await asyncio.sleep(LOOK)
+        raise Refused("The mail has not left yet; it does once `bridge run` runs and the mail server answers.")
+
+    async def _submit(self, form: Form, letter: Letter) -> Json:
+        typed = {name: getattr(letter, name) for name in ("to", "cc", "bcc")}
+        changes: Json = {name: parse_recipients(text) for name, text in typed.items() if text is not None}
+        if letter.subject is not None:
+            changes["subject"] = letter.subject
+        if form.quote is not None:
+            changes["quote"] = letter.quote
+        contents = [await asyncio.to_thread(_content, file) for file in letter.files]
+        uploads = [_upload(file, len(content)) for file, content in zip(letter.files, contents, strict=True)]
+        filled = replace(form, rich_text=richtext.from_text(letter.text.rstrip("\n")), **changes)
+        draft = await self._answers.submit(filled.submitted(uploads=uploads), user=self.user, contents=contents)
+        if letter.at_once:
+            await self._answers.send_now(draft.id, user=self.user)
+        else:
+            await self._answers.seen(draft)
+        async with self._store.read() as conn:
+            return _draft(await drafts.get(conn, draft.id) or draft)
+
+    def _named(self, mailbox: str | None) -> Mailbox:
+        if mailbox is None and len(self._mailboxes) == 1:
+            return next(iter(self._mailboxes.values()))
+        found = self._mailboxes.get(MailboxName(mailbox or ""))
+        if found is None:
+            names = ", ".join(sorted(self._mailboxes)) or "none is configured"
+            raise Refused(f"Say which mailbox with --mailbox: {names}.")
+        return found
+
+
+async def known_mailbox(one: MailboxSettings, *, settings: Settings, store: Store, gateway: Gateway) -> Mailbox:
+    """A mailbox, with its channel."""
+    box = await _mailbox(one, settings=settings, store=store)
+    return box if box.channel else replace(box, channel=await gateway.resolve_channel(one.channel))
+
+
+async def _mailbox(one: MailboxSettings, *, settings: Settings, store: Store) -> Mailbox:
+    """A mailbox; its channel is empty where only Slack knows it."""
+    channel = ChannelId(one.channel) if _CHANNEL_ID.fullmatch(one.channel) else None
+    if channel is None:
+        async with store.read() as conn:
+            channel = await conversations.channel_of(conn, MailboxName(one.name))
+    return mailboxes_of.mailbox(one, channel=channel or ChannelId(""), max_bytes=settings.max_bytes)
+
+
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise Refused(f"The file {file.name} cannot be read ({error.strerror}).") from error
+
+
+def _upload(file: Path, size: int) -> DraftFile:
+    kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+    return DraftFile(filename=file.name, content_type=kind, size=size)
+
+
+# --- as JSON ----------------------------------------------------------------------------------------------------------
+
+
+def conversation_json(one: Conversation) -> Json:
+    """A conversation, for programs."""
+    return {
+        "number": one.number,
+        "mailbox": one.mailbox,
+        "subject": one.subject,
+        "status": one.status,
+        "owner": one.owner,
+        "channel": one.channel,
+        "created": one.created.isoformat(),
+        "updated": one.updated.isoformat(),
+        "trouble": one.trouble,
+    }
+
+
+def _mail(one: StoredMessage) -> Json:
+    message = one.message
+    return {
+        "id": one.id,
+        "direction": one.direction,
+        "message_id": message.message_id,
+        "from": str(message.author),
+        "to": [str(address) for address in message.to],
+        "cc": [str(address) for address in message.cc],
+        "date": (message.date or one.received).isoformat(),
+        "subject": message.subject,
+        "new": "\n".join(line.text for line in one.reading.new),
+        "text": message.text,
+        "automatic": message.automatic,
+        "files": [{"name": file.filename, "type": file.content_type, "size": file.size} for file in one.files],
+        "folder": one.folder,
+        "seen": one.seen,
+        "flagged": one.flagged,
+        "answered": one.answered,
+        "notes": list(message.notes),
+    }
+
+
+def _draft(draft: Draft) -> Json:
+    return {
+        "draft": draft.id,
+        "number": draft.number,
+        "state": draft.state,
+        "due": draft.due.isoformat(),
+        "to": [str(one) for one in draft.to],
+        "cc": [str(one) for one in draft.cc],
+        "bcc": [str(one) for one in draft.bcc],
+        "subject": draft.subject,
+        "message_id": draft.message_id,
+        "reason": draft.reason,
+    }
