@@ -1,8 +1,8 @@
 """Write the next revision: `python -m bridge.store.migrations WORDS`, then `ruff check --fix` and `ruff format` on it.
 
 It compares an upgraded, empty database with `schema.py` and writes what is missing to `versions/`. Read what it wrote:
-a name that changed looks like one thing dropped and another added. Before the first release the first revision may be
-deleted and written again.
+a name that changed looks like one thing dropped and another added. A new column that may not be empty needs a
+`server_default`: rows stand there already, and the version before still writes some.
 """
 
 import asyncio

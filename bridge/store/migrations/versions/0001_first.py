@@ -28,8 +28,6 @@ def upgrade() -> None:
         sa.Column("shown", sa.Integer(), nullable=False),
         sa.Column("created", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("trouble", sa.Text(), nullable=False),
-        sa.Column("wakes", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_conversations")),
         sqlite_autoincrement=True,
     )
@@ -78,10 +76,9 @@ def upgrade() -> None:
     op.create_table(
         "mailboxes",
         sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("folder", sa.Text(), nullable=False),
         sa.Column("uidvalidity", sa.BigInteger(), nullable=False),
         sa.Column("uidnext", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("name", "folder", name=op.f("pk_mailboxes")),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_mailboxes")),
     )
     op.create_table(
         "raw_mails",
@@ -90,34 +87,6 @@ def upgrade() -> None:
         sa.Column("stored", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_raw_mails")),
     )
-    op.create_table(
-        "tokens",
-        sa.Column("mailbox", sa.Text(), nullable=False),
-        sa.Column("sealed", sa.Text(), nullable=False),
-        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("mailbox", name=op.f("pk_tokens")),
-    )
-    op.create_table(
-        "troubles",
-        sa.Column("mailbox", sa.Text(), nullable=False),
-        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("mailbox", name=op.f("pk_troubles")),
-    )
-    op.create_table(
-        "acts",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("actor", sa.Text(), nullable=False),
-        sa.Column("verb", sa.Text(), nullable=False),
-        sa.Column("detail", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(["number"], ["conversations.number"], name=op.f("fk_acts_number_conversations")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_acts")),
-    )
-    with op.batch_alter_table("acts", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_acts_number"), ["number"], unique=False)
-
     op.create_table(
         "message_refs",
         sa.Column("mailbox", sa.Text(), nullable=False),
@@ -155,11 +124,6 @@ def upgrade() -> None:
         sa.Column("shared", sa.Boolean(), nullable=False),
         sa.Column("quarantined", sa.Boolean(), nullable=False),
         sa.Column("readings", sa.Integer(), nullable=False),
-        sa.Column("folder", sa.Text(), nullable=False),
-        sa.Column("seen", sa.Boolean(), nullable=False),
-        sa.Column("flagged", sa.Boolean(), nullable=False),
-        sa.Column("answered", sa.Boolean(), nullable=False),
-        sa.Column("elsewhere", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["number"], ["conversations.number"], name=op.f("fk_messages_number_conversations")),
         sa.ForeignKeyConstraint(["raw_id"], ["raw_mails.id"], name=op.f("fk_messages_raw_id_raw_mails")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_messages")),
@@ -250,22 +214,6 @@ def upgrade() -> None:
     with op.batch_alter_table("drafts", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_drafts_message_id"), ["message_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_drafts_number"), ["number"], unique=False)
-
-    op.create_table(
-        "places",
-        sa.Column("mailbox", sa.Text(), nullable=False),
-        sa.Column("folder", sa.Text(), nullable=False),
-        sa.Column("uidvalidity", sa.BigInteger(), nullable=False),
-        sa.Column("uid", sa.BigInteger(), nullable=False),
-        sa.Column("mail_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("flags", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["mail_id"], ["messages.id"], name=op.f("fk_places_mail_id_messages"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("mailbox", "folder", "uidvalidity", "uid", name=op.f("pk_places")),
-    )
-    with op.batch_alter_table("places", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_places_mail_id"), ["mail_id"], unique=False)
 
     op.create_table(
         "draft_files",
