@@ -8,7 +8,7 @@ Nothing is promised before it is committed: the source's cursor moves in the sam
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import structlog
@@ -16,17 +16,33 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge import rules
 from bridge.as_read import AsRead, as_read, unreadable
-from bridge.desk import Mailbox, changed, show_again
+from bridge.desk import Mailbox, changed, changed_all, show_all_again
 from bridge.errors import BridgeError, Refused
 from bridge.mail.identifiers import own_message_id
 from bridge.mail.parse import parse
 from bridge.mail.quotes import read
 from bridge.metrics import Metrics
-from bridge.model import Arrival, Batch, Cursor, Direction, Folder, MailId, Message, Number, Status, StoredMessage, now
+from bridge.model import (
+    Arrival,
+    Batch,
+    Cursor,
+    Direction,
+    Folder,
+    Located,
+    MailId,
+    Message,
+    Number,
+    Status,
+    StoredMessage,
+    now,
+)
 from bridge.store import conversations, drafts, mails, places
 from bridge.store.database import Store
 
 log = structlog.get_logger()
+
+Pair = tuple[Arrival, AsRead]
+"""A mail as it came, and as it was read."""
 
 
 class Reception:
@@ -73,46 +89,63 @@ class Reception:
             await self._keep(mailbox, alone, [unreadable(arrival.raw or arrival.head)])
 
     async def _keep(self, mailbox: Mailbox, batch: Batch, mails_read: Sequence[AsRead]) -> None:
-        taken = 0
         async with self._store.write() as conn:
             uids = [one.uid for one in batch.arrivals]
             seen = await mails.seen_places(conn, mailbox.name, uidvalidity=batch.cursor.uidvalidity, uids=uids)
-            for arrival, read_mail in zip(batch.arrivals, mails_read, strict=True):
-                if arrival.uid not in seen:
-                    taken += await self._take_in(conn, mailbox, arrival, read_mail)
+            pairs = zip(batch.arrivals, mails_read, strict=True)
+            taken = await self._take_in(conn, mailbox, [one for one in pairs if one[0].uid not in seen])
             await mails.move_cursor(conn, mailbox.name, batch.cursor)
         self._metrics.received(mailbox.name, taken)
 
     async def _take_in(
-        self, conn: AsyncConnection, mailbox: Mailbox, arrival: Arrival, read_mail: AsRead, *, old: bool = False
-    ) -> bool:
-        """Keep a mail where it belongs. False for one that stands there already, or is our own."""
-        place = (arrival.uidvalidity, arrival.uid)
-        message = read_mail.message
-        if known := await mails.known(conn, mailbox.name, read_mail.digest):
-            await self._record(conn, mailbox, place, state="known", mail_id=known)
-            await self._found_again(conn, mailbox, known, place)
-            return False
-        if await self._is_own(conn, mailbox, message):
-            await self._record(conn, mailbox, place, state="own", mail_id=None)
-            return False
-        number = await self._conversation_for(conn, mailbox, message, old=old)
-        raw_id = await mails.save_raw(conn, arrival.raw, at=arrival.received) if arrival.raw is not None else None
-        mail_id = await mails.add(
-            conn,
-            message,
-            reading=read_mail.reading,
-            mailbox=mailbox.name,
-            number=number,
-            direction=Direction.IN,
-            digest=read_mail.digest,
-            raw_id=raw_id,
-            at=arrival.received,
-            quarantined=read_mail.state == "quarantined",
-        )
-        await self._record(conn, mailbox, place, state=read_mail.state, mail_id=mail_id)
-        await places.arrived(conn, mailbox.name, mail_id, place)
-        return True
+        self, conn: AsyncConnection, mailbox: Mailbox, fresh: Sequence[Pair], *, old: bool = False
+    ) -> int:
+        """Keep mails where they belong, in their order; how many are new. The others stand there already, or are our
+        own: these are entered in the ledger alone.
+        """
+        known = await mails.known_among(conn, mailbox.name, [mail.digest for _, mail in fresh])
+        together: dict[str, Pair] = {}
+        taken = 0
+        for arrival, mail in fresh:
+            place = (arrival.uidvalidity, arrival.uid)
+            if mail.digest in together:  # twice among those that have just come
+                taken += await self._take_new(conn, mailbox, [*together.values()], old=old)
+                known = {**known, **await mails.known_among(conn, mailbox.name, together)}
+                together.clear()
+            if mail_id := known.get(mail.digest):
+                await self._record(conn, mailbox, place, state="known", mail_id=mail_id)
+                await self._found_again(conn, mailbox, mail_id, place)
+            elif await self._is_own(conn, mailbox, mail.message):
+                await self._record(conn, mailbox, place, state="own", mail_id=None)
+            else:
+                together[mail.digest] = (arrival, mail)
+        return taken + await self._take_new(conn, mailbox, [*together.values()], old=old)
+
+    async def _take_new(self, conn: AsyncConnection, mailbox: Mailbox, new: Sequence[Pair], *, old: bool) -> int:
+        """Keep mails that are no others' equals, each in the conversation that it joins or begins; how many."""
+        if not new:
+            return 0
+        numbers = await self._matters(conn, mailbox, [mail.message for _, mail in new], old=old)
+        incoming = [
+            mails.Incoming(
+                place=(arrival.uidvalidity, arrival.uid),
+                state=mail.state,
+                number=number,
+                message=mail.message,
+                reading=mail.reading,
+                digest=mail.digest,
+                raw=arrival.raw,
+                received=arrival.received,
+            )
+            for (arrival, mail), number in zip(new, numbers, strict=True)
+        ]
+        mail_ids = await mails.take_in(conn, mailbox.name, incoming)
+        there = [
+            Located(mail_id=mail_id, folder=Folder.INBOX, uidvalidity=one.place[0], uid=one.place[1])
+            for mail_id, one in zip(mail_ids, incoming, strict=True)
+        ]
+        await places.arrived_new(conn, mailbox.name, there)
+        return len(new)
 
     async def _found_again(
         self, conn: AsyncConnection, mailbox: Mailbox, mail_id: MailId, place: tuple[int, int]
@@ -141,42 +174,71 @@ class Reception:
     ) -> None:
         await mails.record_arrival(conn, mailbox=mailbox.name, place=place, state=state, mail_id=mail_id, at=now())
 
-    async def _conversation_for(
-        self, conn: AsyncConnection, mailbox: Mailbox, message: Message, *, old: bool
-    ) -> Number:
-        """The conversation that a mail joins or begins, changed so that its card is shown again."""
-        ids = rules.spoken_of(message)
-        known = await mails.referred(conn, mailbox=mailbox.name, ids=[*ids, message.message_id])
-        signed = {one: Number(own[0]) for one in ids if (own := own_message_id(one, keys=self._keys))}
-        number = rules.joins(message, known=known, signed=signed) or await self._named_in_subject(
-            conn, mailbox, message
-        )
-        conversation = await conversations.get(conn, number) if number else None
-        if conversation and conversation.mailbox == mailbox.name:
-            status = conversation.status if old else rules.status_after_mail(conversation.status, message)
-            await changed(conn, conversation.number, status=status)
-            return conversation.number
-        number = await conversations.create(
-            conn,
-            mailbox=mailbox.name,
-            channel=mailbox.channel,
-            subject=message.subject,
-            status=Status.CLOSED if old else Status.OPEN,
-            at=now(),
-        )
-        await show_again(conn, number, version=1)
-        return number
+    async def _matters(
+        self, conn: AsyncConnection, mailbox: Mailbox, messages: Sequence[Message], *, old: bool
+    ) -> list[Number]:
+        """The conversation that each mail joins or begins, changed so that its card is shown again.
 
-    async def _named_in_subject(self, conn: AsyncConnection, mailbox: Mailbox, message: Message) -> Number | None:
-        """The conversation whose number the subject names, where the mail's author takes part in it.
+        Those that begin one are counted -1, -2 and so on until all are known: a mail may join one that another of them
+        begins.
+        """
+        asked = [one for message in messages for one in (*rules.spoken_of(message), *mails.ids_of(message))]
+        known = dict(await mails.referred(conn, mailbox=mailbox.name, ids=asked))
+        standing: dict[Number, Status | None] = {}
+        numbers: list[Number] = []
+        begun: list[str] = []
+        for message in messages:
+            number = self._joined(message, known)
+            if number is None and (named := rules.numbered(message.subject)):
+                with_them = [one for one, joined in zip(messages, numbers, strict=False) if joined == named]
+                number = await self._named_in_subject(conn, mailbox, message, named, beside=with_them)
+            if number is not None and number > 0 and number not in standing:
+                standing[number] = await self._status(conn, mailbox, number)
+            status = standing.get(number) if number is not None else None
+            if number is None or status is None:
+                begun.append(message.subject)
+                number = Number(-len(begun))
+                status = Status.CLOSED if old else Status.OPEN
+            standing[number] = status if old else rules.status_after_mail(status, message)
+            for one in mails.ids_of(message):
+                known.setdefault(one, number)
+            numbers.append(number)
+        made = await self._begin(conn, mailbox, begun, status=Status.CLOSED if old else Status.OPEN)
+        for status in Status:
+            joined = sorted(one for one in {*numbers} if one > 0 and standing[one] is status)
+            await changed_all(conn, joined, status=status)
+        return [number if number > 0 else made[-number - 1] for number in numbers]
+
+    def _joined(self, message: Message, known: Mapping[str, Number]) -> Number | None:
+        ids = rules.spoken_of(message)
+        signed = {one: Number(own[0]) for one in ids if (own := own_message_id(one, keys=self._keys))}
+        return rules.joins(message, known=known, signed=signed)
+
+    async def _status(self, conn: AsyncConnection, mailbox: Mailbox, number: Number) -> Status | None:
+        """A conversation's status, or None where it is not this mailbox's."""
+        found = await conversations.get(conn, number)
+        return found.status if found and found.mailbox == mailbox.name else None
+
+    async def _begin(
+        self, conn: AsyncConnection, mailbox: Mailbox, subjects: Sequence[str], *, status: Status
+    ) -> list[Number]:
+        made = await conversations.create_all(
+            conn, mailbox=mailbox.name, channel=mailbox.channel, subjects=subjects, status=status, at=now()
+        )
+        await show_all_again(conn, dict.fromkeys(made, 1))
+        return made
+
+    async def _named_in_subject(
+        self, conn: AsyncConnection, mailbox: Mailbox, message: Message, number: Number, *, beside: Sequence[Message]
+    ) -> Number | None:
+        """The conversation that the subject names, where the mail's author takes part in it, in the store or `beside`.
 
         Our own address takes part in all of them, so a mail that claims to be from it joins none.
         """
-        number = rules.numbered(message.subject)
-        if number is None or message.author.email.lower() == mailbox.address.email.lower():
+        if message.author.email.lower() == mailbox.address.email.lower():
             return None
         stored = await mails.of_conversation(conn, number)
-        return number if rules.takes_part(message.author, [one.message for one in stored]) else None
+        return number if rules.takes_part(message.author, [*(one.message for one in stored), *beside]) else None
 
     async def take_old(self, mailbox: Mailbox, arrival: Arrival) -> bool:
         """Take in a mail that came before the first watch: a closed matter, unless it belongs to one that stands.
@@ -186,7 +248,7 @@ class Reception:
         mail = await asyncio.to_thread(as_read, arrival, self._parse)
         async with self._store.write() as conn:
             seen = await mails.seen_places(conn, mailbox.name, uidvalidity=arrival.uidvalidity, uids=[arrival.uid])
-            return not seen and await self._take_in(conn, mailbox, arrival, mail, old=True)
+            return not seen and bool(await self._take_in(conn, mailbox, [(arrival, mail)], old=True))
 
     async def replay(self, mail_id: MailId) -> StoredMessage:
         """Read a kept mail again, after the reader was mended: its post and card follow."""
@@ -214,7 +276,7 @@ class Reception:
         arrival = Arrival(uidvalidity=0, uid=uid, size=len(raw), raw=raw)  # no mailbox has a uidvalidity of 0
         mail = await asyncio.to_thread(as_read, arrival, self._parse)
         async with self._store.write() as conn:
-            await self._take_in(conn, mailbox, arrival, mail)
+            await self._take_in(conn, mailbox, [(arrival, mail)])
             mail_id = await mails.known(conn, mailbox.name, mail.digest)
             stored = await mails.get(conn, mail_id) if mail_id else None
         if stored is None:
