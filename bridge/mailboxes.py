@@ -14,10 +14,11 @@ import structlog
 from bridge.accounts import Accounts
 from bridge.alarms import Alarms
 from bridge.config import MailboxSettings, ServerSettings, Settings
-from bridge.desk import Mailbox
+from bridge.desk import Acknowledgement, Mailbox
 from bridge.errors import BridgeError, Temporary
 from bridge.health import Health
 from bridge.instep import InStep
+from bridge.limits import allow_files
 from bridge.mail.imap import Gate, ImapServer, ImapSource
 from bridge.mail.maildir import Maildir
 from bridge.mail.maildirsource import LocalSource
@@ -32,12 +33,15 @@ from bridge.store.database import Store
 log = structlog.get_logger()
 
 RETRY = 5.0  # seconds until a mailbox that failed is watched again
+FILES_EACH = 4  # open files of a watched mailbox: its connection, its bell's two ends, and one for a command's own
 MENDING = 60.0  # seconds until one is tried again that a person must mend: more often would only lock the account
 
 
 def posts(settings: Settings, *, accounts: Accounts) -> dict[MailboxName, Post]:
     """Every mailbox's, by name. Nothing is opened yet."""
     gate = Gate()
+    if not allow_files(FILES_EACH * len(settings.mailboxes)):
+        log.warning("this system lets a process open too few files for so many mailboxes; raise the hard limit")
     return {
         MailboxName(one.name): _post(one, settings=settings, accounts=accounts, gate=gate) for one in settings.mailboxes
     }
@@ -69,6 +73,7 @@ def mailbox(one: MailboxSettings, *, channel: ChannelId, max_bytes: int) -> Mail
         hold=timedelta(seconds=one.hold_seconds),
         saves_sent=one.saves_sent,
         max_bytes=max_bytes,
+        ack=Acknowledgement(**dict(one.ack)) if one.auto_ack else None,
     )
 
 

@@ -8,7 +8,7 @@ Nothing is promised before it is committed: the source's cursor moves in the sam
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 import structlog
@@ -36,7 +36,7 @@ from bridge.model import (
     StoredMessage,
     now,
 )
-from bridge.store import conversations, drafts, mails, places
+from bridge.store import conversations, drafts, jobs, mails, places
 from bridge.store.database import Store
 
 log = structlog.get_logger()
@@ -46,7 +46,7 @@ Pair = tuple[Arrival, AsRead]
 
 
 class Reception:
-    """Takes mails in. `keys`: those that may have signed our Message-IDs."""
+    """Takes mails in. `keys`: that may have signed our Message-IDs; `own`: our mailboxes' addresses in lower case."""
 
     def __init__(
         self,
@@ -54,11 +54,13 @@ class Reception:
         *,
         keys: Sequence[bytes],
         metrics: Metrics,
+        own: Collection[str] = (),
         parse_mail: Callable[[bytes], Message] = parse,
     ) -> None:
         self._store = store
         self._keys = keys
         self._metrics = metrics
+        self._own = own
         self._parse = parse_mail
 
     async def receive(self, mailbox: Mailbox, batch: Batch) -> None:
@@ -125,7 +127,7 @@ class Reception:
         """Keep mails that are no others' equals, each in the conversation that it joins or begins; how many."""
         if not new:
             return 0
-        numbers = await self._matters(conn, mailbox, [mail.message for _, mail in new], old=old)
+        numbers, begun = await self._matters(conn, mailbox, [mail.message for _, mail in new], old=old)
         incoming = [
             mails.Incoming(
                 place=(arrival.uidvalidity, arrival.uid),
@@ -145,7 +147,23 @@ class Reception:
             for mail_id, one in zip(mail_ids, incoming, strict=True)
         ]
         await places.arrived_new(conn, mailbox.name, there)
+        if mailbox.ack and not old:
+            first = {number: at for at, number in reversed([*enumerate(numbers)]) if number in begun}
+            for number, at in first.items():
+                await self._acknowledge(conn, mailbox, number, mail_ids[at], incoming[at].message)
         return len(new)
+
+    async def _acknowledge(
+        self, conn: AsyncConnection, mailbox: Mailbox, number: Number, mail_id: MailId, message: Message
+    ) -> None:
+        """Promise that the sender of a new conversation is told of its number, unless a robot may not answer it."""
+        if why_not := rules.unanswerable(message, own=self._own):
+            log.debug("a new conversation is not acknowledged", number=number, reason=why_not)
+            return
+        payload = {"number": number, "mail": mail_id}
+        await jobs.add(
+            conn, key=f"acknowledge:{number}", kind="acknowledge", lane=f"acknowledge:{mailbox.name}", payload=payload
+        )
 
     async def _found_again(
         self, conn: AsyncConnection, mailbox: Mailbox, mail_id: MailId, place: tuple[int, int]
@@ -176,8 +194,8 @@ class Reception:
 
     async def _matters(
         self, conn: AsyncConnection, mailbox: Mailbox, messages: Sequence[Message], *, old: bool
-    ) -> list[Number]:
-        """The conversation that each mail joins or begins, changed so that its card is shown again.
+    ) -> tuple[list[Number], frozenset[Number]]:
+        """The conversation that each mail joins or begins, changed so that its card is shown again; those begun.
 
         Those that begin one are counted -1, -2 and so on until all are known: a mail may join one that another of them
         begins.
@@ -207,7 +225,7 @@ class Reception:
         for status in Status:
             joined = sorted(one for one in {*numbers} if one > 0 and standing[one] is status)
             await changed_all(conn, joined, status=status)
-        return [number if number > 0 else made[-number - 1] for number in numbers]
+        return [number if number > 0 else made[-number - 1] for number in numbers], frozenset(made)
 
     def _joined(self, message: Message, known: Mapping[str, Number]) -> Number | None:
         ids = rules.spoken_of(message)
