@@ -29,6 +29,7 @@ from bridge.post import Post
 from bridge.reception import Reception
 from bridge.store import mails
 from bridge.store.database import Store
+from bridge.store.turns import be_patient
 
 log = structlog.get_logger()
 
@@ -88,6 +89,7 @@ async def watch(
     health: Health,
 ) -> None:
     """Take in a mailbox's mail, and what other mail clients do with it, for ever."""
+    be_patient()
     async with asyncio.TaskGroup() as watching:
         watching.create_task(
             _take_in(store, reception=reception, alarms=alarms, mailbox=mailbox, post=post, health=health)

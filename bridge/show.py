@@ -7,10 +7,12 @@ engine asks Slack for that key before it posts again.
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.errors import BridgeError, Permanent, Temporary
 from bridge.jobs import Engine
@@ -41,6 +43,9 @@ from bridge.store import conversations, drafts, mails
 from bridge.store.database import Store
 
 log = structlog.get_logger()
+
+Posted = dict[str, Any]
+"""What is remembered of a post: its `ts`."""
 
 PLAINLY = "a message is shown plainly, since Slack refused how it was built"
 
@@ -101,36 +106,47 @@ class Show:
             await self._update(conversation, card, surface, key=_card_key(conversation.number))
 
     async def _post_card(self, conversation: Conversation, surface: Surface, messages: Sequence[StoredMessage]) -> Ts:
-        ts = await self._post(conversation, surface, key=_card_key(conversation.number))
-        async with self._store.write() as conn:
-            await conversations.card_posted(conn, conversation.number, ts=ts)
+        async def kept(conn: AsyncConnection, posted: Posted) -> None:
+            await conversations.card_posted(conn, conversation.number, ts=Ts(posted["ts"]))
+
+        ts = await self._post(conversation, surface, key=_card_key(conversation.number), kept=kept)
         if messages and messages[0].direction is Direction.IN:
             self._metrics.card_posted(after=now() - messages[0].received)
         return ts
 
     async def _show_mail(self, conversation: Conversation, card: Ts, stored: StoredMessage) -> None:
-        if stored.direction is Direction.IN or stored.elsewhere:
-            await self._show_text(conversation, card, stored)
-        await self._share_files(conversation, card, stored)
-        async with self._store.write() as conn:
-            await mails.files_shared(conn, stored.id)
+        files = await self._files(stored)
+        text_first = stored.direction is Direction.IN or stored.elsewhere
+        if text_first:
+            await self._show_text(conversation, card, stored, alone=not files)
+        if files or not text_first or stored.thread_ts is not None:
+            await self._share_files(conversation, card, stored, files)
+            async with self._store.write() as conn:
+                await mails.files_shared(conn, stored.id)
 
-    async def _show_text(self, conversation: Conversation, card: Ts, stored: StoredMessage) -> None:
-        """A mail's text as a message of the thread; a mail that the bridge sent has its draft's line."""
+    async def _show_text(self, conversation: Conversation, card: Ts, stored: StoredMessage, *, alone: bool) -> None:
+        """A mail's text as a message of the thread; a mail that the bridge sent has its draft's line.
+
+        `alone`: there are no files to follow it.
+        """
         surface = blocks.mail(stored)
         key = f"mail:{stored.id}"
+
+        async def kept(conn: AsyncConnection, posted: Posted) -> None:
+            await mails.posted(conn, stored.id, ts=Ts(posted["ts"]), shared=alone)
+
         if stored.thread_ts is None:
-            ts = await self._post(conversation, surface, key=key, thread=card)
-            async with self._store.write() as conn:
-                await mails.posted(conn, stored.id, ts=ts)
+            await self._post(conversation, surface, key=key, thread=card, kept=kept)
         elif stored.readings > 1:
             with contextlib.suppress(Gone):  # somebody deleted that post; the card and the rest stand
                 await self._update(conversation, stored.thread_ts, surface, key=key)
 
-    async def _share_files(self, conversation: Conversation, card: Ts, stored: StoredMessage) -> None:
+    async def _share_files(
+        self, conversation: Conversation, card: Ts, stored: StoredMessage, files: Sequence[tuple[str, bytes]]
+    ) -> None:
         """Put a mail's attachments, and the rest of a long text, into the thread, in one message."""
         put: list[tuple[FileId, str]] = []
-        for position, (filename, content) in enumerate(await self._files(stored)):
+        for position, (filename, content) in enumerate(files):
             uploaded = await self._put(f"file:{stored.id}:{stored.readings}:{position}", filename, content)
             if uploaded:
                 put.append((uploaded, filename))
@@ -220,7 +236,15 @@ class Show:
             log.warning(PLAINLY, key=key, why=refused.detail)
             await update(surface.bare())
 
-    async def _post(self, conversation: Conversation, surface: Surface, *, key: str, thread: Ts | None = None) -> Ts:
+    async def _post(
+        self,
+        conversation: Conversation,
+        surface: Surface,
+        *,
+        key: str,
+        thread: Ts | None = None,
+        kept: Callable[[AsyncConnection, Posted], Awaitable[None]] | None = None,
+    ) -> Ts:
         async def post(built: Surface) -> dict[str, str]:
             ts = await self._gateway.post(
                 conversation.channel,
@@ -243,7 +267,7 @@ class Show:
             ts = await self._gateway.find(conversation.channel, key=key, since=since, thread_ts=thread)
             return {"ts": ts} if ts else None
 
-        return Ts((await self._engine.once(key, act=act, find=look))["ts"])
+        return Ts((await self._engine.once(key, act=act, find=look, kept=kept))["ts"])
 
 
 def _card_key(number: Number) -> str:

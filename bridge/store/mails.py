@@ -23,6 +23,7 @@ from bridge.model import (
     now,
 )
 from bridge.rules import outlook_thread
+from bridge.store.database import insert_new
 from bridge.store.packing import clean, pack_message, pack_reading, unpack_message, unpack_reading
 from bridge.store.schema import arrivals, attachments, mailboxes, message_refs, messages, raw_chunks, raw_mails
 
@@ -237,9 +238,9 @@ async def stand(conn: AsyncConnection, mail_ids: Collection[MailId], **values: A
     await conn.execute(update(messages).where(messages.c.id.in_(mail_ids)).values(**values))
 
 
-async def posted(conn: AsyncConnection, mail_id: MailId, *, ts: Ts) -> None:
-    """Remember the thread's message that shows this mail."""
-    await conn.execute(update(messages).where(messages.c.id == mail_id).values(thread_ts=ts))
+async def posted(conn: AsyncConnection, mail_id: MailId, *, ts: Ts, shared: bool) -> None:
+    """Remember the thread's message that shows this mail; `shared`: there are no files to follow it."""
+    await conn.execute(update(messages).where(messages.c.id == mail_id).values(thread_ts=ts, shared=shared))
 
 
 async def files_shared(conn: AsyncConnection, mail_id: MailId) -> None:
@@ -263,15 +264,9 @@ async def refer(conn: AsyncConnection, *, mailbox: MailboxName, number: Number, 
 
 async def _refer(conn: AsyncConnection, mailbox: MailboxName, named: Sequence[tuple[str, Number]]) -> None:
     """Each of these belongs to its conversation, unless it belongs to another already; the first says so."""
-    belongs: dict[str, Number] = {}
-    for one, number in named:
-        belongs.setdefault(one, number)
-    there = await referred(conn, mailbox=mailbox, ids=list(belongs))
-    rows = [
-        {"mailbox": mailbox, "message_id": one, "number": number} for one, number in belongs.items() if one not in there
-    ]
+    rows = [{"mailbox": mailbox, "message_id": one, "number": number} for one, number in named]
     if rows:
-        await conn.execute(insert(message_refs), rows)
+        await conn.execute(insert_new(conn, message_refs), rows)
 
 
 async def referred(conn: AsyncConnection, *, mailbox: MailboxName, ids: Sequence[str]) -> Mapping[str, Number]:
