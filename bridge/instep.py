@@ -137,7 +137,8 @@ class InStep:
             async with self._store.read() as conn:
                 cursor = await mails.cursor(conn, post.name, folder=mails.SENT)
             batch = await post.reached().since(cursor, folder=folder)
-            await self.take_sent(post, batch)
+            if batch.arrivals or batch.cursor != cursor:
+                await self.take_sent(post, batch)
             if not batch.arrivals:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(SENT_SWEEP):

@@ -48,6 +48,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "templates": {"errors", "model"},
     "settings": {"errors", "model", "providers", "templates"},
     "layers": {"errors", "model"},
+    "limits": set(),
     "config": {"errors", "model", "providers", "settings", "layers"},
     "rules": {"errors", "model"},
     "store": BASE | {"store"},
@@ -62,7 +63,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "commands": BASE | {"scripts"},
     "login": BASE | WORLDS | {"accounts", "check"},
     "demo": BASE | WORLDS | DESK | {"app", "demo"},
-    "cli": BASE | WORLDS | DESK | COMMANDS | {"app", "demo"},
+    "stopping": set(),
+    "bench": BASE | WORLDS | DESK | {"app", "demo", "bench", "stopping"},
+    "cli": BASE | WORLDS | DESK | COMMANDS | {"app", "demo", "bench", "stopping"},
     "__main__": {"cli"},
 }
 CALL_THE_DESK = {"slack.decisions", "slack.events", "slack.listeners", "slack.typed"}
@@ -114,7 +117,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "smtplib": ("mail",),
     "aiosmtpd": ("mail", "demo"),
     "prometheus_client": ("metrics",),
-    "typer": ("cli", "commands", "init"),
+    "typer": ("cli", "commands", "init", "bench"),
 }
 
 CONNECTION = "sqlalchemy.ext.asyncio.AsyncConnection"
