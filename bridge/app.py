@@ -29,6 +29,7 @@ from bridge.filing import Filing
 from bridge.health import Health, Site
 from bridge.instep import InStep
 from bridge.jobs import Engine
+from bridge.limits import give_large_blocks_back
 from bridge.mail.local import Intake
 from bridge.mail.parse import parse
 from bridge.metrics import Metrics
@@ -260,6 +261,7 @@ async def _cancel(task: asyncio.Task[None]) -> None:
 async def run(settings: Settings) -> None:
     """Run the service until cancelled."""
     check_runnable(settings)
+    give_large_blocks_back()
     bridge = Bridge(settings)
     await bridge.start()
     try:
