@@ -36,7 +36,7 @@ from bridge.model import (
     StoredMessage,
     now,
 )
-from bridge.store import conversations, drafts, jobs, mails, places
+from bridge.store import conversations, drafts, jobs, mails, personal, places
 from bridge.store.database import Store
 
 log = structlog.get_logger()
@@ -105,7 +105,9 @@ class Reception:
         """Keep mails where they belong, in their order; how many are new. The others stand there already, or are our
         own: these are entered in the ledger alone.
         """
-        known = await mails.known_among(conn, mailbox.name, [mail.digest for _, mail in fresh])
+        digests = [mail.digest for _, mail in fresh]
+        known = await mails.known_among(conn, mailbox.name, digests)
+        erased = await personal.erased_among(conn, mailbox.name, digests)
         together: dict[str, Pair] = {}
         taken = 0
         for arrival, mail in fresh:
@@ -117,6 +119,8 @@ class Reception:
             if mail_id := known.get(mail.digest):
                 await self._record(conn, mailbox, place, state="known", mail_id=mail_id)
                 await self._found_again(conn, mailbox, mail_id, place)
+            elif mail.digest in erased:
+                await self._record(conn, mailbox, place, state="erased", mail_id=None)
             elif await self._is_own(conn, mailbox, mail.message):
                 await self._record(conn, mailbox, place, state="own", mail_id=None)
             else:
