@@ -45,7 +45,7 @@ from bridge.store.database import Store
 log = structlog.get_logger()
 
 SENT_SWEEP = 60.0  # seconds between looks into the Sent folder; an answer seen in the inbox asks for one at once
-LOOKS = 5.0  # a second, at the most, of all mailboxes together: a look costs about a millisecond of processor time
+LOOKS = 2.5  # a second, at the most, of all mailboxes together: a look costs one to two milliseconds of processor time
 
 
 class InStep:

@@ -45,7 +45,7 @@ from bridge.store.database import Store
 log = structlog.get_logger()
 
 Posted = dict[str, Any]
-"""What is remembered of a post: its `ts`."""
+"""What is remembered of a post: its `ts`, and the `state` that it shows where that is known."""
 
 PLAINLY = "a message is shown plainly, since Slack refused how it was built"
 
@@ -95,24 +95,32 @@ class Show:
         behind: Sequence[tuple[Draft, int, str]],
     ) -> None:
         surface = card_of(conversation, messages, mailbox=conversation.mailbox)
-        card = conversation.card_ts or await self._post_card(conversation, surface, messages)
+        card, is_current = conversation.card_ts, False
+        if card is None:
+            card, is_current = await self._post_card(conversation, surface, messages)
         for stored in messages:
             if not stored.shared:
                 await self._show_mail(conversation, card, stored)
         for draft, revision, view_id in behind:
             await self._show_draft(conversation, card, draft, revision=revision)
             await self._show_view(draft, view_id)
-        if conversation.card_ts:
+        if not is_current:
             await self._update(conversation, card, surface, key=_card_key(conversation.number))
 
-    async def _post_card(self, conversation: Conversation, surface: Surface, messages: Sequence[StoredMessage]) -> Ts:
+    async def _post_card(
+        self, conversation: Conversation, surface: Surface, messages: Sequence[StoredMessage]
+    ) -> tuple[Ts, bool]:
+        """Where the card stands, and whether it shows the conversation as it is now."""
+
         async def kept(conn: AsyncConnection, posted: Posted) -> None:
             await conversations.card_posted(conn, conversation.number, ts=Ts(posted["ts"]))
 
-        ts = await self._post(conversation, surface, key=_card_key(conversation.number), kept=kept)
+        posted = await self._post(
+            conversation, surface, key=_card_key(conversation.number), state=conversation.version, kept=kept
+        )
         if messages and messages[0].direction is Direction.IN:
             self._metrics.card_posted(after=now() - messages[0].received)
-        return ts
+        return posted
 
     async def _show_mail(self, conversation: Conversation, card: Ts, stored: StoredMessage) -> None:
         files = await self._files(stored)
@@ -135,11 +143,14 @@ class Show:
         async def kept(conn: AsyncConnection, posted: Posted) -> None:
             await mails.posted(conn, stored.id, ts=Ts(posted["ts"]), shared=alone)
 
-        if stored.thread_ts is None:
-            await self._post(conversation, surface, key=key, thread=card, kept=kept)
-        elif stored.readings > 1:
+        ts, is_current = stored.thread_ts, stored.readings == 1
+        if ts is None:
+            ts, is_current = await self._post(
+                conversation, surface, key=key, state=stored.readings, thread=card, kept=kept
+            )
+        if not is_current:
             with contextlib.suppress(Gone):  # somebody deleted that post; the card and the rest stand
-                await self._update(conversation, stored.thread_ts, surface, key=key)
+                await self._update(conversation, ts, surface, key=key)
 
     async def _share_files(
         self, conversation: Conversation, card: Ts, stored: StoredMessage, files: Sequence[tuple[str, bytes]]
@@ -195,13 +206,16 @@ class Show:
         surface = blocks.line(draft, words=richtext.lines(draft.rich_text))
         key = f"draft:{draft.id}"
         try:
-            ts = draft.line_ts or await self._post(conversation, surface, key=key, thread=card)
-            if draft.line_ts:
+            ts, is_current = draft.line_ts, False
+            if ts is None:
+                ts, is_current = await self._post(conversation, surface, key=key, state=revision, thread=card)
+            if not is_current:
                 await self._update(conversation, ts, surface, key=key)
         except Gone:
             if not draft.line_ts:
                 raise
-            ts = await self._post(conversation, surface, key=f"{key}:{revision}", thread=card)
+            again = f"{key}:{revision}"
+            ts, _ = await self._post(conversation, surface, key=again, state=revision, thread=card)
         async with self._store.write() as conn:
             await drafts.line_posted(conn, draft.id, ts=ts)
             await drafts.mark_shown(conn, draft.id, revision=revision)
@@ -242,10 +256,16 @@ class Show:
         surface: Surface,
         *,
         key: str,
+        state: int,
         thread: Ts | None = None,
         kept: Callable[[AsyncConnection, Posted], Awaitable[None]] | None = None,
-    ) -> Ts:
-        async def post(built: Surface) -> dict[str, str]:
+    ) -> tuple[Ts, bool]:
+        """Post once under that key: where it stands, and whether it shows that state (a version, a revision).
+
+        What was posted before a crash shows what was so then.
+        """
+
+        async def post(built: Surface) -> Posted:
             ts = await self._gateway.post(
                 conversation.channel,
                 text=built.text,
@@ -254,9 +274,9 @@ class Show:
                 number=conversation.number,
                 thread_ts=thread,
             )
-            return {"ts": ts}
+            return {"ts": ts, "state": state}
 
-        async def act() -> dict[str, str]:
+        async def act() -> Posted:
             try:
                 return await post(surface)
             except Malformed as refused:
@@ -267,7 +287,8 @@ class Show:
             ts = await self._gateway.find(conversation.channel, key=key, since=since, thread_ts=thread)
             return {"ts": ts} if ts else None
 
-        return Ts((await self._engine.once(key, act=act, find=look, kept=kept))["ts"])
+        posted = await self._engine.once(key, act=act, find=look, kept=kept)
+        return Ts(posted["ts"]), posted.get("state") == state
 
 
 def _card_key(number: Number) -> str:

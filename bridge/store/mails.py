@@ -75,7 +75,7 @@ async def record_arrival(
     reason: str = "",
 ) -> None:
     """Enter a place (uidvalidity, uid) in the ledger: `taken`, `known`, `own`, `oversize` or `quarantined`."""
-    await conn.execute(insert(arrivals), [_seen(mailbox, place, state=state, mail_id=mail_id, at=at, reason=reason)])
+    await conn.execute(insert(arrivals), [_seen(mailbox, place, state=state, mail_id=mail_id, seen=at, reason=reason)])
 
 
 async def seen_places(
@@ -236,7 +236,7 @@ async def take_in(conn: AsyncConnection, mailbox: MailboxName, incoming: Sequenc
     await _refer(conn, mailbox, [(name, one.number) for one in incoming for name in ids_of(one.message)])
     at = now()
     seen = [
-        _seen(mailbox, one.place, state=one.state, mail_id=mail_id, at=at)
+        _seen(mailbox, one.place, state=one.state, mail_id=mail_id, seen=at)
         for mail_id, one in zip(mail_ids, incoming, strict=True)
     ]
     await conn.execute(insert(arrivals), seen)
@@ -335,17 +335,8 @@ def _row(message: Message, reading: Reading, **values: Any) -> dict[str, Any]:
     return {"shared": False, "readings": 1, **values, **_read(message, reading)}
 
 
-def _seen(
-    mailbox: MailboxName,
-    place: tuple[int, int],
-    *,
-    state: str,
-    mail_id: MailId | None,
-    at: datetime,
-    reason: str = "",
-) -> dict[str, Any]:
-    row = {"state": state, "reason": reason, "mail_id": mail_id, "seen": at}
-    return {"mailbox": mailbox, "uidvalidity": place[0], "uid": place[1], **row}
+def _seen(mailbox: MailboxName, place: tuple[int, int], **row: Any) -> dict[str, Any]:
+    return {"mailbox": mailbox, "uidvalidity": place[0], "uid": place[1], "reason": "", **row}
 
 
 async def _ids(conn: AsyncConnection, table: Table, rows: Sequence[Mapping[str, Any]]) -> list[int]:
