@@ -19,6 +19,7 @@ BASE = {"errors", "model", "config", "layers", "providers", "settings", "rules",
 WORLDS = {"store", "mail", "slack"}
 DESK = {
     "accounts",
+    "addressees",
     "agents",
     "alarms",
     "answers",

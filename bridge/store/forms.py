@@ -1,0 +1,60 @@
+"""Compose modals: who is writing now, and what was typed into one that was closed. Named questions and changes."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bridge.model import DraftId, Number, UserId
+from bridge.store.schema import forms
+
+
+async def begin(
+    conn: AsyncConnection, draft_id: DraftId, *, number: Number | None, author: UserId, at: datetime, until: datetime
+) -> None:
+    """A modal was opened; until then its author counts as writing."""
+    row = {"number": number, "author": author, "opened": at, "until": until, "kept": None}
+    await conn.execute(insert(forms).values(draft_id=draft_id, **row))
+
+
+async def end(conn: AsyncConnection, draft_id: DraftId) -> bool:
+    """The modal is open no more, and nothing of it is kept; False where nothing was known of it."""
+    return bool((await conn.execute(delete(forms).where(forms.c.draft_id == draft_id))).rowcount)
+
+
+async def lapse(conn: AsyncConnection, draft_id: DraftId, *, at: datetime) -> bool:
+    """A lease has run out: nobody counts as writing in it any more. False where it was ended or made longer."""
+    lapsed = delete(forms).where(forms.c.draft_id == draft_id, forms.c.until <= at, forms.c.kept.is_(None))
+    return bool((await conn.execute(lapsed)).rowcount)
+
+
+async def keep(conn: AsyncConnection, draft_id: DraftId, kept: Mapping[str, Any], *, at: datetime) -> None:
+    """The modal was closed; what was typed into it is kept."""
+    await conn.execute(update(forms).where(forms.c.draft_id == draft_id).values(kept=dict(kept), until=at))
+
+
+async def kept(
+    conn: AsyncConnection, *, number: Number | None, author: UserId
+) -> tuple[dict[str, Any], datetime] | None:
+    """What that person typed last for that conversation (None: for a new mail) and did not send, and until when."""
+    question = select(forms.c.kept, forms.c.until).where(_theirs(number, author)).order_by(forms.c.until.desc())
+    row = (await conn.execute(question.limit(1))).first()
+    return (row.kept, row.until) if row else None
+
+
+async def forget(conn: AsyncConnection, *, number: Number | None, author: UserId) -> None:
+    """What that person typed and did not send is of no more use."""
+    await conn.execute(delete(forms).where(_theirs(number, author)))
+
+
+async def writing(conn: AsyncConnection, number: Number, *, at: datetime) -> list[UserId]:
+    """Who is writing an answer in a conversation, each once, the first to begin first."""
+    question = select(forms.c.author).where(forms.c.number == number, forms.c.until > at).order_by(forms.c.opened)
+    return list(dict.fromkeys(UserId(one) for one in (await conn.execute(question)).scalars()))
+
+
+def _theirs(number: Number | None, author: UserId) -> Any:
+    about = forms.c.number.is_(None) if number is None else forms.c.number == number
+    return about & (forms.c.author == author) & forms.c.kept.is_not(None)
