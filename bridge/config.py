@@ -37,6 +37,7 @@ from bridge.settings import (
     ServerSettings,
     Settings,
     SlackSettings,
+    TemplateSettings,
     is_loopback,
 )
 
@@ -273,6 +274,8 @@ def _make_key(file: Path) -> None:
 _MISSING = {
     "address": "give the address whose mail is shown",
     "channel": "give the id or the #name of the channel that its mail is posted to",
+    "name": "give the template a name to find it by",
+    "text": "give the template its text",
 }
 
 _PLAIN_WORDS = {
@@ -291,6 +294,7 @@ _TABLES: dict[tuple[str, ...], type[BaseModel]] = {
     ("mailbox", "folders"): FolderSettings,
     ("intake",): IntakeSettings,
     ("agents",): AgentSettings,
+    ("template",): TemplateSettings,
 }
 
 

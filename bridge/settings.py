@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
+from bridge import templates
+from bridge.errors import Refused
 from bridge.providers import Security, files_sent_mail
 
 _MIB = 1024 * 1024
@@ -147,6 +149,14 @@ def _file(value: Path) -> Path:
     return value
 
 
+def _template(value: str) -> str:
+    try:
+        templates.check(templates.Template(name="", text=value))
+    except Refused as refused:
+        raise ValueError(f"must be a text that can be filled in: {str(refused).replace('“” ', '')}") from None
+    return value
+
+
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -268,6 +278,16 @@ class AgentSettings(_Model):
     users: tuple[Annotated[str, AfterValidator(_user)], ...] = ()
 
 
+class TemplateSettings(_Model):
+    """A canned answer: Markdown with variables such as `{{ sender.name }}`; `subject` is for new mails."""
+
+    name: str = Field(min_length=1, max_length=60)
+    text: Annotated[str, AfterValidator(_template)] = Field(max_length=10_000)
+    subject: Annotated[str, AfterValidator(_template)] = Field(default="", max_length=250)
+    language: str = Field(default="", max_length=40)
+    folder: str = Field(default="", max_length=60)
+
+
 class Settings(_Model):
     """Everything an operator may say. `secret_keys`: the first signs and encrypts, all are accepted."""
 
@@ -284,3 +304,4 @@ class Settings(_Model):
     mailboxes: tuple[MailboxSettings, ...] = Field(default=(), alias="mailbox")
     intake: IntakeSettings = IntakeSettings()
     agents: AgentSettings = AgentSettings()
+    templates: tuple[TemplateSettings, ...] = Field(default=(), alias="template")

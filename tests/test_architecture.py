@@ -15,7 +15,7 @@ import bridge
 
 ROOT = Path(bridge.__file__).parent
 
-BASE = {"errors", "model", "config", "layers", "providers", "settings", "rules", "logs"}
+BASE = {"errors", "templates", "model", "config", "layers", "providers", "settings", "rules", "logs"}
 WORLDS = {"store", "mail", "slack"}
 DESK = {
     "accounts",
@@ -45,7 +45,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "model": set(),
     "logs": set(),
     "providers": {"errors", "model"},
-    "settings": {"errors", "model", "providers"},
+    "templates": {"errors", "model"},
+    "settings": {"errors", "model", "providers", "templates"},
     "layers": {"errors", "model"},
     "config": {"errors", "model", "providers", "settings", "layers"},
     "rules": {"errors", "model"},
