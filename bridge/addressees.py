@@ -4,30 +4,11 @@ It judges nothing: it tells the sender what a glance would miss, before the mail
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 
 from bridge.mail.authenticity import lookalike
 from bridge.model import Address, Message
 from bridge.providers import provider_of, well_known
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
-    """An answer's recipients against those of the mail it answers; each list in the order of its headers.
-
-    `added` were not on that mail, `dropped` were and get no answer; `first` were never written to before; `inside` are
-    addresses of the own organisation that outsiders will see although they were not on that mail; `alike` have a
-    domain that looks like a known one, named beside them.
-    """
-
-    added: tuple[Address, ...] = ()
-    dropped: tuple[Address, ...] = ()
-    first: tuple[Address, ...] = ()
-    inside: tuple[Address, ...] = ()
-    alike: tuple[tuple[Address, str], ...] = ()
-
-    def __bool__(self) -> bool:
-        return self != Difference()
+from bridge.rules import Difference
 
 
 def difference(

@@ -31,20 +31,26 @@ from bridge.jobs import Engine
 from bridge.mail.local import Intake
 from bridge.mail.parse import parse
 from bridge.metrics import Metrics
-from bridge.model import Address, Job, MailboxName, MailId, Message, UserId
+from bridge.model import Job, MailboxName, MailId, Message, UserId
+from bridge.notices import Notices
 from bridge.outbox import Outbox
 from bridge.post import Post
 from bridge.reception import Reception
 from bridge.show import Show
 from bridge.slack import web
+from bridge.slack.composer import Composer
 from bridge.slack.events import Events
 from bridge.slack.gateway import Gateway, Identity
 from bridge.slack.listeners import Listeners
 from bridge.slack.requests import PATH, Requests
 from bridge.slack.socket import Connection
 from bridge.slack.typed import Typed
+from bridge.slack.windows import Windows
+from bridge.spoken import Spoken
 from bridge.store import jobs
 from bridge.store.database import Store
+from bridge.templates import Template, Templates
+from bridge.writing import Writing
 
 log = structlog.get_logger()
 
@@ -105,6 +111,8 @@ class Bridge:
         answers = Answers(
             store, desk=desk, agents=agents, gateway=gateway, mailboxes=mailboxes, key=settings.secret_keys[0]
         )
+        templates = Templates(lambda: [Template(**one.model_dump()) for one in settings.templates])
+        writing = Writing(store, desk=desk, agents=agents, mailboxes=mailboxes, templates=templates)
         outbox = Outbox(store, gateway=gateway, mailboxes=mailboxes, posts=posts, metrics=metrics)
         filing = Filing(store, desk=desk, posts=posts)
         in_step = InStep(store, posts=posts, keys=settings.secret_keys)
@@ -115,6 +123,7 @@ class Bridge:
             "apply": filing.apply,
             "locate": in_step.locate,
             "wake": desk.wake,
+            "lapse": writing.lapse,
         }
 
         async def given_up(job: Job, error: BridgeError) -> None:
@@ -122,6 +131,7 @@ class Bridge:
 
         engine = Engine(store, kinds=kinds, parked=given_up, look_first=self._look_first)
         kinds["show"] = Show(store, engine=engine, gateway=gateway, senders=senders, metrics=metrics).show
+        kinds["tell"] = Notices(store, engine=engine, gateway=gateway).say
         alarms = Alarms(store, engine=engine, gateway=gateway, mailboxes=mailboxes)
         kinds["alarm"] = alarms.tell
         async with store.write() as conn:  # an operator who mends a channel or a scope starts the bridge again
@@ -136,23 +146,19 @@ class Bridge:
             told = [one.told() for one in self._health]
             return {"mailboxes": told, "waiting": waiting, "parked": counts[jobs.State.PARKED]}
 
-        typed = Typed(gateway=gateway, desk=desk, filing=filing, status=status)
-        app = self._app(me, gateway=gateway, desk=desk, answers=answers, filing=filing, typed=typed, senders=senders)
+        typed = Typed(gateway=gateway, desk=desk, filing=filing, templates=templates, status=status)
+        app = self._app(me)
+        windows = Windows(gateway)
+        composer = Composer(
+            app, gateway=gateway, windows=windows, desk=desk, writing=writing, answers=answers, senders=senders
+        )
+        Listeners(app, windows=windows, desk=desk, composer=composer, filing=filing, typed=typed)
+        Events(app, gateway=gateway, desk=desk, spoken=Spoken(store, answers=answers))
         await self._connect(app, gateway=gateway, store=store, metrics=metrics)
         await self._watch(store, reception=reception, in_step=in_step, alarms=alarms, mailboxes=mailboxes, posts=posts)
         log.info("bridge ready", mailboxes=len(mailboxes))
 
-    def _app(
-        self,
-        me: Identity,
-        *,
-        gateway: Gateway,
-        desk: Desk,
-        answers: Answers,
-        filing: Filing,
-        typed: Typed,
-        senders: dict[MailboxName, Address],
-    ) -> AsyncApp:
+    def _app(self, me: Identity) -> AsyncApp:
         slack = self._settings.slack
 
         async def authorize() -> AuthorizeResult:
@@ -165,14 +171,11 @@ class Bridge:
                 bot_user_id=me.bot_user_id,
             )
 
-        app = AsyncApp(
+        return AsyncApp(
             client=web.client(token=None, api_url=slack.api_url, session=None),
             authorize=authorize,
             signing_secret=slack.signing_secret.get_secret_value(),
         )
-        Listeners(app, gateway=gateway, desk=desk, answers=answers, filing=filing, typed=typed, senders=senders)
-        Events(app, gateway=gateway, desk=desk)
-        return app
 
     async def _connect(self, app: AsyncApp, *, gateway: Gateway, store: Store, metrics: Metrics) -> None:
         """Open Slack's way in, and before it the site that tells whether it is open."""

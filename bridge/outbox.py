@@ -39,7 +39,7 @@ from bridge.model import (
 from bridge.post import Post
 from bridge.slack import richtext
 from bridge.slack.gateway import Gateway
-from bridge.store import drafts, jobs, mails
+from bridge.store import correspondents, drafts, jobs, mails
 from bridge.store.database import Store
 
 log = structlog.get_logger()
@@ -83,7 +83,8 @@ async def keep_sent(conn: AsyncConnection, draft: Draft, sent: Sent | None, *, c
             raw_id=sent.raw_id,
             at=now(),
         )
-    version = await changed(conn, draft.number, status=Status.WAITING)
+    await correspondents.written_to(conn, [one.email for one in (*draft.to, *draft.cc, *draft.bcc)], at=now())
+    version = await changed(conn, draft.number, status=Status.CLOSED if draft.closes else Status.WAITING)
     if draft.answers and draft.kind is not DraftKind.FORWARD:
         await mails.stand(conn, [draft.answers], seen=True, answered=True)  # as every mail client does
         await obey(conn, draft.number, version=version)
@@ -222,6 +223,9 @@ class Outbox:
         if len(raw) > mailbox.max_bytes:
             raise Permanent("The mail is larger than MAIL_MAX_BYTES allows; send fewer files, or a link to them.")
         async with self._store.write() as conn:
+            fresh = await drafts.get(conn, draft.id)
+            if fresh and fresh.rich_text != draft.rich_text:
+                raise Temporary("Its words were changed at the last moment.", retry_after=0)
             if not await drafts.move(conn, draft.id, DraftState.QUEUED, out_of={DraftState.HELD, DraftState.QUEUED}):
                 raise Refused("This mail was undone.")
             await drafts.composed(conn, draft.id, raw_id=await mails.save_raw(conn, raw, at=now()))

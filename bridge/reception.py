@@ -18,11 +18,25 @@ from bridge import rules
 from bridge.as_read import AsRead, as_read, unreadable
 from bridge.desk import Mailbox, changed, show_again
 from bridge.errors import BridgeError, Refused
+from bridge.later import customer_wrote
 from bridge.mail.identifiers import own_message_id
 from bridge.mail.parse import parse
 from bridge.mail.quotes import read
 from bridge.metrics import Metrics
-from bridge.model import Arrival, Batch, Cursor, Direction, Folder, MailId, Message, Number, Status, StoredMessage, now
+from bridge.model import (
+    Arrival,
+    Automatic,
+    Batch,
+    Cursor,
+    Direction,
+    Folder,
+    MailId,
+    Message,
+    Number,
+    Status,
+    StoredMessage,
+    now,
+)
 from bridge.store import conversations, drafts, mails, places
 from bridge.store.database import Store
 
@@ -155,6 +169,8 @@ class Reception:
         if conversation and conversation.mailbox == mailbox.name:
             status = conversation.status if old else rules.status_after_mail(conversation.status, message)
             await changed(conn, conversation.number, status=status)
+            if message.automatic is Automatic.NO and not old:
+                await customer_wrote(conn, conversation.number)
             return conversation.number
         number = await conversations.create(
             conn,

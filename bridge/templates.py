@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError, UndefinedError
+from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, UndefinedError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from bridge.errors import Refused
@@ -88,7 +88,7 @@ def render(template: Template, facts: Facts, *, literal: Callable[[str], str]) -
 
 
 def check(template: Template) -> None:
-    """Raise Refused where the template could never be used: a variable that nobody knows, a brace that is not closed."""
+    """Raise Refused where the template could never be used: an unknown variable, a brace that is not closed."""
     nobody = Facts(number=Number(1), sender=Address(name="A", email="a@b.c"), subject="S", mailbox="M", agent="A")
     render(template, nobody, literal=_line)
 
@@ -99,15 +99,17 @@ def _filled(template: Template, source: str, facts: Mapping[str, Any], *, litera
     except UndefinedError:
         names = ", ".join(f"{{{{ {one} }}}}" for one in VARIABLES)
         raise Refused(f"The template “{template.name}” speaks of something unknown; there are {names}.") from None
-    except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError) as error:
-        where = f" in line {error.lineno}" if getattr(error, "lineno", None) else ""
-        raise Refused(f"The template “{template.name}” cannot be read{where}: mend what stands in braces.") from None
+    except TemplateSyntaxError as error:
+        sentence = f"The template “{template.name}” cannot be read in line {error.lineno}: mend what stands in braces."
+        raise Refused(sentence) from None
+    except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError):
+        raise Refused(f"The template “{template.name}” cannot be filled in: mend what stands in braces.") from None
 
 
 @functools.cache
 def _environment(literal: Callable[[str], str]) -> ImmutableSandboxedEnvironment:
     return ImmutableSandboxedEnvironment(
-        autoescape=False,  # noqa: S701 - it is Markdown, no HTML: `finalize` takes every meaning out of what is filled in
+        autoescape=False,  # it is Markdown, no HTML: `finalize` takes every meaning out of what is filled in
         undefined=StrictUndefined,
         finalize=lambda value: literal(str(value)),
         keep_trailing_newline=True,

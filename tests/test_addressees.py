@@ -2,8 +2,9 @@
 
 import pytest
 
-from bridge.addressees import Difference, difference
+from bridge.addressees import difference
 from bridge.model import Address, Message
+from bridge.rules import Difference
 
 SHOP = "hello@fernhill.example.com"
 OWN = frozenset({SHOP})

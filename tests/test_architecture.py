@@ -25,16 +25,22 @@ DESK = {
     "answers",
     "as_read",
     "desk",
+    "enclosures",
     "filing",
     "health",
     "instep",
     "jobs",
+    "later",
     "mailboxes",
     "metrics",
+    "notices",
     "outbox",
     "post",
     "reception",
+    "secondlook",
     "show",
+    "spoken",
+    "writing",
 }
 
 COMMANDS = {"backfill", "check", "commands", "init", "login", "scripts"}
@@ -65,12 +71,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cli": BASE | WORLDS | DESK | COMMANDS | {"app", "demo"},
     "__main__": {"cli"},
 }
-CALL_THE_DESK = {"slack.events", "slack.listeners", "slack.typed"}
+CALL_THE_DESK = {"slack.composer", "slack.events", "slack.listeners", "slack.typed"}
 """Talkers whose callbacks end in a verb of the desk: the only way back up."""
 
 TALKERS = {
     "mail": {"imap", "local", "maildir", "maildirfiles", "maildirsource", "oauth", "sent", "smtp", "trust", "uidlist"},
     "slack": {
+        "composer",
         "directory",
         "events",
         "faults",
@@ -82,6 +89,7 @@ TALKERS = {
         "socket",
         "typed",
         "web",
+        "windows",
     },
 }
 """The modules of an outside world that talk to it, or are part of doing so; all its others are pure."""

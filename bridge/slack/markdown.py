@@ -55,7 +55,7 @@ def _reader() -> MarkdownIt:
 
 def _add(containers: list[Element], spans: list[Element], *, lists: Sequence[tuple[str, int]], quote: bool) -> None:
     """Append a paragraph where it belongs: to the list, the quote or the section before it, where it goes on there."""
-    last = containers[-1] if containers else {"type": ""}
+    last: Element = containers[-1] if containers else {"type": ""}
     if lists:
         style, offset = lists[-1]
         kind = {"type": "rich_text_list", "style": style, "indent": len(lists) - 1}

@@ -111,6 +111,13 @@ def from_text(text: str) -> dict[str, Any]:
     return {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": elements}]}
 
 
+def of_message(message: Mapping[str, Any]) -> dict[str, Any]:
+    """What a person said in a Slack message, as they wrote it."""
+    blocks = message.get("blocks") or ()
+    written = next((dict(one) for one in blocks if isinstance(one, Mapping) and one.get("type") == "rich_text"), None)
+    return written or from_text(_string(message, "text"))
+
+
 def _container(container: Mapping[str, Any], *, names: Callable[[str], str]) -> list[Line]:
     quote = 1 if _number(container, "border") else 0
     match container.get("type"):

@@ -84,6 +84,11 @@ async def of_conversation(conn: AsyncConnection, number: Number) -> list[Draft]:
     return await _drafts(conn, drafts.c.number == number)
 
 
+async def waiting(conn: AsyncConnection, number: Number) -> list[Draft]:
+    """The drafts of a conversation that leave at a time their author named."""
+    return await _drafts(conn, (drafts.c.number == number) & (drafts.c.state == DraftState.HELD) & drafts.c.later)
+
+
 async def move(
     conn: AsyncConnection, draft_id: DraftId, to: DraftState, *, out_of: Collection[DraftState], **values: Any
 ) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import DraftId, Number, UserId
@@ -30,9 +30,18 @@ async def lapse(conn: AsyncConnection, draft_id: DraftId, *, at: datetime) -> bo
     return bool((await conn.execute(lapsed)).rowcount)
 
 
-async def keep(conn: AsyncConnection, draft_id: DraftId, kept: Mapping[str, Any], *, at: datetime) -> None:
-    """The modal was closed; what was typed into it is kept."""
-    await conn.execute(update(forms).where(forms.c.draft_id == draft_id).values(kept=dict(kept), until=at))
+async def keep(
+    conn: AsyncConnection,
+    draft_id: DraftId,
+    kept: Mapping[str, Any],
+    *,
+    number: Number | None,
+    author: UserId,
+    at: datetime,
+) -> None:
+    """Keep what was typed into a modal that is closed now."""
+    row = {"number": number, "author": author, "opened": at, "until": at, "kept": dict(kept)}
+    await conn.execute(insert(forms).values(draft_id=draft_id, **row))
 
 
 async def kept(

@@ -62,14 +62,15 @@ def upgrade() -> None:
 
 def _remember_whom_was_written_to() -> None:
     """From what has left already, so that nobody is "written to for the first time" who was not."""
-    drafts = sa.table("drafts", sa.column("state", sa.Text), sa.column("recipients", sa.JSON), sa.column("due"))
-    names = [sa.column(one) for one in ("email", "domain", "since")]
-    correspondents = sa.table("correspondents", *names)
+    at = sa.DateTime(timezone=True)
+    drafts = sa.table("drafts", sa.column("state", sa.Text), sa.column("recipients", sa.JSON), sa.column("due", at))
+    columns = (sa.column("email", sa.Text), sa.column("domain", sa.Text), sa.column("since", at))
+    correspondents = sa.table("correspondents", *columns)
     since: dict[str, Any] = {}
     sent = sa.select(drafts.c.recipients, drafts.c.due).where(drafts.c.state == "sent").order_by(drafts.c.due)
     for recipients, due in op.get_bind().execute(sent):
         for one in (address for several in recipients.values() for address in several):
             since.setdefault(one[1].lower(), due)
-    rows = [{"email": email, "domain": email.rpartition("@")[2], "since": at} for email, at in since.items()]
+    rows = [{"email": email, "domain": email.rpartition("@")[2], "since": due} for email, due in since.items()]
     if rows:
         op.bulk_insert(correspondents, rows)
