@@ -201,7 +201,7 @@ class Writing:
     async def lapse(self, job: Job) -> None:
         """The job "lapse": nobody heard of that modal for a while; its author counts as writing no more."""
         async with self._store.write() as conn:
-            if await forms.lapse(conn, DraftId(job.payload["draft"]), at=now()) and job.payload["number"]:
+            if await forms.lapse(conn, DraftId(job.payload["draft"])) and job.payload["number"]:
                 await redraw(conn, Number(job.payload["number"]))
 
 

@@ -40,4 +40,4 @@ async def used(conn: AsyncConnection, template: str) -> None:
 async def uses(conn: AsyncConnection) -> dict[str, int]:
     """How often each canned answer was sent."""
     rows = await conn.execute(select(template_uses.c.name, template_uses.c.count))
-    return dict(rows.tuples().all())
+    return {row[0]: row[1] for row in rows}

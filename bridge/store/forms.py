@@ -24,9 +24,9 @@ async def end(conn: AsyncConnection, draft_id: DraftId) -> bool:
     return bool((await conn.execute(delete(forms).where(forms.c.draft_id == draft_id))).rowcount)
 
 
-async def lapse(conn: AsyncConnection, draft_id: DraftId, *, at: datetime) -> bool:
-    """A lease has run out: nobody counts as writing in it any more. False where it was ended or made longer."""
-    lapsed = delete(forms).where(forms.c.draft_id == draft_id, forms.c.until <= at, forms.c.kept.is_(None))
+async def lapse(conn: AsyncConnection, draft_id: DraftId) -> bool:
+    """Its author counts as writing no more, though nobody closed it; False where it was ended, or is kept."""
+    lapsed = delete(forms).where(forms.c.draft_id == draft_id, forms.c.kept.is_(None))
     return bool((await conn.execute(lapsed)).rowcount)
 
 
