@@ -138,12 +138,12 @@ class Writing:
             sender=sender,
             subject=subject,
             mailbox=(box.address.name or box.address.email) if box else "",
-            agent=person.name,
+            agent=person.full_name or person.name,
         )
         filled = templates.render(self._templates.find(typed.template), facts, literal=literal)
         words = rich_text(filled.text)
         if not richtext.is_blank(typed.rich_text):
-            words = {**words, "elements": [*typed.rich_text["elements"], *words["elements"]]}
+            words = richtext.below(typed.rich_text, words)
         return replace(form, rich_text=words, subject=form.subject or filled.subject)
 
     async def _about(self, typed: Submission) -> tuple[Address, str]:
@@ -198,11 +198,20 @@ class Writing:
             if carried.number:
                 await redraw(conn, carried.number)
 
+    async def never_seen(self, form: Form) -> None:
+        """The modal was closed before it was filled: nobody is writing in it."""
+        await self._lapse(form.carried.draft, form.carried.number)
+        async with self._store.write() as conn:
+            await jobs.cancel(conn, f"lapse:{form.carried.draft}")
+
     async def lapse(self, job: Job) -> None:
         """The job "lapse": nobody heard of that modal for a while; its author counts as writing no more."""
+        await self._lapse(DraftId(job.payload["draft"]), job.payload["number"])
+
+    async def _lapse(self, draft_id: DraftId, number: Number | None) -> None:
         async with self._store.write() as conn:
-            if await forms.lapse(conn, DraftId(job.payload["draft"])) and job.payload["number"]:
-                await redraw(conn, Number(job.payload["number"]))
+            if await forms.lapse(conn, draft_id) and number:
+                await redraw(conn, number)
 
 
 def own_addresses(mailboxes: Mapping[MailboxName, Mailbox]) -> frozenset[str]:

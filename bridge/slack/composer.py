@@ -93,10 +93,16 @@ class Composer:
         await self.write_new(body)
 
     async def _open(self, body: Body, kind: DraftKind, make: Callable[[], Awaitable[Form]]) -> None:
-        async def view() -> View:
-            return await self._begun(await make(), body)
+        begun: list[Form] = []
 
-        await self._windows.open(body, compose.TITLES[kind], view)
+        async def view() -> View:
+            form = await make()
+            begun.append(form)
+            return await self._begun(form, body)
+
+        if not await self._windows.open(body, compose.TITLES[kind], view):
+            for form in begun:
+                await self._writing.never_seen(form)
 
     async def _begun(self, form: Form, body: Body) -> View:
         return compose.compose(await self._writing.begin(form, user=user_of(body)))

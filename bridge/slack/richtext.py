@@ -111,6 +111,11 @@ def from_text(text: str) -> dict[str, Any]:
     return {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": elements}]}
 
 
+def below(above: Mapping[str, Any], block: Mapping[str, Any]) -> dict[str, Any]:
+    """Two blocks as one, an empty line between them."""
+    return {**block, "elements": [*_children(above), *from_text("\n")["elements"], *_children(block)]}
+
+
 def of_message(message: Mapping[str, Any]) -> dict[str, Any]:
     """What a person said in a Slack message, as they wrote it."""
     blocks = message.get("blocks") or ()

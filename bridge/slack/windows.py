@@ -6,6 +6,7 @@ from typing import Any
 from bridge.errors import BridgeError
 from bridge.model import ChannelId, Ts, UserId
 from bridge.slack import modals
+from bridge.slack.faults import Gone
 from bridge.slack.gateway import Gateway
 
 Body = Mapping[str, Any]
@@ -18,18 +19,25 @@ class Windows:
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
 
-    async def open(self, body: Body, title: str, make: Callable[[], Awaitable[View]]) -> None:
-        """Open a view at once and fill it when it is ready; a refusal is shown where the view would be."""
+    async def open(self, body: Body, title: str, make: Callable[[], Awaitable[View]]) -> bool:
+        """Open a view at once and fill it when it is ready; a refusal is shown where the view would be.
+
+        False where the person never sees it: they closed it before it was ready.
+        """
         try:
             view_id = await self._gateway.open_view(body["trigger_id"], modals.loading(title))
         except BridgeError as error:
             await self.tell(body, str(error))
-            return
+            return False
         try:
             view = await make()
         except BridgeError as error:
             view = modals.notice(title, str(error))
-        await self._gateway.update_view(view_id, view)
+        try:
+            await self._gateway.update_view(view_id, view)
+        except Gone:
+            return False
+        return True
 
     async def tell(self, body: Body, sentence: str) -> None:
         """Tell the person who asked, and nobody else."""

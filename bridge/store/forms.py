@@ -60,7 +60,8 @@ async def forget(conn: AsyncConnection, *, number: Number | None, author: UserId
 
 async def writing(conn: AsyncConnection, number: Number, *, at: datetime) -> list[UserId]:
     """Who is writing an answer in a conversation, each once, the first to begin first."""
-    question = select(forms.c.author).where(forms.c.number == number, forms.c.until > at).order_by(forms.c.opened)
+    open_ = (forms.c.number == number) & (forms.c.until > at) & forms.c.kept.is_(None)
+    question = select(forms.c.author).where(open_).order_by(forms.c.opened)
     return list(dict.fromkeys(UserId(one) for one in (await conn.execute(question)).scalars()))
 
 

@@ -57,10 +57,10 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("note", sa.Text(), server_default="", nullable=False))
         batch_op.create_index(batch_op.f("ix_drafts_said_ts"), ["said_ts"], unique=False)
 
-    _remember_whom_was_written_to()
+    remember_whom_was_written_to()
 
 
-def _remember_whom_was_written_to() -> None:
+def remember_whom_was_written_to() -> None:
     """From what has left already, so that nobody is "written to for the first time" who was not."""
     at = sa.DateTime(timezone=True)
     drafts = sa.table("drafts", sa.column("state", sa.Text), sa.column("recipients", sa.JSON), sa.column("due", at))
