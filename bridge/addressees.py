@@ -5,7 +5,7 @@ It judges nothing: it tells the sender what a glance would miss, before the mail
 
 from collections.abc import Collection, Iterable, Sequence
 
-from bridge.mail.authenticity import lookalike
+from bridge.mail.authenticity import lookalikes
 from bridge.model import Address, Message
 from bridge.providers import provider_of, well_known
 from bridge.rules import Difference
@@ -35,6 +35,8 @@ def difference(
     outsiders = any(domain(one.email) not in inner for one in everybody)
     shown = {one.email.lower() for one in open_}
     known = {*well_known(), *inner, *map(domain, there), *map(domain, written_to), *(one.lower() for one in domains)}
+    strange = {domain(one.email) for one in newcomers} - known
+    alike = lookalikes(strange, known) if strange else {}
     return Difference(
         added=newcomers if answered else (),
         dropped=tuple(one for one in before if one.email.lower() not in {*here, *own}),
@@ -42,7 +44,7 @@ def difference(
         inside=tuple(
             one for one in newcomers if outsiders and domain(one.email) in inner and one.email.lower() in shown
         ),
-        alike=tuple((one, like) for one in newcomers if (like := lookalike(domain(one.email), known))),
+        alike=tuple((one, like) for one in newcomers if (like := alike.get(domain(one.email)))),
     )
 
 

@@ -18,14 +18,18 @@ from slack_bolt.authorization import AuthorizeResult
 
 from bridge import mailboxes as mailboxes_of
 from bridge.accounts import Accounts
+from bridge.acknowledge import Acknowledge
 from bridge.agents import Agents
 from bridge.alarms import Alarms
 from bridge.answers import Answers
+from bridge.canned import Template, Templates
 from bridge.config import Settings, check_runnable
 from bridge.desk import Desk, Mailbox
+from bridge.erasure import Eraser
 from bridge.errors import BridgeError, Temporary
 from bridge.filing import Filing
 from bridge.health import Health, Site
+from bridge.housekeeping import keep_house
 from bridge.instep import InStep
 from bridge.jobs import Engine
 from bridge.mail.local import Intake
@@ -33,12 +37,14 @@ from bridge.mail.parse import parse
 from bridge.metrics import Metrics
 from bridge.model import Job, MailboxName, MailId, Message, UserId
 from bridge.notices import Notices
+from bridge.originals import Originals
 from bridge.outbox import Outbox
 from bridge.post import Post
 from bridge.reception import Reception
 from bridge.show import Show
 from bridge.slack import web
 from bridge.slack.composer import Composer
+from bridge.slack.decisions import Decisions
 from bridge.slack.events import Events
 from bridge.slack.gateway import Gateway, Identity
 from bridge.slack.listeners import Listeners
@@ -49,7 +55,6 @@ from bridge.slack.windows import Windows
 from bridge.spoken import Spoken
 from bridge.store import jobs
 from bridge.store.database import Store
-from bridge.templates import Template, Templates
 from bridge.writing import Writing
 
 log = structlog.get_logger()
@@ -107,13 +112,15 @@ class Bridge:
 
         agents = Agents(gateway, team_id=me.team_id, only=[UserId(one) for one in settings.agents.users])
         desk = Desk(store, agents=agents, mailboxes=mailboxes)
-        reception = Reception(store, keys=settings.secret_keys, metrics=metrics)
+        own = [box.address.email.lower() for box in mailboxes.values()]
+        reception = Reception(store, keys=settings.secret_keys, metrics=metrics, own=own)
         answers = Answers(
             store, desk=desk, agents=agents, gateway=gateway, mailboxes=mailboxes, key=settings.secret_keys[0]
         )
-        templates = Templates(lambda: [Template(**one.model_dump()) for one in settings.templates])
+        templates = _templates(settings)
         writing = Writing(store, desk=desk, agents=agents, mailboxes=mailboxes, templates=templates)
-        outbox = Outbox(store, gateway=gateway, mailboxes=mailboxes, posts=posts, metrics=metrics)
+        originals = Originals(store, posts=posts)
+        outbox = Outbox(store, gateway=gateway, mailboxes=mailboxes, posts=posts, originals=originals, metrics=metrics)
         filing = Filing(store, desk=desk, posts=posts)
         in_step = InStep(store, posts=posts, keys=settings.secret_keys)
         kinds: dict[str, Callable[[Job], Awaitable[None]]] = {
@@ -124,6 +131,7 @@ class Bridge:
             "locate": in_step.locate,
             "wake": desk.wake,
             "lapse": writing.lapse,
+            "erase": Eraser(gateway).erase,
         }
 
         async def given_up(job: Job, error: BridgeError) -> None:
@@ -134,29 +142,38 @@ class Bridge:
         kinds["tell"] = Notices(store, engine=engine, gateway=gateway).say
         alarms = Alarms(store, engine=engine, gateway=gateway, mailboxes=mailboxes)
         kinds["alarm"] = alarms.tell
+        acknowledge = Acknowledge(
+            store, engine=engine, gateway=gateway, agents=agents, mailboxes=mailboxes, key=settings.secret_keys[0]
+        )
+        kinds |= {"acknowledge": acknowledge.acknowledge, "loop": acknowledge.tell}
         async with store.write() as conn:  # an operator who mends a channel or a scope starts the bridge again
             await jobs.unpark_kind(conn, "show")
         await engine.start()
         self._finishing.append(functools.partial(engine.stop, STOPPING))
+        house = asyncio.create_task(keep_house(store, retention=settings.retention), name="housekeeping")
+        self._finishing.append(functools.partial(_cancel, house))
 
-        async def status() -> dict[str, Any]:
-            async with store.read() as conn:
-                counts = await jobs.counts(conn)
-            waiting = counts[jobs.State.READY] + counts[jobs.State.RUNNING]
-            told = [one.told() for one in self._health]
-            return {"mailboxes": told, "waiting": waiting, "parked": counts[jobs.State.PARKED]}
-
+        status = functools.partial(self._status, store)
         typed = Typed(gateway=gateway, desk=desk, filing=filing, templates=templates, status=status)
         app = self._app(me)
         windows = Windows(gateway)
         composer = Composer(
             app, gateway=gateway, windows=windows, desk=desk, writing=writing, answers=answers, senders=senders
         )
-        Listeners(app, windows=windows, desk=desk, composer=composer, filing=filing, typed=typed)
+        Listeners(app, windows=windows, desk=desk, composer=composer, filing=filing, originals=originals, typed=typed)
         Events(app, gateway=gateway, desk=desk, spoken=Spoken(store, answers=answers))
+        Decisions(app, gateway=gateway, buttons={"mute_sender": acknowledge.mute, "resume_sender": acknowledge.resume})
         await self._connect(app, gateway=gateway, store=store, metrics=metrics)
         await self._watch(store, reception=reception, in_step=in_step, alarms=alarms, mailboxes=mailboxes, posts=posts)
         log.info("bridge ready", mailboxes=len(mailboxes))
+
+    async def _status(self, store: Store) -> dict[str, Any]:
+        """What `/mail status` shows."""
+        async with store.read() as conn:
+            counts = await jobs.counts(conn)
+        waiting = counts[jobs.State.READY] + counts[jobs.State.RUNNING]
+        told = [one.told() for one in self._health]
+        return {"mailboxes": told, "waiting": waiting, "parked": counts[jobs.State.PARKED]}
 
     def _app(self, me: Identity) -> AsyncApp:
         slack = self._settings.slack
@@ -235,6 +252,11 @@ async def _mailboxes(settings: Settings, *, gateway: Gateway) -> dict[MailboxNam
         channel = await gateway.resolve_channel(one.channel)
         made[MailboxName(one.name)] = mailboxes_of.mailbox(one, channel=channel, max_bytes=settings.max_bytes)
     return made
+
+
+def _templates(settings: Settings) -> Templates:
+    made = [Template(**one.model_dump()) for one in settings.templates]
+    return Templates(lambda: made)
 
 
 async def _patiently(ask: Callable[[], Awaitable[_Answer]]) -> _Answer:

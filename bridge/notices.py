@@ -14,8 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bridge.errors import Temporary
 from bridge.jobs import Engine
 from bridge.model import Job, Number, UserId
-from bridge.slack import blocks
+from bridge.slack.blocks import in_slack
 from bridge.slack.gateway import Gateway
+from bridge.slack.notices import notice
 from bridge.store import conversations, jobs
 from bridge.store.database import Store
 
@@ -38,7 +39,7 @@ async def tell(
     `about` is whoever did it: where that is the person to be told, or nobody in Slack is to be told, nothing happens.
     `{who}` in the sentence stands for them.
     """
-    if whom == about or not blocks.in_slack(whom):
+    if whom == about or not in_slack(whom):
         return
     payload = {"number": number, "whom": whom, "sentence": sentence, "about": about, "buttons": list(buttons)}
     await jobs.add(conn, key=f"tell:{key}", kind="tell", lane=f"conversation:{number}", payload=payload)
@@ -63,7 +64,7 @@ class Notices:
             raise Temporary("The card is not posted yet.", retry_after=1)
         card, channel = conversation.card_ts, conversation.channel
         about = UserId(told["about"]) if told["about"] else None
-        surface = blocks.notice(UserId(told["whom"]), told["sentence"], about=about, buttons=told["buttons"])
+        surface = notice(UserId(told["whom"]), told["sentence"], about=about, buttons=told["buttons"])
 
         async def act() -> dict[str, str]:
             ts = await self._gateway.post(

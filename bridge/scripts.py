@@ -17,6 +17,7 @@ from typing import Any
 from bridge import mailboxes as mailboxes_of
 from bridge.agents import Operator
 from bridge.answers import Answers
+from bridge.canned import Templates
 from bridge.config import MailboxSettings, Settings
 from bridge.desk import Desk, Mailbox
 from bridge.errors import Misconfigured, Refused
@@ -40,7 +41,6 @@ from bridge.slack.forms import Form
 from bridge.slack.gateway import Gateway
 from bridge.store import conversations, drafts
 from bridge.store.database import Store
-from bridge.templates import Templates
 from bridge.writing import Writing
 
 Json = dict[str, Any]
@@ -120,7 +120,7 @@ class Scripts:
     async def read(self, number: Number) -> Json:
         """A conversation with its mails, the oldest first."""
         conversation, messages = await self._desk.messages(number, user=self.user)
-        return {**conversation_json(conversation), "mails": [_mail(one) for one in messages]}
+        return {**conversation_json(conversation), "mails": [message_json(one) for one in messages]}
 
     # --- writing ------------------------------------------------------------------------------------------------------
 
@@ -229,7 +229,8 @@ def conversation_json(one: Conversation) -> Json:
     }
 
 
-def _mail(one: StoredMessage) -> Json:
+def message_json(one: StoredMessage) -> Json:
+    """A mail, as `--json` gives it (docs/cli.md)."""
     message = one.message
     return {
         "id": one.id,

@@ -12,13 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.addressees import difference
 from bridge.errors import Refused
-from bridge.model import Address, DraftKind, DraftState, Line, MailId, Number
+from bridge.model import Address, Automatic, DraftKind, DraftState, Line, MailId, Number
 from bridge.rules import Difference
 from bridge.slack import richtext
 from bridge.slack.forms import Carried, News, sign
 from bridge.store import correspondents, drafts, mails
 
-DOMAINS = 5000  # of those ever written to, that a new one is compared with
+DOMAINS = 2000  # of those ever written to, that a new one is compared with
 FIRST_WORDS = 500  # characters
 GONE = frozenset({DraftState.CANCELLED, DraftState.FAILED})
 
@@ -92,7 +92,7 @@ async def _news(conn: AsyncConnection, carried: Carried) -> tuple[list[News], Ma
     news += [
         News(at=one.created, words=_first_words(richtext.lines(one.rich_text)), by=one.author)
         for one in answers
-        if one.created > carried.opened and one.state not in GONE
+        if one.created > carried.opened and one.state not in GONE and one.automatic is Automatic.NO
     ]
     return sorted(news, key=lambda one: one.at), max((one.id for one in stored), default=carried.seen)
 

@@ -151,9 +151,9 @@ def _file(value: Path) -> Path:
 
 def _template(value: str) -> str:
     try:
-        templates.check(templates.Template(name="", text=value))
-    except Refused as refused:
-        raise ValueError(f"must be a text that can be filled in: {str(refused).replace('“” ', '')}") from None
+        templates.check(value)
+    except Refused as error:
+        raise ValueError(f"is no template: {error}") from None
     return value
 
 
@@ -236,6 +236,20 @@ class OAuthSettings(_Model):
     scopes: tuple[str, ...] = ()
 
 
+class AckSettings(_Model):
+    """What a new conversation's sender is told at once, where `auto_ack` is on. Subject and text are templates."""
+
+    subject: Annotated[str, AfterValidator(_template)] = "Re: {{ subject }} [#{{ number }}]"
+    text: Annotated[str, AfterValidator(_template)] = (
+        "Hello{% if sender.name %} {{ sender.name }}{% endif %},\n\n"
+        "thank you for writing to us. Your message has arrived, and somebody will answer it as soon as possible.\n"
+        "Its number is #{{ number }}. To add something, just answer this mail.\n\n"
+        "{{ mailbox.name }}"
+    )
+    per_sender: int = Field(default=3, ge=1, le=100)
+    """How many automatic mails one sender gets in 24 hours; then it is taken for a loop."""
+
+
 class MailboxSettings(_Model):
     """One address. `imap` is None where the mail comes from the embedded intake (`source` "local")."""
 
@@ -245,6 +259,7 @@ class MailboxSettings(_Model):
     channel: Annotated[str, AfterValidator(_channel)]
     hold_seconds: float = Field(default=10, ge=0, le=3600)
     auto_ack: bool = False
+    ack: AckSettings = AckSettings()
     source: Literal["imap", "local"] = "imap"
     imap: ServerSettings | None = None
     smtp: ServerSettings = ServerSettings()
@@ -270,6 +285,15 @@ class IntakeSettings(_Model):
 
     smtp: Listen = Listen(port=2525)
     lmtp: Listen = Listen(port=2424)
+
+
+class RetentionSettings(_Model):
+    """How many days is kept what can be had again: `raw`, mails as they came (their text stays, and the original is
+    fetched from the mailbox when somebody asks for it); `jobs`, what was done. 0 keeps it for ever.
+    """
+
+    raw: int = Field(default=365, ge=0)
+    jobs: int = Field(default=30, ge=0)
 
 
 class AgentSettings(_Model):
@@ -305,3 +329,4 @@ class Settings(_Model):
     intake: IntakeSettings = IntakeSettings()
     agents: AgentSettings = AgentSettings()
     templates: tuple[TemplateSettings, ...] = Field(default=(), alias="template")
+    retention: RetentionSettings = RetentionSettings()

@@ -1,128 +1,82 @@
-"""Templates: answers that are written once and used often, with the conversation's names and numbers filled in.
+"""Templates: an operator's words with the conversation's facts filled in (pure).
 
-Where they come from is others' business (`bridge.toml`, or what an admin makes in Slack): here they are found, and
-rendered in a sandbox. A template is an operator's, what is filled in is a stranger's: that can format nothing, link
-nowhere, and is never read as a template itself.
+Jinja in its sandbox: a template can show what it is given and nothing else. An unknown name is an error when the
+template is read, not a hole in a customer's mail. What is filled in comes from strangers, and is never read as a
+template itself.
 """
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, UndefinedError
+from jinja2 import StrictUndefined, TemplateError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from bridge.errors import Refused
-from bridge.model import Address, Number
+from bridge.model import Address, Conversation, Message, Number
 
-VARIABLES = ("number", "sender.name", "sender.email", "subject", "mailbox.name", "agent.name")
-LONGEST = 20_000  # characters of a rendered text: what a modal's input can hold and a person will read
+NAMES = frozenset({"number", "subject", "sender", "mailbox", "agent"})
+"""What a template may speak of; `sender`, `mailbox` and `agent` have a `name` and an `email`."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Template:
-    """A canned answer. `text` is Markdown with variables; `subject` is for new mails, and may be empty; `language` and
-    `folder` say where people look for it.
-    """
-
-    name: str
-    text: str
-    subject: str = ""
-    language: str = ""
-    folder: str = ""
-
-    @property
-    def title(self) -> str:
-        """Its name with the folder it lies in."""
-        return f"{self.folder} / {self.name}" if self.folder else self.name
+LONGEST = 20_000  # characters of what comes of one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """What a template may speak of. `number` is None in a new mail, whose conversation has none yet."""
+class Values:
+    """The facts that are filled in. `number` is None where there is no conversation yet."""
 
     number: Number | None
-    sender: Address
     subject: str
-    mailbox: str
-    agent: str
+    sender: Address
+    mailbox: Address
+    agent: Address | None = None
 
-    def told(self) -> dict[str, Any]:
-        """By the names of `VARIABLES`."""
-        return {
-            "number": self.number or "",
-            "sender": {"name": self.sender.name or self.sender.email, "email": self.sender.email},
-            "subject": self.subject,
-            "mailbox": {"name": self.mailbox},
-            "agent": {"name": self.agent},
-        }
+    @classmethod
+    def of(cls, conversation: Conversation, mail: Message, *, mailbox: Address) -> "Values":
+        """Those of a mail in its conversation."""
+        subject = mail.subject or conversation.subject
+        return cls(number=conversation.number, subject=subject, sender=mail.author, mailbox=mailbox)
 
 
-class Templates:
-    """Those that there are. `all_` is asked each time, so that what an admin has just changed is used."""
-
-    def __init__(self, all_: Callable[[], Sequence[Template]]) -> None:
-        self._all = all_
-
-    def listed(self) -> list[Template]:
-        """All of them, by folder and name."""
-        return sorted(self._all(), key=lambda one: (one.folder.casefold(), one.name.casefold()))
-
-    def find(self, name: str) -> Template:
-        """The one of that name, in any case. Raises Refused where there is none."""
-        for one in self._all():
-            if one.name.casefold() == name.strip().casefold():
-                return one
-        raise Refused(f"There is no template “{name[:60]}”. `/mail templates` lists them.")
+_SOMEBODY = Address(name="A", email="a@example.com")
+_SOME = Values(number=Number(1), subject="S", sender=_SOMEBODY, mailbox=_SOMEBODY, agent=_SOMEBODY)
 
 
-def render(template: Template, facts: Facts, *, literal: Callable[[str], str]) -> Template:
-    """The template with the facts filled in. `literal` writes a stranger's words so that they are only words.
-
-    Raises Refused, with the sentence, where it speaks of what is not known or cannot be read.
-    """
-    known = facts.told()
-    text = _filled(template, template.text, known, literal=literal)
-    return replace(template, text=text[:LONGEST], subject=_filled(template, template.subject, known, literal=_line))
-
-
-def check(template: Template) -> None:
-    """Raise Refused where the template could never be used: an unknown variable, a brace that is not closed."""
-    nobody = Facts(number=Number(1), sender=Address(name="A", email="a@b.c"), subject="S", mailbox="M", agent="A")
-    render(template, nobody, literal=_line)
-
-
-def _filled(template: Template, source: str, facts: Mapping[str, Any], *, literal: Callable[[str], str]) -> str:
+def check(template: str) -> None:
+    """Raises Refused with what is wrong where it is no template, or speaks of what there is not."""
     try:
-        return _environment(literal).from_string(source).render(facts).strip()
-    except UndefinedError:
-        names = ", ".join(f"{{{{ {one} }}}}" for one in VARIABLES)
-        raise Refused(f"The template “{template.name}” speaks of something unknown; there are {names}.") from None
-    except TemplateSyntaxError as error:
-        sentence = f"The template “{template.name}” cannot be read in line {error.lineno}: mend what stands in braces."
-        raise Refused(sentence) from None
-    except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError):
-        raise Refused(f"The template “{template.name}” cannot be filled in: mend what stands in braces.") from None
+        names = meta.find_undeclared_variables(_environment(str).parse(template))
+    except TemplateError as error:
+        raise Refused(f"line {getattr(error, 'lineno', 1)}: {error.message}.") from None
+    if unknown := sorted(names - NAMES):
+        raise Refused(f"there is no {unknown[0]}; it may speak of {', '.join(sorted(NAMES))}.")
+    render(template, _SOME)
+
+
+def render(template: str, values: Values, *, written: Callable[[str], str] = str) -> str:
+    """The words; `written` is how what is filled in is written. Raises Refused where it speaks of what there is not."""
+    try:
+        return _environment(written).from_string(template).render(_named(values))[:LONGEST]
+    except TemplateError as error:
+        raise Refused(f"The template cannot be filled in: {error.message}.") from None
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise Refused(f"The template cannot be filled in: {error}.") from None
+
+
+def _named(values: Values) -> dict[str, Any]:
+    sender, mailbox, agent = values.sender, values.mailbox, values.agent
+    return {
+        "number": values.number or "",
+        "subject": values.subject,
+        "sender": {"name": sender.name, "email": sender.email},
+        "mailbox": {"name": mailbox.name or mailbox.email, "email": mailbox.email},
+        "agent": {"name": agent.name if agent else "", "email": agent.email if agent else ""},
+    }
 
 
 @functools.cache
-def _environment(literal: Callable[[str], str]) -> ImmutableSandboxedEnvironment:
+def _environment(written: Callable[[str], str]) -> ImmutableSandboxedEnvironment:
     return ImmutableSandboxedEnvironment(
-        autoescape=False,  # it is Markdown, no HTML: `finalize` takes every meaning out of what is filled in
-        undefined=StrictUndefined,
-        finalize=lambda value: literal(str(value)),
-        keep_trailing_newline=True,
+        undefined=StrictUndefined, autoescape=False, finalize=lambda value: written(str(value))
     )
-
-
-def _line(words: str) -> str:
-    return " ".join(words.split())
-
-
-def by_folder(templates: Iterable[Template]) -> Iterator[tuple[str, list[Template]]]:
-    """The templates of each folder, in their order; those in none under an empty name."""
-    folders: dict[str, list[Template]] = {}
-    for one in templates:
-        folders.setdefault(one.folder, []).append(one)
-    yield from folders.items()

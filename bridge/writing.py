@@ -13,8 +13,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from bridge import enclosures, rules, templates
+from bridge import canned, enclosures, rules
 from bridge.agents import MayAct
+from bridge.canned import Templates
 from bridge.desk import Desk, Mailbox, redraw
 from bridge.errors import Refused
 from bridge.mail.compose import forward_subject, reply_subject
@@ -37,7 +38,7 @@ from bridge.slack.forms import Carried, Form, Kept, Submission
 from bridge.slack.markdown import literal, rich_text
 from bridge.store import forms, jobs, mails
 from bridge.store.database import Store
-from bridge.templates import Facts, Templates
+from bridge.templates import Values
 
 LEASE = timedelta(minutes=10)  # for which whoever opened a modal counts as writing: Slack tells nothing in between
 ANSWERS = frozenset({DraftKind.REPLY, DraftKind.REPLY_ALL})
@@ -133,14 +134,14 @@ class Writing:
         person = await self._agents.require(user, typed.carried.channel)
         box = self._mailboxes.get(typed.mailbox)
         sender, subject = await self._about(typed)
-        facts = Facts(
+        values = Values(
             number=typed.carried.number,
-            sender=sender,
             subject=subject,
-            mailbox=(box.address.name or box.address.email) if box else "",
-            agent=person.full_name or person.name,
+            sender=sender,
+            mailbox=box.address if box else Address(email=""),
+            agent=Address(name=person.full_name or person.name, email=person.email),
         )
-        filled = templates.render(self._templates.find(typed.template), facts, literal=literal)
+        filled = canned.filled(self._templates.find(typed.template), values, literal=literal)
         words = rich_text(filled.text)
         if not richtext.is_blank(typed.rich_text):
             words = richtext.below(typed.rich_text, words)

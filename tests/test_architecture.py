@@ -15,10 +15,11 @@ import bridge
 
 ROOT = Path(bridge.__file__).parent
 
-BASE = {"errors", "templates", "model", "config", "layers", "providers", "settings", "rules", "logs"}
+BASE = {"errors", "model", "canned", "config", "layers", "providers", "settings", "rules", "logs", "templates"}
 WORLDS = {"store", "mail", "slack"}
 DESK = {
     "accounts",
+    "acknowledge",
     "addressees",
     "agents",
     "alarms",
@@ -26,14 +27,17 @@ DESK = {
     "as_read",
     "desk",
     "enclosures",
+    "erasure",
     "filing",
     "health",
+    "housekeeping",
     "instep",
     "jobs",
     "later",
     "mailboxes",
     "metrics",
     "notices",
+    "originals",
     "outbox",
     "post",
     "reception",
@@ -43,7 +47,7 @@ DESK = {
     "writing",
 }
 
-COMMANDS = {"backfill", "check", "commands", "init", "login", "scripts"}
+COMMANDS = {"backfill", "check", "commands", "init", "login", "personal", "scripts"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     # Who stands where, and what it may know of. The package's own version is everyone's.
@@ -52,6 +56,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "logs": set(),
     "providers": {"errors", "model"},
     "templates": {"errors", "model"},
+    "canned": {"errors", "model", "templates"},
     "settings": {"errors", "model", "providers", "templates"},
     "layers": {"errors", "model"},
     "config": {"errors", "model", "providers", "settings", "layers"},
@@ -66,18 +71,20 @@ MAY_IMPORT: dict[str, set[str]] = {
     "scripts": BASE | WORLDS | DESK,
     "backfill": BASE | WORLDS | DESK | {"scripts"},
     "commands": BASE | {"scripts"},
+    "personal": BASE | WORLDS | DESK | {"scripts"},
     "login": BASE | WORLDS | {"accounts", "check"},
     "demo": BASE | WORLDS | DESK | {"app", "demo"},
     "cli": BASE | WORLDS | DESK | COMMANDS | {"app", "demo"},
     "__main__": {"cli"},
 }
-CALL_THE_DESK = {"slack.composer", "slack.events", "slack.listeners", "slack.typed"}
+CALL_THE_DESK = {"slack.composer", "slack.decisions", "slack.events", "slack.listeners", "slack.typed"}
 """Talkers whose callbacks end in a verb of the desk: the only way back up."""
 
 TALKERS = {
     "mail": {"imap", "local", "maildir", "maildirfiles", "maildirsource", "oauth", "sent", "smtp", "trust", "uidlist"},
     "slack": {
         "composer",
+        "decisions",
         "directory",
         "events",
         "faults",

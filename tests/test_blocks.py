@@ -6,6 +6,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bridge.canned import Template
 from bridge.demo.double.blockkit import check_message_blocks, check_view
 from bridge.model import (
     Address,
@@ -37,7 +38,6 @@ from bridge.rules import Difference
 from bridge.slack import blocks, compose, home, modals, reading
 from bridge.slack.card import Busy, card
 from bridge.slack.forms import Carried, Form, Kept, News, sign
-from bridge.templates import Template
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 words = st.text(max_size=30) | st.sampled_from(

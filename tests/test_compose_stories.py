@@ -6,7 +6,7 @@ import pytest
 from onstage import Desk, actions, ask, initial, marked, nodes, received, rich, said
 
 from bridge.demo.mails import SHOP
-from bridge.demo.stage import CHANNEL, JONAS, MINA, Stage
+from bridge.demo.stage import CHANNEL, JONAS, MINA, STRANGER, Stage
 from bridge.model import Attachment, now
 from bridge.store import jobs
 from bridge.store.database import Store
@@ -194,6 +194,21 @@ def initial_of(block: dict[str, Any]) -> Any:
     return block.get("element", {}).get("initial_value")
 
 
+async def test_where_slack_fails_at_submit_everything_stays_and_the_next_try_sends(stage: Stage, mina: Desk) -> None:
+    await ask(stage)
+    await mina.opens(await mina.sees_card("Two bags"))
+    mention = {"type": "rich_text_section", "elements": [{"type": "user", "user_id": STRANGER}]}
+    stage.slack.faults.refuse("users.info", error="internal_error")
+    answer = await mina.person.submit({"body": {"type": "rich_text", "elements": [mention]}, "cc": "ben@alder.example"})
+    assert answer
+    assert answer["response_action"] == "errors"
+    assert answer["errors"]["body"].endswith("Nothing was sent.")
+    await mina.person.submit()
+    mail = await received(stage, "dana@example.com")
+    assert mail["Cc"] == "ben@alder.example"
+    assert "olga" in mail.as_string()
+
+
 async def test_what_one_agent_put_down_is_nobody_elses(stage: Stage, mina: Desk, jonas: Desk) -> None:
     await ask(stage)
     card = await mina.sees_card("Two bags")
@@ -370,6 +385,19 @@ async def test_deleting_the_message_undoes_the_held_mail(stage: Stage, mina: Des
     await mina.person.delete(CHANNEL, ts)
     assert await mina.sees(lambda: mina.line(card, "Undone"))
     assert stage.world.envelopes == []
+
+
+async def test_a_message_that_leaves_replies_behind_counts_as_deleted_too(stage: Stage, mina: Desk) -> None:
+    await restarted(stage)
+    ts = await mina.person.say(CHANNEL, "We are closed on Monday")
+    await mina.person.say(CHANNEL, "Really?", thread_ts=ts)
+    await mina.person.message_shortcut("send_as_email", CHANNEL, ts)
+    await mina.sees_compose()
+    await mina.person.submit({"to": "ben@alder.example", "subject": "Monday"})
+    card = await mina.sees_card("Monday")
+    await mina.sees(lambda: mina.line(card, "Leaves at"))
+    await mina.person.delete(CHANNEL, ts)
+    assert await mina.sees(lambda: mina.line(card, "Undone"))
 
 
 async def test_after_it_has_left_the_message_changes_nothing_and_that_is_said_once(stage: Stage, mina: Desk) -> None:

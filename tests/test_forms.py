@@ -19,7 +19,7 @@ from bridge.model import (
     UserId,
 )
 from bridge.slack.forms import Carried
-from bridge.store import conversations, correspondents, drafts, forms, migrations
+from bridge.store import conversations, correspondents, drafts, forms, migrations, personal
 from bridge.store import schema as tables
 from bridge.store.database import Store
 
@@ -93,6 +93,26 @@ async def test_whom_the_desk_wrote_to_is_known_in_any_case(store: Store) -> None
         await correspondents.written_to(conn, ["dana@example.com"], at=SOON)
         assert await correspondents.known(conn, ["DANA@example.com", "ben@x.example"]) == {"dana@example.com"}
         assert sorted(await correspondents.domains(conn, limit=9)) == ["example.com", "kestrel.example"]
+
+
+async def test_a_person_who_is_erased_is_in_no_form_and_was_never_written_to(store: Store) -> None:
+    number = await begin(store)
+    async with store.write() as conn:
+        await correspondents.written_to(conn, ["dana@example.com", "eve@kestrel.example"], at=AT)
+        await forms.keep(conn, ONE, {"to": "Dana <Dana@Example.com>"}, number=number, author=MINA, at=AT)
+        await forms.keep(conn, TWO, {"to": "eve@kestrel.example"}, number=None, author=MINA, at=AT)
+        await personal.forget_address(conn, "DANA@example.com")
+        assert await correspondents.known(conn, ["dana@example.com", "eve@kestrel.example"]) == {"eve@kestrel.example"}
+        assert await forms.kept(conn, number=number, author=MINA) is None
+        assert await forms.kept(conn, number=None, author=MINA)
+
+
+async def test_what_was_put_down_long_ago_goes(store: Store) -> None:
+    async with store.write() as conn:
+        await forms.keep(conn, ONE, {"to": "x"}, number=None, author=MINA, at=AT)
+        assert await forms.forget_old(conn, before=AT) == 0
+        assert await forms.forget_old(conn, before=SOON) == 1
+        assert await forms.kept(conn, number=None, author=MINA) is None
 
 
 async def test_uses_of_templates_are_counted(store: Store) -> None:

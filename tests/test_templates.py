@@ -2,23 +2,25 @@
 
 import pytest
 
+from bridge.canned import Template, Templates, filled
 from bridge.errors import Refused
 from bridge.model import Address, Number
 from bridge.slack.markdown import literal, rich_text
 from bridge.slack.richtext import lines
-from bridge.templates import Facts, Template, Templates, check, render
+from bridge.templates import Values, check
 
-FACTS = Facts(
+SHOP = Address(name="Fernhill Coffee", email="hello@fernhill.example.com")
+FACTS = Values(
     number=Number(1042),
     sender=Address(name="Dana Reyes", email="dana@example.com"),
     subject="Two bags",
-    mailbox="Fernhill Coffee",
-    agent="Mina Park",
+    mailbox=SHOP,
+    agent=Address(name="Mina Park", email="mina@fernhill.example.com"),
 )
 
 
-def filled(text: str, facts: Facts = FACTS) -> str:
-    return render(Template(name="x", text=text), facts, literal=literal).text
+def written(text: str, values: Values = FACTS) -> str:
+    return filled(Template(name="x", text=text), values, literal=literal).text
 
 
 def words(text: str) -> list[str]:
@@ -27,26 +29,29 @@ def words(text: str) -> list[str]:
 
 def test_every_variable_is_filled_in() -> None:
     text = "{{ number }}|{{ sender.name }}|{{ sender.email }}|{{ subject }}|{{ mailbox.name }}|{{ agent.name }}"
-    assert words(filled(text)) == ["1042|Dana Reyes|dana@example.com|Two bags|Fernhill Coffee|Mina Park"]
+    assert words(written(text)) == ["1042|Dana Reyes|dana@example.com|Two bags|Fernhill Coffee|Mina Park"]
 
 
 def test_who_has_no_name_is_called_by_the_address() -> None:
-    nameless = Facts(number=None, sender=Address(email="d@example.com"), subject="", mailbox="", agent="")
-    assert words(filled("Dear {{ sender.name }}{{ number }}", nameless)) == ["Dear d@example.com"]
+    nameless = Values(number=None, sender=Address(email="d@example.com"), subject="", mailbox=SHOP)
+    assert words(written("Dear {{ sender.name }}{{ number }}", nameless)) == ["Dear d@example.com"]
 
 
 @pytest.mark.parametrize("unknown", ["{{ customer }}", "{{ sender.phone }}", "{{ sender.name.first.last }}"])
-def test_what_is_unknown_is_a_sentence_that_names_what_is_known(unknown: str) -> None:
-    with pytest.raises(Refused, match=r"unknown.*sender\.name"):
-        check(Template(name="x", text=f"Dear {unknown}"))
+def test_what_is_unknown_is_refused_when_it_is_read(unknown: str) -> None:
+    with pytest.raises(Refused):
+        check(f"Dear {unknown}")
 
 
 @pytest.mark.parametrize(
-    "broken", ["{{ number", "{% if %}", "{% include 'x' %}", "{{ 1 / 0 }}", "{{ subject.format(1).x }}"]
+    "broken",
+    ["{{ number", "{% if %}", "{% include 'x' %}", "{{ 1 / 0 }}", "{{ subject.format(1).x }}"],
 )
 def test_what_cannot_be_read_is_a_sentence(broken: str) -> None:
-    with pytest.raises(Refused, match="template “x”"):
-        check(Template(name="x", text=broken))
+    with pytest.raises(Refused):
+        check(broken)
+    with pytest.raises(Refused, match="“x”"):
+        written(broken)
 
 
 @pytest.mark.parametrize(
@@ -60,13 +65,13 @@ def test_what_cannot_be_read_is_a_sentence(broken: str) -> None:
 )
 def test_a_template_cannot_leave_its_sandbox(escape: str) -> None:
     with pytest.raises(Refused):
-        check(Template(name="x", text=escape))
+        check(escape)
 
 
 def test_a_strangers_name_formats_nothing_and_links_nowhere() -> None:
     evil = "**B** _i_ [pay](https://evil.example) <https://evil.example> `c`\n\n- {{ agent.name }} https://evil.example"
-    facts = Facts(number=None, sender=Address(name=evil, email="e@x"), subject="", mailbox="", agent="Mina")
-    block = rich_text(filled("Dear **{{ sender.name }}**,", facts))
+    facts = Values(number=None, sender=Address(name=evil, email="e@x"), subject="", mailbox=SHOP)
+    block = rich_text(written("Dear **{{ sender.name }}**,", facts))
     [line] = lines(block)
     assert line.text == "Dear " + " ".join(evil.split()) + ","
     assert not any(span.href or span.code or span.italic for span in line.spans)
@@ -102,7 +107,7 @@ def test_html_and_images_are_words() -> None:
 def test_templates_are_found_by_name_and_listed_by_folder() -> None:
     there = [Template(name="Late", text="b", folder="Shipping"), Template(name="Hello", text="a")]
     templates = Templates(lambda: there)
-    assert [one.title for one in templates.listed()] == ["Hello", "Shipping / Late"]
+    assert [one.name for one in templates.listed()] == ["Hello", "Late"]
     assert templates.find(" late ").text == "b"
     with pytest.raises(Refused, match="no template “Later”"):
         templates.find("Later")

@@ -147,7 +147,9 @@ def _notes(stored: StoredMessage, cut: bool) -> str:
 def line(draft: Draft, *, words: Sequence[Line]) -> Surface:
     """The thread's line of an answer: who sends what to whom, where it is on its way, and the buttons that fit."""
     pieces, cut = sections(words)
-    blocks = [context(f"{_where(draft)}  ·  {person(draft.author)}  ·  {recipients(draft)}")]
+    by_a_person = draft.automatic is Automatic.NO
+    who = person(draft.author) if by_a_person else ":robot_face: by itself"
+    blocks = [context(f"{_where(draft)}  ·  {who}  ·  {recipients(draft)}")]
     blocks += [section(piece) for piece in pieces]
     if draft.files:
         blocks.append(context(f":paperclip: {names(draft.files)}"))
@@ -222,18 +224,6 @@ def alarm(mailbox: str, *, reason: str) -> Surface:
             "New mail waits there, and is shown then. `bridge check` tries every part again."
         )
     return Surface(text=shorten(text, FALLBACK_LIMIT), blocks=[section(text)])
-
-
-# --- what somebody is told by name ------------------------------------------------------------------------------------
-
-
-def notice(whom: UserId, sentence: str, *, about: UserId | None, buttons: Iterable[Sequence[str]]) -> Surface:
-    """A sentence of ours in a thread, for one person; `{who}` in it stands for `about`."""
-    text = f"{person(whom)}: {sentence.replace('{who}', person(about) if about else 'somebody')}"
-    blocks = [section(text)]
-    if made := [button(words, action_id, value) for words, action_id, value in buttons]:
-        blocks.append({"type": "actions", "elements": made})
-    return Surface(text=shorten(text, FALLBACK_LIMIT), blocks=blocks)
 
 
 # --- small pieces -----------------------------------------------------------------------------------------------------

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+from bridge.canned import by_folder
 from bridge.model import Address, DraftKind, UserId
 from bridge.slack.blocks import Block, context, field, inert, moment, person, plain, section, shorten, size
 from bridge.slack.forms import Form, Kept, News
-from bridge.templates import by_folder
 
 TITLES = {
     DraftKind.REPLY: "Reply",

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from bridge.canned import Template
 from bridge.model import (
     Address,
     ChannelId,
@@ -23,7 +24,6 @@ from bridge.model import (
     Ts,
     UserId,
 )
-from bridge.templates import Template
 
 ASKED_MOST = 100  # signs of addresses that private_metadata, of 3,000 characters, carries
 NOTHING: dict[str, Any] = {"type": "rich_text", "elements": []}

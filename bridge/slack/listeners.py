@@ -22,6 +22,7 @@ from bridge.model import (
     Mark,
     Number,
 )
+from bridge.originals import Originals
 from bridge.slack import modals, reading
 from bridge.slack.commands import Command, parse_command
 from bridge.slack.composer import Composer
@@ -50,12 +51,14 @@ class Listeners:
         desk: Desk,
         composer: Composer,
         filing: Filing,
+        originals: Originals,
         typed: Typed,
     ) -> None:
         self._windows = windows
         self._desk = desk
         self._composer = composer
         self._filing = filing
+        self._originals = originals
         self._typed = typed
         self._menu: dict[str, Verb] = {
             "mark_read": functools.partial(filing.mark, mark=Mark.READ),
@@ -191,7 +194,7 @@ class Listeners:
             conversation, messages = await self._desk.messages(number, user=user_of(body))
             stored = reading.chosen(messages, mail_id)
             if original:
-                return reading.original(conversation, await self._desk.original(stored.id))
+                return reading.original(conversation, await self._originals.of(stored))
             return reading.full(conversation, stored)
 
         await self._windows.open(body, f"#{number}", view)

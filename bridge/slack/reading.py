@@ -4,12 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from bridge.canned import Template, by_folder
 from bridge.errors import Refused
 from bridge.model import Act, Conversation, Line, MailId, StoredMessage, UserId
 from bridge.slack import blocks, modals
 from bridge.slack.card import STATUS_WORDS
 from bridge.slack.mrkdwn import escape
-from bridge.templates import Template, by_folder
 
 View = dict[str, Any]
 

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from bridge.canned import Templates
 from bridge.desk import Desk
 from bridge.filing import Filing
 from bridge.model import Conversation, Number, UserId, now
@@ -11,7 +12,6 @@ from bridge.slack.blocks import moment
 from bridge.slack.commands import Command, help_text
 from bridge.slack.gateway import Gateway
 from bridge.slack.when import when
-from bridge.templates import Templates
 
 Said = dict[str, Any]
 

@@ -65,6 +65,12 @@ async def writing(conn: AsyncConnection, number: Number, *, at: datetime) -> lis
     return list(dict.fromkeys(UserId(one) for one in (await conn.execute(question)).scalars()))
 
 
+async def forget_old(conn: AsyncConnection, *, before: datetime, limit: int = 1000) -> int:
+    """Delete what was typed and put down before that time, at most `limit`; how many."""
+    old = select(forms.c.draft_id).where(forms.c.until < before).limit(limit)
+    return (await conn.execute(delete(forms).where(forms.c.draft_id.in_(old)))).rowcount
+
+
 def _theirs(number: Number | None, author: UserId) -> Any:
     about = forms.c.number.is_(None) if number is None else forms.c.number == number
     return about & (forms.c.author == author) & forms.c.kept.is_not(None)
