@@ -150,7 +150,7 @@ class Answers:
             if any(one.slack_id for one in files):
                 await jobs.add(conn, key=f"fetch:{draft.id}", kind="fetch", lane=lane, payload=payload)
             await jobs.add(conn, key=f"send:{draft.id}", kind="send", lane=lane, payload=payload, due=draft.due)
-            await self._written(conn, draft, template=form.template)
+            await self._written(conn, form, author=user)
             await changed(conn, number)
             await write_down(conn, number, draft.kind, user=user)
             if before and before.owner:
@@ -159,13 +159,13 @@ class Answers:
                 await tell(conn, number, key=draft.id, whom=before.owner, sentence=theirs, about=user, buttons=undo)
         return draft
 
-    async def _written(self, conn: AsyncConnection, draft: Draft, *, template: str) -> None:
+    async def _written(self, conn: AsyncConnection, form: Submission, *, author: UserId) -> None:
         """The form is a draft now: its author writes no more, and what they put down before is of no more use."""
-        await forms.end(conn, draft.id)
-        await forms.forget(conn, number=draft.number if draft.answers else None, author=draft.author)
-        await jobs.cancel(conn, f"lapse:{draft.id}")
-        if template:
-            await correspondents.used(conn, template)
+        await forms.end(conn, form.carried.draft)
+        await forms.forget(conn, number=form.carried.number, author=author)
+        await jobs.cancel(conn, f"lapse:{form.carried.draft}")
+        if form.template:
+            await correspondents.used(conn, form.template)
 
     async def seen(self, draft: Draft) -> None:
         """The agent sees the Undo button from now on: the hold begins."""

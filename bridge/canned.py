@@ -32,15 +32,17 @@ class Templates:
         self._all = all_
 
     def listed(self) -> list[Template]:
-        """All of them, by folder and name."""
-        return sorted(self._all(), key=lambda one: (one.folder.casefold(), one.name.casefold()))
+        """All of them, by folder and name; of several with one name, the first."""
+        return sorted(self._by_name().values(), key=lambda one: (one.folder.casefold(), one.name.casefold()))
 
     def find(self, name: str) -> Template:
         """The one of that name, in any case. Raises Refused where there is none."""
-        for one in self._all():
-            if one.name.casefold() == name.strip().casefold():
-                return one
+        if found := self._by_name().get(name.strip().casefold()):
+            return found
         raise Refused(f"There is no template “{name[:60]}”. `/mail templates` lists them.")
+
+    def _by_name(self) -> dict[str, Template]:
+        return {one.name.casefold(): one for one in reversed(self._all())}
 
 
 def filled(template: Template, values: Values, *, literal: Callable[[str], str]) -> Template:

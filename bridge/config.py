@@ -122,6 +122,11 @@ def _complete(settings: Settings, written: Layers) -> Settings:
         for index, mailbox in enumerate(mailboxes)
         for path, complaint in (*_complaints(mailbox), *_twins(mailbox, mailboxes[:index]))
     ]
+    problems += [
+        f"{written.name(('template', index, 'name'))} is another template's name already: give it one of its own"
+        for index, one in enumerate(settings.templates)
+        if one.name.casefold() in {other.name.casefold() for other in settings.templates[:index]}
+    ]
     data = settings.data.expanduser()
     database_url = settings.database_url.get_secret_value() or f"sqlite:///{data / 'bridge.db'}"
     if database_url.startswith("postgresql://") and not settings.secret_keys:

@@ -179,6 +179,7 @@ class Writing:
                 await redraw(conn, carried.number)
             payload = {"draft": carried.draft, "number": carried.number}
             await jobs.add(conn, key=f"lapse:{carried.draft}", kind="lapse", payload=payload, due=at + LEASE)
+        form = replace(form, templates=tuple(self._templates.listed()))
         if kept and form.rich_text is None:
             form = _taken_up(form, *kept)
         if others := [one for one in others if one != user]:

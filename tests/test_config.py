@@ -494,3 +494,6 @@ def test_templates_are_read_and_a_broken_one_is_named(tmp_path: Path) -> None:
     file.write_text('[[template]]\nname = "Three"\n', encoding="utf-8")
     with pytest.raises(Misconfigured, match=r"template.0.text.*is not set"):
         load(config_file=file, environ=environ, env_file=None)
+    file.write_text(good + good.replace("Sorry", "sorry"), encoding="utf-8")
+    with pytest.raises(Misconfigured, match=r"template.1.name.*one of its own"):
+        load(config_file=file, environ=environ, env_file=None)

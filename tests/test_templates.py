@@ -111,5 +111,6 @@ def test_templates_are_found_by_name_and_listed_by_folder() -> None:
     assert templates.find(" late ").text == "b"
     with pytest.raises(Refused, match="no template “Later”"):
         templates.find("Later")
-    there.append(Template(name="Later", text="c"))
+    there += [Template(name="Later", text="c"), Template(name="LATE", text="another")]
+    assert len(templates.listed()) == 3
     assert templates.find("later").text == "c"

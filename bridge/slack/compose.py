@@ -128,15 +128,15 @@ def _template(form: Form) -> Block:
         (folder, [_option(f"{one.name} ({one.language})" if one.language else one.name, one.name) for one in inside])
         for folder, inside in by_folder(form.templates)
     ]
+    shown = [(folder, options[:OPTIONS]) for folder, options in folders[:OPTIONS]]
     element: Block = {"type": "static_select", "action_id": "value", "placeholder": plain("A canned answer")}
-    if len(folders) == 1:
-        element["options"] = folders[0][1][:OPTIONS]
+    if len(shown) == 1:
+        element["options"] = shown[0][1]
     else:
         element["option_groups"] = [
-            {"label": plain(shorten(folder, 75) or "Others"), "options": options[:OPTIONS]}
-            for folder, options in folders[:OPTIONS]
+            {"label": plain(shorten(folder, 75) or "Others"), "options": options} for folder, options in shown
         ]
-    offered = [option for _, options in folders for option in options]
+    offered = (option for _, options in shown for option in options)
     if chosen := next((option for option in offered if option["value"] == form.template), None):
         element["initial_option"] = chosen
     return field("template", "Template", element, optional=True) | {"dispatch_action": True}

@@ -4,6 +4,7 @@ As everywhere: what changes something is committed before it is acknowledged. Wh
 was filled in.
 """
 
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -192,6 +193,8 @@ class Composer:
             await self._gateway.update_view(body["view"]["id"], await self._leaving(draft))
 
     async def _leaving(self, draft: Draft) -> dict[str, Any]:
-        words = richtext.lines(draft.rich_text)
-        told = await self._answers.difference(draft) if draft.state is DraftState.HELD else None
+        words, told = richtext.lines(draft.rich_text), None
+        if draft.state is DraftState.HELD:
+            with contextlib.suppress(BridgeError):  # it stands already: that it does is what must be said
+                told = await self._answers.difference(draft)
         return modals.leaving(draft, sender=self._senders[draft.mailbox], words=words, difference=told)

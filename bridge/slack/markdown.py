@@ -16,6 +16,8 @@ from bridge.slack.richtext import from_text
 
 Element = dict[str, Any]
 
+DEEPEST = 9  # lists in lists: Slack indents eight times
+
 _MARKS = {"strong": "bold", "em": "italic", "s": "strike"}
 _SIGNS = re.compile(r"([\\`*_{}\[\]()<>#+\-.!~|&])")
 
@@ -58,7 +60,7 @@ def _add(containers: list[Element], spans: list[Element], *, lists: Sequence[tup
     last: Element = containers[-1] if containers else {"type": ""}
     if lists:
         style, offset = lists[-1]
-        kind = {"type": "rich_text_list", "style": style, "indent": len(lists) - 1}
+        kind = {"type": "rich_text_list", "style": style, "indent": min(len(lists), DEEPEST) - 1}
         item = {"type": "rich_text_section", "elements": spans}
         if all(last.get(key) == value for key, value in kind.items()):
             last["elements"].append(item)
