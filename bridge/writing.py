@@ -177,7 +177,7 @@ class Writing:
             await forms.begin(conn, carried.draft, number=carried.number, author=user, at=at, until=at + LEASE)
             if carried.number:
                 await redraw(conn, carried.number)
-            payload = {"draft": carried.draft, "number": carried.number}
+            payload = {"form": carried.draft, "number": carried.number}
             await jobs.add(conn, key=f"lapse:{carried.draft}", kind="lapse", payload=payload, due=at + LEASE)
         form = replace(form, templates=tuple(self._templates.listed()))
         if kept and form.rich_text is None:
@@ -200,15 +200,15 @@ class Writing:
             if carried.number:
                 await redraw(conn, carried.number)
 
-    async def never_seen(self, form: Form) -> None:
-        """The modal was closed before it was filled: nobody is writing in it."""
-        await self._lapse(form.carried.draft, form.carried.number)
+    async def end(self, carried: Carried) -> None:
+        """The modal is open no more, and nobody knows what was typed into it."""
+        await self._lapse(carried.draft, carried.number)
         async with self._store.write() as conn:
-            await jobs.cancel(conn, f"lapse:{form.carried.draft}")
+            await jobs.cancel(conn, f"lapse:{carried.draft}")
 
     async def lapse(self, job: Job) -> None:
         """The job "lapse": nobody heard of that modal for a while; its author counts as writing no more."""
-        await self._lapse(DraftId(job.payload["draft"]), job.payload["number"])
+        await self._lapse(DraftId(job.payload["form"]), job.payload["number"])
 
     async def _lapse(self, draft_id: DraftId, number: Number | None) -> None:
         async with self._store.write() as conn:

@@ -225,6 +225,25 @@ async def test_an_empty_modal_that_is_closed_leaves_nothing(stage: Stage, mina: 
     assert "here again" not in said(await mina.opens(card))
 
 
+async def test_an_undo_that_slack_lets_nobody_see_keeps_the_words(stage: Stage, mina: Desk) -> None:
+    """The click came too late for a modal: a trigger lives three seconds."""
+    await restarted(stage)
+    await ask(stage)
+    card = await mina.sees_card("Two bags")
+    await mina.opens(card)
+    await mina.person.submit({"body": rich("Wrong words")})
+    await mina.person.close_view()
+    line = await mina.sees(lambda: next((one for one in mina.thread(card) if "cancel_send" in actions(one)), None))
+    assert line
+    patience, stage.slack.workspace.screens.trigger_seconds = stage.slack.workspace.screens.trigger_seconds, -1
+    await mina.person.click(CHANNEL, line["ts"], "cancel_send")
+    assert await mina.sees(lambda: mina.person.ephemerals(CHANNEL))
+    assert "Reply has its words again" in said(mina.person.ephemerals(CHANNEL)[-1])
+    stage.slack.workspace.screens.trigger_seconds = patience
+    assert initial(await mina.opens(card), "body") == rich("Wrong words")
+    assert stage.world.envelopes == []
+
+
 async def test_a_new_mail_that_was_closed_is_taken_up_again(stage: Stage, mina: Desk) -> None:
     await mina.person.global_shortcut("new_email")
     await mina.sees_compose()

@@ -2,7 +2,9 @@
 
 import importlib
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import pytest
 from sqlalchemy import Connection, delete
 
 from bridge.model import (
@@ -18,7 +20,7 @@ from bridge.model import (
     Ts,
     UserId,
 )
-from bridge.slack.forms import Carried
+from bridge.slack.forms import Carried, tells_words
 from bridge.store import conversations, correspondents, drafts, forms, migrations, personal
 from bridge.store import schema as tables
 from bridge.store.database import Store
@@ -182,3 +184,17 @@ def test_a_modal_of_an_earlier_version_is_understood() -> None:
         said=(ChannelId("C1"), Ts("1.2")),
     )
     assert Carried.unpacked(new.packed()) == new
+
+
+@pytest.mark.parametrize(
+    ("view", "told"),
+    [
+        ({}, False),
+        ({"state": {}}, False),
+        ({"state": {"values": {"to": {"value": {"value": "x"}}}}}, False),
+        ({"state": {"values": {"body": {"value": {"type": "rich_text_input"}}}}}, True),
+    ],
+)
+def test_a_closed_view_that_tells_nothing_is_not_an_empty_one(view: dict[str, Any], told: bool) -> None:
+    """Else what was kept before would go."""
+    assert tells_words(view) is told

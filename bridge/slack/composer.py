@@ -16,7 +16,7 @@ from bridge.errors import BridgeError
 from bridge.model import Address, ChannelId, Draft, DraftId, DraftKind, DraftState, MailboxName, Number, Ts
 from bridge.secondlook import AskAgain
 from bridge.slack import compose, modals, richtext
-from bridge.slack.forms import Form, submission
+from bridge.slack.forms import Form, submission, tells_words
 from bridge.slack.gateway import Gateway
 from bridge.slack.windows import Body, View, Windows, user_of, value_of
 from bridge.writing import Writing
@@ -103,7 +103,7 @@ class Composer:
 
         if not await self._windows.open(body, compose.TITLES[kind], view):
             for form in begun:
-                await self._writing.never_seen(form)
+                await self._writing.end(form.carried)
 
     async def _begun(self, form: Form, body: Body) -> View:
         return compose.compose(await self._writing.begin(form, user=user_of(body)))
@@ -134,8 +134,12 @@ class Composer:
 
     async def closed(self, ack: AsyncAck, body: Body) -> None:
         """The modal was closed: what was typed is kept."""
+        typed = submission(body["view"])
         try:
-            await self._writing.put_down(submission(body["view"]), user=user_of(body))
+            if tells_words(body["view"]):
+                await self._writing.put_down(typed, user=user_of(body))
+            else:
+                await self._writing.end(typed.carried)
         finally:
             await ack()
 
@@ -158,16 +162,21 @@ class Composer:
         view_id = (body.get("view") or {}).get("id", "")
         try:
             form = await self._answers.cancel(DraftId(value_of(body)), user=user_of(body), view_id=view_id)
-            view = await self._begun(form, body)
         except BridgeError as error:
             await ack()
             await self._windows.tell(body, str(error))
             return
         await ack()
-        if view_id:
-            await self._gateway.update_view(view_id, view)
-        else:
-            await self._gateway.open_view(body["trigger_id"], view)
+        try:
+            view = await self._begun(form, body)
+            if view_id:
+                await self._gateway.update_view(view_id, view)
+            else:
+                await self._gateway.open_view(body["trigger_id"], view)
+        except BridgeError as error:
+            await self._writing.put_down(form.submitted(), user=user_of(body))
+            kept = "It was undone, and nothing was sent; Reply has its words again."
+            await self._windows.tell({**body, "view": None}, f"{error} {kept}")
 
     async def send_now(self, ack: AsyncAck, body: Body) -> None:
         """Send now."""

@@ -241,6 +241,11 @@ def submission(view: Mapping[str, Any]) -> Submission:
     )
 
 
+def tells_words(view: Mapping[str, Any]) -> bool:
+    """Whether a payload's view says what was typed at all."""
+    return "body" in ((view.get("state") or {}).get("values") or {})
+
+
 def _words(values: Mapping[str, Any], block_id: str) -> str:
     return ((values.get(block_id) or {}).get("value") or "").strip()
 

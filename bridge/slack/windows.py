@@ -41,7 +41,7 @@ class Windows:
 
     async def tell(self, body: Body, sentence: str) -> None:
         """Tell the person who asked, and nobody else."""
-        if "view" in body:
+        if body.get("view"):
             await self._gateway.update_view(body["view"]["id"], modals.notice("Mail", sentence))
             return
         channel = body.get("channel_id") or (body.get("channel") or {}).get("id")
