@@ -22,7 +22,6 @@ WAIT = 120.0  # seconds that --wait waits
 
 mail = typer.Typer(
     help="Read, answer and file mail without Slack, for scripts; beside a running service, which shows and sends.",
-    no_args_is_help=True,
     rich_markup_mode=None,
 )
 

@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.agents import MayAct
-from bridge.errors import Refused
+from bridge.errors import BridgeError, Permanent, Refused
 from bridge.model import (
     Act,
     Address,
@@ -172,12 +172,13 @@ class Desk:
             return await conversations.search(conn, words, channels=channels, limit=limit)
 
     async def _channels(self, user: UserId) -> list[ChannelId]:
-        open_to_user = []
+        open_to_user: list[ChannelId] = []
+        last: BridgeError = Refused("No mailbox is configured; ask whoever runs the bridge.")
         for channel in dict.fromkeys(box.channel for box in self._mailboxes.values()):
             try:
                 await self._agents.require(user, channel)
                 open_to_user.append(channel)
-            except Refused as refusal:
+            except (Refused, Permanent) as refusal:  # a channel that is gone closes no other
                 last = refusal
         if not open_to_user:
             raise last

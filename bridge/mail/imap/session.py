@@ -261,7 +261,9 @@ class Session:
         """Whether the server kept to IDLE."""
         try:
             tag = self._client.begin_idle()
-        except NotDone:
+        except NotDone as refused:
+            if asks_to_wait(str(refused)):
+                raise
             return False
         self._listen(self._client.take())
         kept = True

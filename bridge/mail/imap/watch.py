@@ -165,6 +165,8 @@ class Watcher:
                 raise
             except Exception as error:
                 command.refuse(error)
+                if isinstance(error, Temporary) and error.retry_after is not None:
+                    raise  # it asks to be left alone: the commands behind this one wait too
                 if session.broken or not isinstance(error, BridgeError):
                     raise Temporary("The connection to the mail server was lost.", detail=repr(error)) from error
 
