@@ -18,6 +18,7 @@ from slack_bolt.authorization import AuthorizeResult
 
 from bridge import mailboxes as mailboxes_of
 from bridge.accounts import Accounts
+from bridge.acknowledge import Acknowledge
 from bridge.agents import Agents
 from bridge.alarms import Alarms
 from bridge.answers import Answers
@@ -37,6 +38,7 @@ from bridge.post import Post
 from bridge.reception import Reception
 from bridge.show import Show
 from bridge.slack import web
+from bridge.slack.decisions import Decisions
 from bridge.slack.events import Events
 from bridge.slack.gateway import Gateway, Identity
 from bridge.slack.listeners import Listeners
@@ -101,7 +103,8 @@ class Bridge:
 
         agents = Agents(gateway, team_id=me.team_id, only=[UserId(one) for one in settings.agents.users])
         desk = Desk(store, agents=agents, mailboxes=mailboxes)
-        reception = Reception(store, keys=settings.secret_keys, metrics=metrics)
+        own = [box.address.email.lower() for box in mailboxes.values()]
+        reception = Reception(store, keys=settings.secret_keys, metrics=metrics, own=own)
         answers = Answers(
             store, desk=desk, agents=agents, gateway=gateway, mailboxes=mailboxes, key=settings.secret_keys[0]
         )
@@ -124,6 +127,10 @@ class Bridge:
         kinds["show"] = Show(store, engine=engine, gateway=gateway, senders=senders, metrics=metrics).show
         alarms = Alarms(store, engine=engine, gateway=gateway, mailboxes=mailboxes)
         kinds["alarm"] = alarms.tell
+        acknowledge = Acknowledge(
+            store, engine=engine, gateway=gateway, agents=agents, mailboxes=mailboxes, key=settings.secret_keys[0]
+        )
+        kinds |= {"acknowledge": acknowledge.acknowledge, "loop": acknowledge.tell}
         async with store.write() as conn:  # an operator who mends a channel or a scope starts the bridge again
             await jobs.unpark_kind(conn, "show")
         await engine.start()
@@ -138,6 +145,7 @@ class Bridge:
 
         typed = Typed(gateway=gateway, desk=desk, filing=filing, status=status)
         app = self._app(me, gateway=gateway, desk=desk, answers=answers, filing=filing, typed=typed, senders=senders)
+        Decisions(app, gateway=gateway, buttons={"mute_sender": acknowledge.mute, "resume_sender": acknowledge.resume})
         await self._connect(app, gateway=gateway, store=store, metrics=metrics)
         await self._watch(store, reception=reception, in_step=in_step, alarms=alarms, mailboxes=mailboxes, posts=posts)
         log.info("bridge ready", mailboxes=len(mailboxes))

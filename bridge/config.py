@@ -28,6 +28,7 @@ from bridge.layers import Layers, PathInTree
 from bridge.providers import Security, provider_of, sign_in_of
 from bridge.settings import (
     SHORTEST_KEY,
+    AckSettings,
     AgentSettings,
     FolderSettings,
     IntakeSettings,
@@ -41,6 +42,7 @@ from bridge.settings import (
 )
 
 __all__ = [
+    "AckSettings",
     "AgentSettings",
     "FolderSettings",
     "IntakeSettings",

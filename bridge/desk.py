@@ -35,6 +35,15 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledgement:
+    """What a new conversation's sender is told at once: templates, and how many such mails one sender gets in a day."""
+
+    subject: str
+    text: str
+    per_sender: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Mailbox:
     """One address as the desk works with it: what it is called, and where it shows."""
 
@@ -44,6 +53,7 @@ class Mailbox:
     hold: timedelta
     saves_sent: bool
     max_bytes: int
+    ack: Acknowledgement | None = None
 
 
 async def changed(conn: AsyncConnection, number: Number, **values: object) -> int:

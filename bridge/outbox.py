@@ -23,6 +23,7 @@ from bridge.mail.parse import parse
 from bridge.metrics import Metrics
 from bridge.model import (
     Attachment,
+    Automatic,
     Direction,
     Draft,
     DraftId,
@@ -83,8 +84,10 @@ async def keep_sent(conn: AsyncConnection, draft: Draft, sent: Sent | None, *, c
             raw_id=sent.raw_id,
             at=now(),
         )
-    version = await changed(conn, draft.number, status=Status.WAITING)
-    if draft.answers and draft.kind is not DraftKind.FORWARD:
+    # What the bridge says by itself answers nothing: it is still our turn, and the mail is still to be read.
+    by_a_person = draft.automatic is Automatic.NO
+    version = await changed(conn, draft.number, **({"status": Status.WAITING} if by_a_person else {}))
+    if by_a_person and draft.answers and draft.kind is not DraftKind.FORWARD:
         await mails.stand(conn, [draft.answers], seen=True, answered=True)  # as every mail client does
         await obey(conn, draft.number, version=version)
     if copy:
@@ -245,6 +248,7 @@ class Outbox:
             references=(answered.references or answered.in_reply_to) if answered else (),
             quoted=answered if draft.quote else None,
             forwarded=forwarded,
+            automatic=draft.automatic,
         )
 
     async def _message(self, mail_id: MailId) -> Message | None:

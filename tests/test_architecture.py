@@ -15,10 +15,11 @@ import bridge
 
 ROOT = Path(bridge.__file__).parent
 
-BASE = {"errors", "model", "config", "layers", "providers", "settings", "rules", "logs"}
+BASE = {"errors", "model", "config", "layers", "providers", "settings", "rules", "logs", "templates"}
 WORLDS = {"store", "mail", "slack"}
 DESK = {
     "accounts",
+    "acknowledge",
     "agents",
     "alarms",
     "answers",
@@ -44,7 +45,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "model": set(),
     "logs": set(),
     "providers": {"errors", "model"},
-    "settings": {"errors", "model", "providers"},
+    "templates": {"errors", "model"},
+    "settings": {"errors", "model", "providers", "templates"},
     "layers": {"errors", "model"},
     "config": {"errors", "model", "providers", "settings", "layers"},
     "rules": {"errors", "model"},
@@ -63,12 +65,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cli": BASE | WORLDS | DESK | COMMANDS | {"app", "demo"},
     "__main__": {"cli"},
 }
-CALL_THE_DESK = {"slack.events", "slack.listeners", "slack.typed"}
+CALL_THE_DESK = {"slack.decisions", "slack.events", "slack.listeners", "slack.typed"}
 """Talkers whose callbacks end in a verb of the desk: the only way back up."""
 
 TALKERS = {
     "mail": {"imap", "local", "maildir", "maildirfiles", "maildirsource", "oauth", "sent", "smtp", "trust", "uidlist"},
     "slack": {
+        "decisions",
         "directory",
         "events",
         "faults",

@@ -143,7 +143,7 @@ class Gateway:
         return None
 
     async def update(
-        self, channel: ChannelId, ts: Ts, *, text: str, blocks: Sequence[Json], key: str, number: Number
+        self, channel: ChannelId, ts: Ts, *, text: str, blocks: Sequence[Json], key: str, number: Number | None = None
     ) -> None:
         """Put these blocks in a message of ours in place of what it shows. Raises Gone where it was deleted."""
         await self._web.write(

@@ -182,6 +182,12 @@ async def of_conversation(conn: AsyncConnection, number: Number) -> list[StoredM
     return await _stored(conn, messages.c.number == number)
 
 
+async def is_first(conn: AsyncConnection, number: Number, mail_id: MailId) -> bool:
+    """Whether that mail begins its conversation."""
+    first = (await conn.execute(select(func.min(messages.c.id)).where(messages.c.number == number))).scalar()
+    return bool(first == mail_id)
+
+
 async def stand(conn: AsyncConnection, mail_ids: Collection[MailId], **values: Any) -> None:
     """How these mails are to stand in their mailbox from now on: `folder`, `seen`, `flagged`, `answered`."""
     await conn.execute(update(messages).where(messages.c.id.in_(mail_ids)).values(**values))
