@@ -184,7 +184,7 @@ class Desk:
     async def _channels(self, user: UserId) -> list[ChannelId]:
         open_to_user: list[ChannelId] = []
         last: BridgeError = Refused("No mailbox is configured; ask whoever runs the bridge.")
-        for channel in dict.fromkeys(box.channel for box in self._mailboxes.values()):
+        for channel in dict.fromkeys(box.channel for box in self._mailboxes.values() if box.channel):
             try:
                 await self._agents.require(user, channel)
                 open_to_user.append(channel)
