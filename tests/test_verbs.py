@@ -242,7 +242,7 @@ async def test_an_answer_is_the_same_mail_from_each_place(
     card = await mina.sees_card("Two bags")
     await mina.sees(lambda: mina.line(card, "About Two bags"))
     to = "eli@example.net" if verb == "forward" else "dana@example.com"
-    got = []
+    got: list[dict[str, Any]] = []
     for way in ANSWERS[verb]:
         if way == "shortcut":
             await by_shortcut(mina, in_thread=True)
@@ -280,7 +280,7 @@ async def test_a_new_mail_is_the_same_from_each_place(stage: Stage, mina: Desk, 
 # --- what cannot be done ----------------------------------------------------------------------------------------------
 
 
-async def told(desk: Desk, way: Callable[[], Awaitable[None]]) -> str:
+async def told(desk: Desk, way: Awaitable[None]) -> str:
     """The sentence that a person is told, wherever it is shown: beside the card or in a window."""
     before = len(desk.person.ephemerals(CHANNEL))
 
@@ -290,7 +290,7 @@ async def told(desk: Desk, way: Callable[[], Awaitable[None]]) -> str:
         view = said(desk.person.view() or {})
         return "" if "One moment" in view else view
 
-    await way()
+    await way
     found = await desk.person.sees(sentence, timeout=ENOUGH)
     if desk.person.view():
         await desk.person.close_view()
@@ -311,17 +311,15 @@ async def test_who_may_not_act_is_told_the_same_everywhere_and_nothing_happens(
     lee, before = Desk(stage, GUEST), state(mina)
     ts, sentences = str(card["ts"]), {}
     for text in (*typed_verbs("1"), "snooze 1", "inbox", "search bags", "new a@example.com", "status"):
-        sentences[text] = await told(lee, lambda text=text: lee.person.command(CHANNEL, "/mail", text))
+        sentences[text] = await told(lee, lee.person.command(CHANNEL, "/mail", text))
     for button in ("reply", "claim", "close"):
-        sentences[button] = await told(lee, lambda button=button: lee.person.click(CHANNEL, ts, button))
+        sentences[button] = await told(lee, lee.person.click(CHANNEL, ts, button))
     for verb in ("forward", "show_full", "show_original", "flag", "mark_read", "snooze", "archive", "spam", "delete"):
         option = f"{verb}:1"
-        sentences[option] = await told(lee, lambda option=option: lee.person.choose(CHANNEL, ts, "more", option))
+        sentences[option] = await told(lee, lee.person.choose(CHANNEL, ts, "more", option))
     said_by_lee = await lee.person.say(CHANNEL, "Send it", thread_ts=ts)
-    sentences["send_as_email"] = await told(
-        lee, lambda: lee.person.message_shortcut("send_as_email", CHANNEL, said_by_lee)
-    )
-    sentences["new_email"] = await told(lee, lambda: lee.person.global_shortcut("new_email"))
+    sentences["send_as_email"] = await told(lee, lee.person.message_shortcut("send_as_email", CHANNEL, said_by_lee))
+    sentences["new_email"] = await told(lee, lee.person.global_shortcut("new_email"))
     assert {place: words for place, words in sentences.items() if "full members" not in words} == {
         "new_email": "No mailbox shows in a channel of yours; an admin can invite you to one."
     }
@@ -334,9 +332,9 @@ async def test_who_may_not_act_is_told_the_same_everywhere_and_nothing_happens(
 async def test_an_unknown_number_and_a_missing_one_are_told_for_every_verb(mina: Desk, room: Mailroom) -> None:
     await has_card(mina, room)
     for text in typed_verbs("99"):
-        words = await told(mina, lambda text=text: mina.person.command(CHANNEL, "/mail", text))
+        words = await told(mina, mina.person.command(CHANNEL, "/mail", text))
         assert words == "There is no conversation #99. `/mail inbox` lists the open ones.", text
     for verb in sorted(NUMBERED):
         for number in ("", "one", "-1", "0", "1042x", "9" * 40):
-            words = await told(mina, lambda typed=f"{verb} {number}": mina.person.command(CHANNEL, "/mail", typed))
+            words = await told(mina, mina.person.command(CHANNEL, "/mail", f"{verb} {number}"))
             assert words.startswith(f"Say which conversation: `/mail {verb} N"), verb
