@@ -8,7 +8,7 @@ cannot be tried because another fails, it is left out.
 import asyncio
 import contextlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from rich.console import Console
@@ -17,7 +17,7 @@ from rich.text import Text
 
 from bridge.accounts import Accounts
 from bridge.config import MailboxSettings, ServerSettings, Settings, check_runnable
-from bridge.errors import BridgeError, Misconfigured, Permanent, Temporary
+from bridge.errors import BridgeError, Misconfigured, Temporary
 from bridge.mail import smtp
 from bridge.mail.imap import ImapSource
 from bridge.mail.source import Role
@@ -174,30 +174,17 @@ async def _incoming(mailbox: MailboxSettings, *, accounts: Accounts | None) -> l
     source = ImapSource(replace(reached, timeout=PATIENCE), max_bytes=0, folders=mailbox.folders.model_dump())
     try:
         found = await source.folders()
-        missing = await _not_there(source, mailbox, found)
+        for role in [role for role in found if getattr(mailbox.folders, role)]:  # those that the operator named
+            await source.since(None, folder=found[role])
     except BridgeError as error:
         return [_failed(part, error, advice=_advice(server, error))]
     finally:
         await source.stop()
     detail = tuple(f"{role}: {name}" for role, name in found.items())
     says = f"{server.host}:{server.port} signs us in."
-    if missing:
-        fix = "Make the folder on the server, or correct its name under `folders` in bridge.toml."
-        return [Finding(part=part, works=False, says=f"{says} It has no folder {missing}.", fix=fix, detail=detail)]
     if lacking := [str(role) for role in Role if role not in found]:
         says += f" It has no folder for {' and '.join(lacking)}: name one under `folders` in bridge.toml to use it."
     return [Finding(part=part, works=True, says=says, detail=detail)]
-
-
-async def _not_there(source: ImapSource, mailbox: MailboxSettings, found: Mapping[Role, str]) -> str:
-    """The first folder that the operator named and the server does not have; empty where there is none such."""
-    named = {role for role, name in mailbox.folders.model_dump().items() if name}
-    for role in [role for role in found if role in named]:
-        try:
-            await source.since(None, folder=found[role])
-        except Permanent:
-            return found[role]
-    return ""
 
 
 async def _outgoing(mailbox: MailboxSettings, *, accounts: Accounts | None) -> list[Finding]:

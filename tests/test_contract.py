@@ -27,7 +27,7 @@ COMMANDS = {
     "backfill": {"--mailbox", "--since"},
     "replay": set(),
     "login": set(),
-    **{f"mail {verb}": {"--json"} for verb in "list read search reply send mark delete restore".split()},
+    **{f"mail {verb}": {"--json"} for verb in ["list", "read", "search", "reply", "send", "mark", "delete", "restore"]},
     "bench": set(),
 }
 VARIABLES: dict[str, tuple[str, Any]] = {

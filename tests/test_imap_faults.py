@@ -571,16 +571,42 @@ def test_a_login_that_is_put_off_is_no_refusal(words: str, wait: float | None) -
     assert failure.retry_after == wait
 
 
-async def test_a_server_that_asks_for_time_gets_it(opened: Opened) -> None:
-    asked_at = []
+@pytest.mark.parametrize(
+    "stage", ["AUTHENTICATE", "SELECT", "UID SEARCH", "UID FETCH", "IDLE", "UID STORE", "UID MOVE"]
+)
+async def test_a_server_that_asks_for_time_gets_it(opened: Opened, stage: str) -> None:
+    """Whatever was being asked: until then nothing more is, by nobody; then it is done, and the mail has come."""
+    said_at: list[float] = []
+    heard_at: list[float] = []
 
     async def throttle(connection: Conversation, tag: str) -> None:
-        asked_at.append(time.monotonic())
+        if stage == "AUTHENTICATE":
+            await connection.say("+ ")
+            await connection.reader.readuntil(b"\r\n")
         await connection.say(f"{tag} BAD {THROTTLED}")
+        said_at.append(time.monotonic())
 
-    async with opened(FIRST, says={"SELECT": once(throttle, then=Conversation.do_select)}) as office:
+    ordinary = getattr(Conversation, f"do_{stage.replace(' ', '_').lower()}")
+    says: dict[str, Any] = {stage: once(throttle, then=ordinary)}
+
+    async def greet_late(connection: Conversation, tag: str, arguments: str) -> None:
+        heard_at.append(time.monotonic())
+        await greet(connection, tag, arguments)
+
+    async with opened(FIRST, says={"GREETING": greet_late} | says) as office:
         assert await office.uids(1) == [1]
-        assert time.monotonic() - asked_at[0] >= 0.3
+        if stage == "UID STORE":
+            with pytest.raises(Temporary) as put_off:
+                await office.source.set_flags([1], uidvalidity=7, add=["\\Seen"])
+            assert put_off.value.retry_after == 0.3
+            await office.source.set_flags([1], uidvalidity=7, add=["\\Seen"])
+        elif stage == "UID MOVE":
+            with pytest.raises(Temporary):
+                await office.source.move([1], uidvalidity=7, to="Trash")
+            await office.source.move([1], uidvalidity=7, to="Trash")
+        elif stage == "IDLE":
+            await office.double.resting()
+        assert [heard_at[1] - said_at[0] >= 0.29, len(heard_at)] == [True, 2]
 
 
 async def test_an_account_without_its_mailbox_is_tried_again(opened: Opened) -> None:
