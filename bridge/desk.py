@@ -123,7 +123,10 @@ class Desk:
     async def assign(self, number: Number, *, user: UserId, to: UserId) -> Conversation:
         """Make another agent its owner."""
         found = await self.conversation(number, user=user)
-        await self._agents.require(to, found.channel)
+        try:
+            await self._agents.require(to, found.channel)
+        except (Refused, Permanent) as refusal:
+            raise Refused(f"<@{to}> cannot be its owner. {refusal}") from refusal
         return await self._set(number, "assign", user=user, owner=to)
 
     async def close(self, number: Number, *, user: UserId) -> Conversation:

@@ -658,6 +658,32 @@ async def test_a_certificate_for_another_name_is_refused(opened: Opened) -> None
         assert office.double.commands == []
 
 
+@pytest.mark.parametrize("stripped", [True, False])
+async def test_nothing_is_said_before_starttls_and_nothing_believed_that_was(stripped: bool) -> None:
+    """Somebody on the way takes the offer of STARTTLS out, or puts words of their own behind its answer."""
+    heard: list[bytes] = []
+
+    async def between(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN%s] ready\r\n" % (b"" if stripped else b" STARTTLS"))
+        while line := await reader.readline():
+            heard.append(line)
+            tag, _, command = line.partition(b" ")
+            if command.strip() == b"STARTTLS":
+                writer.write(tag + b" OK begin\r\n* PREAUTH come in\r\n")
+            else:
+                writer.write(b"* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\n" + tag + b" OK done\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(between, "127.0.0.1", 0)
+    settings = {"port": server.sockets[0].getsockname()[1], "security": "starttls", "timeout": 3.0}
+    source = ImapSource(server_of(Double(), Path(), **settings, ca_file=None), max_bytes=1)
+    failure = await failure_of(source)
+    server.close()
+    assert "TLS" in str(failure)
+    assert isinstance(failure, Permanent if stripped else Permanent | Temporary)
+    assert not [line for line in heard if b"LOGIN" in line or b"AUTHENTICATE" in line]
+
+
 async def test_a_server_that_is_away_is_temporary_and_commands_do_not_wait_for_it(opened: Opened) -> None:
     async with opened(server={"port": 1}, source={"retry_seconds": 30.0}) as office:
         assert isinstance(await failure_of(office.source), Temporary)

@@ -338,3 +338,13 @@ async def test_an_unknown_number_and_a_missing_one_are_told_for_every_verb(mina:
         for number in ("", "one", "-1", "0", "1042x", "9" * 40):
             words = await told(mina, mina.person.command(CHANNEL, "/mail", f"{verb} {number}"))
             assert words.startswith(f"Say which conversation: `/mail {verb} N"), verb
+
+
+@pytest.mark.parametrize("room", ["local"], indirect=True)
+async def test_nobody_is_made_an_owner_who_may_not_act(mina: Desk, room: Mailroom) -> None:
+    await has_card(mina, room)
+    words = await told(mina, mina.person.command(CHANNEL, "/mail", "assign 1 @lee"))
+    assert words == (
+        f"<@{GUEST}> cannot be its owner. Only full members of this workspace may handle the mail; ask one of them."
+    )
+    assert "nobody" in state(mina)
