@@ -24,15 +24,18 @@ from bridge.alarms import Alarms
 from bridge.answers import Answers
 from bridge.config import Settings, check_runnable
 from bridge.desk import Desk, Mailbox
+from bridge.erasure import Eraser
 from bridge.errors import BridgeError, Misconfigured, Refused, Temporary
 from bridge.filing import Filing
 from bridge.health import Health, Site
+from bridge.housekeeping import keep_house
 from bridge.instep import InStep
 from bridge.jobs import Engine
 from bridge.mail.local import Intake
 from bridge.mail.parse import parse
 from bridge.metrics import Metrics
 from bridge.model import Address, ChannelId, Job, MailboxName, MailId, Message, UserId
+from bridge.originals import Originals
 from bridge.outbox import Outbox
 from bridge.post import Post
 from bridge.reception import Reception
@@ -110,7 +113,8 @@ class Bridge:
         answers = Answers(
             store, desk=desk, agents=agents, gateway=gateway, mailboxes=mailboxes, key=settings.secret_keys[0]
         )
-        outbox = Outbox(store, gateway=gateway, mailboxes=mailboxes, posts=posts, metrics=metrics)
+        originals = Originals(store, posts=posts)
+        outbox = Outbox(store, gateway=gateway, mailboxes=mailboxes, posts=posts, originals=originals, metrics=metrics)
         filing = Filing(store, desk=desk, posts=posts)
         in_step = InStep(store, posts=posts, keys=settings.secret_keys)
         kinds: dict[str, Callable[[Job], Awaitable[None]]] = {
@@ -120,6 +124,7 @@ class Bridge:
             "apply": filing.apply,
             "locate": in_step.locate,
             "wake": desk.wake,
+            "erase": Eraser(gateway).erase,
         }
 
         async def given_up(job: Job, error: BridgeError) -> None:
@@ -137,6 +142,8 @@ class Bridge:
             await jobs.unpark_kind(conn, "show")
         await engine.start()
         self._finishing.append(functools.partial(engine.stop, STOPPING))
+        house = asyncio.create_task(keep_house(store, retention=settings.retention), name="housekeeping")
+        self._finishing.append(functools.partial(_cancel, house))
 
         async def status() -> dict[str, Any]:
             async with store.read() as conn:
@@ -147,7 +154,16 @@ class Bridge:
             return {"mailboxes": told, "waiting": waiting, "parked": counts[jobs.State.PARKED], "reasons": reasons}
 
         typed = Typed(gateway=gateway, desk=desk, filing=filing, status=status)
-        app = self._app(me, gateway=gateway, desk=desk, answers=answers, filing=filing, typed=typed, senders=senders)
+        app = self._app(
+            me,
+            gateway=gateway,
+            desk=desk,
+            answers=answers,
+            filing=filing,
+            originals=originals,
+            typed=typed,
+            senders=senders,
+        )
         Decisions(app, gateway=gateway, buttons={"mute_sender": acknowledge.mute, "resume_sender": acknowledge.resume})
         await self._connect(app, gateway=gateway, store=store, metrics=metrics)
         await self._watch(
@@ -169,6 +185,7 @@ class Bridge:
         desk: Desk,
         answers: Answers,
         filing: Filing,
+        originals: Originals,
         typed: Typed,
         senders: dict[MailboxName, Address],
     ) -> AsyncApp:
@@ -189,7 +206,16 @@ class Bridge:
             authorize=authorize,
             signing_secret=slack.signing_secret.get_secret_value(),
         )
-        Listeners(app, gateway=gateway, desk=desk, answers=answers, filing=filing, typed=typed, senders=senders)
+        Listeners(
+            app,
+            gateway=gateway,
+            desk=desk,
+            answers=answers,
+            filing=filing,
+            originals=originals,
+            typed=typed,
+            senders=senders,
+        )
         Events(app, gateway=gateway, desk=desk)
         return app
 

@@ -20,7 +20,6 @@ from bridge.model import (
     Conversation,
     Job,
     MailboxName,
-    MailId,
     Number,
     Status,
     StoredMessage,
@@ -196,12 +195,6 @@ class Desk:
         if not open_to_user:
             raise last
         return open_to_user
-
-    async def original(self, mail_id: MailId) -> bytes | None:
-        """The raw mail, or None where it was too large to take in."""
-        async with self._store.read() as conn:
-            stored = await mails.get(conn, mail_id)
-            return await mails.load_raw(conn, stored.raw_id) if stored and stored.raw_id else None
 
 
 def _told(before: Conversation, values: Mapping[str, object]) -> str:

@@ -37,6 +37,7 @@ from bridge.model import (
     Status,
     now,
 )
+from bridge.originals import Originals
 from bridge.post import Post
 from bridge.slack import richtext
 from bridge.slack.gateway import Gateway
@@ -104,12 +105,14 @@ class Outbox:
         gateway: Gateway,
         mailboxes: Mapping[MailboxName, Mailbox],
         posts: Mapping[MailboxName, Post],
+        originals: Originals,
         metrics: Metrics,
     ) -> None:
         self._store = store
         self._gateway = gateway
         self._mailboxes = mailboxes
         self._posts = posts
+        self._originals = originals
         self._metrics = metrics
 
     async def fetch(self, job: Job) -> None:
@@ -254,9 +257,9 @@ class Outbox:
     async def _message(self, mail_id: MailId) -> Message | None:
         async with self._store.read() as conn:
             stored = await mails.get(conn, mail_id)
-            raw = await mails.load_raw(conn, stored.raw_id) if stored and stored.raw_id else None
         if stored is None:
             return None
+        raw = await self._originals.of(stored)
         return await asyncio.to_thread(parse, raw) if raw is not None else stored.message
 
     async def _contents(self, draft: Draft) -> tuple[Attachment, ...]:

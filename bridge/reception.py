@@ -23,7 +23,7 @@ from bridge.mail.parse import parse
 from bridge.mail.quotes import read
 from bridge.metrics import Metrics
 from bridge.model import Arrival, Batch, Cursor, Direction, Folder, MailId, Message, Number, Status, StoredMessage, now
-from bridge.store import conversations, drafts, jobs, mails, places
+from bridge.store import conversations, drafts, jobs, mails, personal, places
 from bridge.store.database import Store
 
 log = structlog.get_logger()
@@ -94,6 +94,9 @@ class Reception:
         if known := await mails.known(conn, mailbox.name, read_mail.digest):
             await self._record(conn, mailbox, place, state="known", mail_id=known)
             await self._found_again(conn, mailbox, known, place)
+            return False
+        if await personal.was_erased(conn, mailbox.name, read_mail.digest):
+            await self._record(conn, mailbox, place, state="erased", mail_id=None)
             return False
         if await self._is_own(conn, mailbox, message):
             await self._record(conn, mailbox, place, state="own", mail_id=None)

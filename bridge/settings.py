@@ -287,6 +287,15 @@ class IntakeSettings(_Model):
     lmtp: Listen = Listen(port=2424)
 
 
+class RetentionSettings(_Model):
+    """How many days is kept what can be had again: `raw`, mails as they came (their text stays, and the original is
+    fetched from the mailbox when somebody asks for it); `jobs`, what was done. 0 keeps it for ever.
+    """
+
+    raw: int = Field(default=365, ge=0)
+    jobs: int = Field(default=30, ge=0)
+
+
 class AgentSettings(_Model):
     """Who may act. No `users` means the full members of the conversation's channel."""
 
@@ -309,3 +318,4 @@ class Settings(_Model):
     mailboxes: tuple[MailboxSettings, ...] = Field(default=(), alias="mailbox")
     intake: IntakeSettings = IntakeSettings()
     agents: AgentSettings = AgentSettings()
+    retention: RetentionSettings = RetentionSettings()

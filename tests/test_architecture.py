@@ -25,19 +25,22 @@ DESK = {
     "answers",
     "as_read",
     "desk",
+    "erasure",
     "filing",
     "health",
+    "housekeeping",
     "instep",
     "jobs",
     "mailboxes",
     "metrics",
+    "originals",
     "outbox",
     "post",
     "reception",
     "show",
 }
 
-COMMANDS = {"backfill", "check", "commands", "init", "login", "scripts"}
+COMMANDS = {"backfill", "check", "commands", "init", "login", "personal", "scripts"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     # Who stands where, and what it may know of. The package's own version is everyone's.
@@ -60,6 +63,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "scripts": BASE | WORLDS | DESK,
     "backfill": BASE | WORLDS | DESK | {"scripts"},
     "commands": BASE | {"scripts"},
+    "personal": BASE | WORLDS | DESK | {"scripts"},
     "login": BASE | WORLDS | {"accounts", "check"},
     "demo": BASE | WORLDS | DESK | {"app", "demo"},
     "cli": BASE | WORLDS | DESK | COMMANDS | {"app", "demo"},

@@ -145,6 +145,13 @@ messages = Table(
     UniqueConstraint("mailbox", "digest"),
 )
 
+erased = Table(  # digests of mails that were taken out for good, so that they are not taken in again
+    "erased",
+    metadata,
+    Column("mailbox", Text, primary_key=True),
+    Column("digest", Text, primary_key=True),
+)
+
 places = Table(  # where a mail really is; a mail that was delivered twice is in two places
     "places",
     metadata,
