@@ -141,6 +141,30 @@ def restore(number: Which, *, as_json: AsJson = False, config: Config = None) ->
     _file(config, lambda it: it.filing.restore(_number(number), user=it.user), as_json=as_json)
 
 
+@mail.command()
+def archive(number: Which, *, as_json: AsJson = False, config: Config = None) -> None:
+    """Move a conversation's mails to the archive."""
+    _file(config, lambda it: it.filing.archive(_number(number), user=it.user), as_json=as_json)
+
+
+@mail.command()
+def spam(number: Which, *, as_json: AsJson = False, config: Config = None) -> None:
+    """Move a conversation's mails to junk."""
+    _file(config, lambda it: it.filing.spam(_number(number), user=it.user), as_json=as_json)
+
+
+@mail.command()
+def close(number: Which, *, as_json: AsJson = False, config: Config = None) -> None:
+    """Nothing is left to do about a conversation; a customer's mail opens it again."""
+    _file(config, lambda it: it.desk.close(_number(number), user=it.user), as_json=as_json)
+
+
+@mail.command()
+def reopen(number: Which, *, as_json: AsJson = False, config: Config = None) -> None:
+    """There is something to do about a conversation again."""
+    _file(config, lambda it: it.desk.reopen(_number(number), user=it.user), as_json=as_json)
+
+
 # --- doing it ---------------------------------------------------------------------------------------------------------
 
 

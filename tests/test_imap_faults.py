@@ -197,6 +197,22 @@ async def test_a_push_that_comes_in_pieces_is_one_push(opened: Opened) -> None:
         assert office.double.made == 1
 
 
+async def test_small_talk_in_idle_and_a_push_twice_over_are_no_mails(opened: Opened) -> None:
+    """mailbox.org says that it is still here, AOL says everything twice."""
+    async with opened(FIRST) as office:
+        assert await office.uids(1) == [1]
+        await office.double.resting()
+        await office.double.push("* OK Still here", "* OK Still here")
+        office.double.inbox.add(SECOND)
+        await office.double.push("* 2 EXISTS", "* 2 EXISTS", "* 1 RECENT")
+        assert await office.uids(1) == [2]
+        await office.double.resting()
+        await office.double.push("* 2 EXISTS")
+        office.double.inbox.add(FIRST.replace(b"first", b"third"))
+        await office.double.push("* 3 EXISTS")
+        assert await office.uids(1) == [3]
+
+
 async def test_a_mail_that_nobody_announced_is_found_by_the_sweep(opened: Opened) -> None:
     async with opened(source={"sweep_seconds": 0.1}) as office:
         await office.double.resting()

@@ -119,20 +119,28 @@ VERBS = {
         undo="/mail archive 1",
     ),
     "archive": Verb(
-        ways=("choose archive", "/mail archive 1"),
+        ways=("choose archive", "/mail archive 1", "bridge mail archive 1"),
         stands=("archive", frozenset()),
         words="Archived",
         undo="/mail restore 1",
     ),
     "spam": Verb(
-        ways=("choose spam", "/mail spam 1"), stands=("junk", frozenset()), words="In junk", undo="/mail restore 1"
+        ways=("choose spam", "/mail spam 1", "bridge mail spam 1"),
+        stands=("junk", frozenset()),
+        words="In junk",
+        undo="/mail restore 1",
     ),
     "claim": Verb(ways=("press claim", "/mail claim 1"), words=f"<@{MINA}>", undo="/mail assign 1 @jonas"),
     "assign": Verb(
         ways=("/mail assign 1 @mina", "/mail assign #1 @mina"), words=f"<@{MINA}>", undo="/mail assign 1 @jonas"
     ),
-    "close": Verb(ways=("press close", "/mail close 1"), words="Closed", undo="/mail reopen 1"),
-    "reopen": Verb(ways=("press reopen", "/mail reopen 1"), first="/mail close 1", words="Open", undo="/mail close 1"),
+    "close": Verb(ways=("press close", "/mail close 1", "bridge mail close 1"), words="Closed", undo="/mail reopen 1"),
+    "reopen": Verb(
+        ways=("press reopen", "/mail reopen 1", "bridge mail reopen 1"),
+        first="/mail close 1",
+        words="Open",
+        undo="/mail close 1",
+    ),
     "snooze": Verb(
         ways=("choose snooze", "/mail snooze 1", "/mail snooze 1 in 3 hours"),
         words="Snoozed until",
@@ -255,6 +263,21 @@ async def test_an_answer_is_the_same_mail_from_each_place(
     assert [one for one in got if one != got[0]] == []
     assert got[0]["files"] == (["bill.pdf"] if verb == "forward" else [])
     assert ("ben@example.org" in got[0]["Cc"]) == (verb == "reply_all")
+
+
+@pytest.mark.parametrize("room", ["local"], indirect=True)
+async def test_the_shortcut_on_a_customers_mail_answers_it_and_puts_no_words_into_the_mouth(
+    mina: Desk, room: Mailroom
+) -> None:
+    card = await has_card(mina, room)
+    line = mina.line(card, "About Two bags")
+    assert line
+    for ts in (card["ts"], line["ts"]):
+        await mina.person.message_shortcut("send_as_email", CHANNEL, str(ts))
+        view = await mina.sees_compose()
+        assert initial(view, "to") == "Dana <dana@example.com>"
+        assert not initial(view, "body")
+        await mina.person.close_view()
 
 
 @pytest.mark.parametrize("room", ["local"], indirect=True)

@@ -97,7 +97,7 @@ def refused_login(words: str, *, host: str, by_token: bool = False) -> BridgeErr
         return refusal(words, doing="sign us in")
     if by_token:
         return Permanent(f"The mail server refused the sign-in by token ({said}): {SIGN_IN_AGAIN}.", detail=said)
-    hint = "check MAIL_USERNAME and MAIL_PASSWORD"
+    hint = "check MAIL_USERNAME and MAIL_PASSWORD (in bridge.toml: username and password_env)"
     if host.lower() in _GMAIL or _APP_PASSWORD.search(words):
         hint += "; it must be an app password, made at https://myaccount.google.com/apppasswords"
         hint = hint if host.lower() in _GMAIL else "use an app password made in the account's security settings"
