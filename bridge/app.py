@@ -102,8 +102,9 @@ class Bridge:
         self._finishing.append(accounts.close)
         posts = mailboxes_of.posts(settings, accounts=accounts)
         mailboxes = await _patiently(lambda: _mailboxes(settings, gateway=gateway))
-        if not any(box.channel for box in mailboxes.values()):
-            await gateway.resolve_channel(settings.mailboxes[0].channel)  # raises the sentence that says why
+        if mailboxes and not any(box.channel for box in mailboxes.values()):
+            first = settings.mailboxes[0].channel
+            await _patiently(lambda: gateway.resolve_channel(first))  # raises the sentence that says why
         senders = {name: box.address for name, box in mailboxes.items()}
 
         agents = Agents(gateway, team_id=me.team_id, only=[UserId(one) for one in settings.agents.users])

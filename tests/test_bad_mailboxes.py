@@ -2,14 +2,17 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
-from dovecot import PASSWORD, Dovecot, running_dovecot
-from mailroom import written
+from dovecot import PASSWORD, Dovecot
+from mailroom import (
+    dovecot_fixture,  # noqa: F401 - a fixture
+    written,
+)
 from onstage import Desk, ask, received, rich, said
 
 from bridge import check
@@ -17,12 +20,6 @@ from bridge.demo.stage import CHANNEL, Stage
 from bridge.errors import Misconfigured
 
 OpenStage = Callable[..., contextlib.AbstractAsyncContextManager[Stage]]
-
-
-@pytest.fixture(scope="module")
-def dovecot() -> Iterator[Dovecot]:
-    with running_dovecot() as server:
-        yield server
 
 
 @pytest.fixture

@@ -393,6 +393,28 @@ async def test_a_folder_that_is_numbered_anew_is_read_from_its_start(opened: Ope
         assert office.batches[-1].cursor == Cursor(uidvalidity=70, uidnext=3)
 
 
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        ("Mailbox doesn't exist: Ablage", Permanent),  # Dovecot has no code for it
+        ("[NONEXISTENT] no such mailbox", Permanent),
+        ("[UNAVAILABLE] the storage is being moved", Temporary),
+        ("Internal error occurred. Try again later", Temporary),
+    ],
+)
+async def test_a_folder_that_is_not_there_is_told_from_one_that_is_away(
+    opened: Opened, words: str, kind: type[Exception]
+) -> None:
+    async def refuse(connection: Conversation, tag: str, arguments: str) -> None:
+        await connection.say(f"{tag} NO {words}")
+
+    async with opened(FIRST) as office:
+        assert await office.uids(1) == [1]
+        office.double.says["EXAMINE"] = refuse
+        with pytest.raises(kind):
+            await office.source.since(None, folder="Ablage")
+
+
 async def test_uids_of_another_numbering_are_not_acted_upon(opened: Opened) -> None:
     async with opened(FIRST) as office:
         with pytest.raises(Temporary, match="numbered"):

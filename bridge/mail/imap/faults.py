@@ -69,6 +69,12 @@ def asks_to_wait(words: str) -> bool:
     return _wait(words) is not None or _NOT_CONNECTED.search(words) is not None
 
 
+def passes(words: str) -> bool:
+    """Whether an answer says of itself that it will be another one later."""
+    code = _CODE.search(words)
+    return asks_to_wait(words) or bool(code and code[1] in _LATER) or _PASSING.search(words) is not None
+
+
 def refusal(words: str, *, doing: str) -> Temporary | Permanent:
     """What a NO, a BAD or a BYE means. `doing` ends the sentence "The mail server would not ..."."""
     said = _one_line(words)

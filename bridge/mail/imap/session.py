@@ -17,7 +17,7 @@ from imapclient.imap_utf7 import encode as encode_utf7
 from bridge import __version__
 from bridge.errors import Permanent, Temporary
 from bridge.mail.imap.answers import Fetched, Folder, Response, code, fetched, folder, found, number, ranges
-from bridge.mail.imap.faults import NotDone, asks_to_wait, named, refused_login
+from bridge.mail.imap.faults import NotDone, asks_to_wait, named, passes, refused_login
 from bridge.mail.imap.server import Gate, ImapServer
 from bridge.mail.imap.wire import Bell, Client, astring, quoted
 from bridge.mail.trust import tls_context
@@ -120,7 +120,7 @@ class Session:
         try:
             responses = self._ask(command, wire, doing=f"open the folder {name}")
         except Temporary as refused:
-            if self.broken or refused.retry_after is not None or self._lists(name):
+            if self.broken or passes(refused.detail) or self._lists(name):
                 raise
             raise Permanent(
                 f"The mailbox has no folder {name}: make it there, or correct its name in bridge.toml (folders).",
