@@ -245,8 +245,8 @@ def backfill(
 
     from bridge.backfill import backfill as bring_in
 
-    done = 0
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    done, console = 0, Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(f"Mail of {mailbox}", total=None)
 
         def progress(count: int, total: int) -> None:
