@@ -6,6 +6,7 @@
 A mail leaves only by a person's explicit act: what agents say in a thread never comes here.
 """
 
+import asyncio
 import secrets
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -100,7 +101,7 @@ class Answers:
         before = await self._desk.conversation(carried.number, user=user) if carried.number else None
         to, cc, bcc = self._recipients(form)
         at = now()
-        later = _time(form.later, at=at, person=person)
+        later = await asyncio.to_thread(_time, form.later, at=at, person=person)  # see `Typed.snooze`
         files = await self._files(form, mailbox, user=user)
         rich_text = await self.without_mentions(form.rich_text)
         async with self._store.write() as conn:

@@ -17,7 +17,7 @@ from bridge import canned, enclosures, rules
 from bridge.agents import MayAct
 from bridge.canned import Templates
 from bridge.desk import Desk, Mailbox, redraw
-from bridge.errors import Refused
+from bridge.errors import Permanent, Refused
 from bridge.mail.compose import forward_subject, reply_subject
 from bridge.model import (
     Address,
@@ -98,7 +98,8 @@ class Writing:
         """The compose modal for a new mail, from the mailboxes that the user may write for."""
         offered = [box for box in self._mailboxes.values() if await self._may(user, box.channel)]
         if not offered:
-            await self._agents.require(user, channel)
+            if channel:  # a shortcut comes from nowhere
+                await self._agents.require(user, channel)
             raise Refused("No mailbox shows in a channel of yours; an admin can invite you to one.")
         offered.sort(key=lambda box: box.channel != channel)
         return Form(
@@ -159,7 +160,7 @@ class Writing:
     async def _may(self, user: UserId, channel: ChannelId) -> bool:
         try:
             await self._agents.require(user, channel)
-        except Refused:
+        except (Refused, Permanent):  # a channel that is gone closes no other
             return False
         return True
 

@@ -84,7 +84,8 @@ class Composer:
                 found = await self._writing.blank_form(channel, user=user_of(body))
             else:
                 found = await self._writing.form(DraftKind.REPLY, conversation.number, user=user_of(body))
-            return found.with_words(richtext.of_message(said), said=(channel, Ts(said["ts"])))
+            words = richtext.of_message(said)
+            return found.with_words(words, said=(channel, Ts(said["ts"]))) if words else found
 
         await self._open(body, DraftKind.REPLY, form)
 

@@ -86,8 +86,9 @@ class Events:
         if kind == "message_deleted" or after.get("subtype") == "tombstone":  # deleted, with replies under it
             await self._spoken.deleted(channel, Ts(before.get("ts") or event["deleted_ts"]))
         else:
-            words = richtext.of_message(before), richtext.of_message(after)
-            await self._spoken.edited(channel, Ts(after["ts"]), before=words[0], after=words[1])
+            was, words = richtext.of_message(before), richtext.of_message(after)
+            if was and words:
+                await self._spoken.edited(channel, Ts(after["ts"]), before=was, after=words)
 
     async def internal_talk(self) -> None:
         """What nobody listens to is acknowledged, and nothing else happens to it."""

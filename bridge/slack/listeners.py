@@ -220,7 +220,8 @@ class Listeners:
             case "new":
                 return lambda: self._composer.write_new(body, to=command.rest)
             case "show":
-                return lambda: self._read(body, number, original=command.rest.lower() == "original")
+                original = command.original
+                return lambda: self._read(body, number, original=original)
             case "delete":
                 return lambda: self._ask_delete(body, number)
             case "snooze" if not command.rest:

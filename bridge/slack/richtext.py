@@ -116,11 +116,11 @@ def below(above: Mapping[str, Any], block: Mapping[str, Any]) -> dict[str, Any]:
     return {**block, "elements": [*_children(above), *from_text("\n")["elements"], *_children(block)]}
 
 
-def of_message(message: Mapping[str, Any]) -> dict[str, Any]:
-    """What a person said in a Slack message, as they wrote it."""
+def of_message(message: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What was said in a Slack message, as it was written; None where only a program spoke."""
     blocks = message.get("blocks") or ()
     written = next((dict(one) for one in blocks if isinstance(one, Mapping) and one.get("type") == "rich_text"), None)
-    return written or from_text(_string(message, "text"))
+    return written or (None if message.get("bot_id") else from_text(_string(message, "text")))
 
 
 def _container(container: Mapping[str, Any], *, names: Callable[[str], str]) -> list[Line]:
