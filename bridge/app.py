@@ -27,7 +27,7 @@ from bridge.errors import BridgeError, Temporary
 from bridge.filing import Filing
 from bridge.health import Health, Site
 from bridge.instep import InStep
-from bridge.jobs import Engine
+from bridge.jobs import Engine, Tenure
 from bridge.mail.local import Intake
 from bridge.mail.parse import parse
 from bridge.metrics import Metrics
@@ -45,6 +45,7 @@ from bridge.slack.socket import Connection
 from bridge.slack.typed import Typed
 from bridge.store import jobs
 from bridge.store.database import Store
+from bridge.watches import Watches
 
 log = structlog.get_logger()
 
@@ -89,8 +90,14 @@ class Bridge:
         metrics = Metrics(MailboxName(one.name) for one in settings.mailboxes)
         store = await Store.open(settings.database_url.get_secret_value())
         self._closing.push_async_callback(store.close)
+        tenure = Tenure()
         gateway = await self._closing.enter_async_context(
-            Gateway.open(token=slack.bot_token.get_secret_value(), api_url=slack.api_url, observe=metrics.slack)
+            Gateway.open(
+                token=slack.bot_token.get_secret_value(),
+                api_url=slack.api_url,
+                observe=metrics.slack,
+                before_writing=tenure.check,
+            )
         )
         me = await _patiently(gateway.me)
         accounts = Accounts.of(settings, store=store)
@@ -101,13 +108,16 @@ class Bridge:
 
         agents = Agents(gateway, team_id=me.team_id, only=[UserId(one) for one in settings.agents.users])
         desk = Desk(store, agents=agents, mailboxes=mailboxes)
-        reception = Reception(store, keys=settings.secret_keys, metrics=metrics)
+        watches = Watches(store)
+        reception = Reception(store, keys=settings.secret_keys, metrics=metrics, holds=watches.holds)
         answers = Answers(
             store, desk=desk, agents=agents, gateway=gateway, mailboxes=mailboxes, key=settings.secret_keys[0]
         )
-        outbox = Outbox(store, gateway=gateway, mailboxes=mailboxes, posts=posts, metrics=metrics)
+        outbox = Outbox(
+            store, gateway=gateway, mailboxes=mailboxes, posts=posts, metrics=metrics, still_ours=tenure.check
+        )
         filing = Filing(store, desk=desk, posts=posts)
-        in_step = InStep(store, posts=posts, keys=settings.secret_keys)
+        in_step = InStep(store, posts=posts, keys=settings.secret_keys, holds=watches.holds)
         kinds: dict[str, Callable[[Job], Awaitable[None]]] = {
             "fetch": outbox.fetch,
             "send": outbox.send,
@@ -120,7 +130,7 @@ class Bridge:
         async def given_up(job: Job, error: BridgeError) -> None:
             await (filing if job.kind == "apply" else outbox).give_up(job, error)
 
-        engine = Engine(store, kinds=kinds, parked=given_up, look_first=self._look_first)
+        engine = Engine(store, kinds=kinds, parked=given_up, look_first=self._look_first, tenure=tenure)
         kinds["show"] = Show(store, engine=engine, gateway=gateway, senders=senders, metrics=metrics).show
         alarms = Alarms(store, engine=engine, gateway=gateway, mailboxes=mailboxes)
         kinds["alarm"] = alarms.tell
@@ -139,7 +149,15 @@ class Bridge:
         typed = Typed(gateway=gateway, desk=desk, filing=filing, status=status)
         app = self._app(me, gateway=gateway, desk=desk, answers=answers, filing=filing, typed=typed, senders=senders)
         await self._connect(app, gateway=gateway, store=store, metrics=metrics)
-        await self._watch(store, reception=reception, in_step=in_step, alarms=alarms, mailboxes=mailboxes, posts=posts)
+        await self._watch(
+            watches,
+            store=store,
+            reception=reception,
+            in_step=in_step,
+            alarms=alarms,
+            mailboxes=mailboxes,
+            posts=posts,
+        )
         log.info("bridge ready", mailboxes=len(mailboxes))
 
     def _app(
@@ -193,8 +211,9 @@ class Bridge:
 
     async def _watch(
         self,
-        store: Store,
+        watches: Watches,
         *,
+        store: Store,
         reception: Reception,
         in_step: InStep,
         alarms: Alarms,
@@ -203,9 +222,10 @@ class Bridge:
     ) -> None:
         for name, post in posts.items():
             self._closing.push_async_callback(post.close)
-            health = Health(name=name, source=post.source)
+            health = Health(name=name, source=post.source, elsewhere=functools.partial(watches.elsewhere, name))
             self._health.append(health)
-            watching = mailboxes_of.watch(
+            watching = functools.partial(
+                mailboxes_of.watch,
                 store,
                 reception=reception,
                 in_step=in_step,
@@ -214,7 +234,9 @@ class Bridge:
                 post=post,
                 health=health,
             )
-            self._finishing.append(functools.partial(_cancel, asyncio.create_task(watching)))
+            watches.add(name, watching, elsewhere=post.begun.set)
+        self._finishing.append(watches.stop)
+        await watches.start()
         await mailboxes_of.settled(posts, within=FIRST_ANSWER)
         if addresses := {mailboxes[name].address.email: post.maildir for name, post in posts.items() if post.maildir}:
             smtp, lmtp = self._settings.intake.smtp, self._settings.intake.lmtp
@@ -242,11 +264,6 @@ async def _patiently(ask: Callable[[], Awaitable[_Answer]]) -> _Answer:
         except Temporary as error:
             log.warning("Slack does not answer yet and is asked again", reason=str(error))
             await asyncio.sleep(max(1.0, error.retry_after or 0))
-
-
-async def _cancel(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
 
 
 async def run(settings: Settings) -> None:

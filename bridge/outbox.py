@@ -9,7 +9,7 @@ makes the draft "uncertain": then a person decides.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -102,12 +102,15 @@ class Outbox:
         mailboxes: Mapping[MailboxName, Mailbox],
         posts: Mapping[MailboxName, Post],
         metrics: Metrics,
+        still_ours: Callable[[], None],
     ) -> None:
+        """`still_ours` raises Temporary where this replica has lost its jobs to another."""
         self._store = store
         self._gateway = gateway
         self._mailboxes = mailboxes
         self._posts = posts
         self._metrics = metrics
+        self._still_ours = still_ours
 
     async def fetch(self, job: Job) -> None:
         """Fetch a draft's files from Slack. What cannot be had fails the draft at once, while it can be mended."""
@@ -190,6 +193,7 @@ class Outbox:
         async with self._store.write() as conn:
             if not await drafts.move(conn, draft.id, DraftState.HANDING_OVER, out_of={DraftState.QUEUED}):
                 raise Refused("This mail was undone.")
+        self._still_ours()
 
     async def _back_to_queue(self, draft: Draft, *, reason: str) -> None:
         async with self._store.write() as conn:

@@ -25,6 +25,7 @@ from bridge.metrics import Metrics
 from bridge.model import Arrival, Batch, Cursor, Direction, Folder, MailId, Message, Number, Status, StoredMessage, now
 from bridge.store import conversations, drafts, mails, places
 from bridge.store.database import Store
+from bridge.watches import Holds, alone
 
 log = structlog.get_logger()
 
@@ -39,11 +40,13 @@ class Reception:
         keys: Sequence[bytes],
         metrics: Metrics,
         parse_mail: Callable[[bytes], Message] = parse,
+        holds: Holds = alone,
     ) -> None:
         self._store = store
         self._keys = keys
         self._metrics = metrics
         self._parse = parse_mail
+        self._holds = holds
 
     async def receive(self, mailbox: Mailbox, batch: Batch) -> None:
         """Take in mails in the order of their uids. After it returns they are durable, and so is the cursor.
@@ -75,6 +78,7 @@ class Reception:
     async def _keep(self, mailbox: Mailbox, batch: Batch, mails_read: Sequence[AsRead]) -> None:
         taken = 0
         async with self._store.write() as conn:
+            await self._holds(conn, mailbox.name)
             uids = [one.uid for one in batch.arrivals]
             seen = await mails.seen_places(conn, mailbox.name, uidvalidity=batch.cursor.uidvalidity, uids=uids)
             for arrival, read_mail in zip(batch.arrivals, mails_read, strict=True):

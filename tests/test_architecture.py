@@ -34,6 +34,7 @@ DESK = {
     "post",
     "reception",
     "show",
+    "watches",
 }
 
 COMMANDS = {"backfill", "check", "commands", "init", "login", "scripts"}
