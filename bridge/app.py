@@ -35,6 +35,7 @@ from bridge.model import Address, Job, MailboxName, MailId, Message, UserId
 from bridge.outbox import Outbox
 from bridge.post import Post
 from bridge.reception import Reception
+from bridge.settling import Settling
 from bridge.show import Show
 from bridge.slack import web
 from bridge.slack.events import Events
@@ -121,6 +122,7 @@ class Bridge:
         kinds: dict[str, Callable[[Job], Awaitable[None]]] = {
             "fetch": outbox.fetch,
             "send": outbox.send,
+            "settle": Settling(store, outbox=outbox).settle,
             "file_copy": outbox.file_copy,
             "apply": filing.apply,
             "locate": in_step.locate,

@@ -15,7 +15,7 @@ from dataclasses import replace
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge import rules
+from bridge import rules, settling
 from bridge.as_read import AsRead, as_read
 from bridge.desk import changed
 from bridge.errors import Permanent
@@ -173,6 +173,7 @@ class InStep:
         for one in (message.message_id, *last):
             own = own_message_id(one, keys=self._keys)
             if own and await drafts.by_message_id(conn, one):
+                await settling.found(conn, one)
                 number = Number(own[0])
                 await mails.refer(conn, mailbox=post.name, number=number, ids=[message.message_id])
                 return True

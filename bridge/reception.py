@@ -14,7 +14,7 @@ from dataclasses import replace
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge import rules
+from bridge import rules, settling
 from bridge.as_read import AsRead, as_read, unreadable
 from bridge.desk import Mailbox, changed, show_again
 from bridge.errors import BridgeError, Refused
@@ -97,6 +97,7 @@ class Reception:
             await self._record(conn, mailbox, place, state="known", mail_id=known)
             await self._found_again(conn, mailbox, known, place)
             return False
+        await settling.hear(conn, message)
         if await self._is_own(conn, mailbox, message):
             await self._record(conn, mailbox, place, state="own", mail_id=None)
             return False

@@ -33,6 +33,7 @@ DESK = {
     "outbox",
     "post",
     "reception",
+    "settling",
     "show",
     "watches",
 }

@@ -66,8 +66,8 @@ def upgrade() -> None:
         batch_op.drop_constraint("pk_mailboxes", type_="primary")
         batch_op.create_primary_key("pk_mailboxes", ["name", "folder"])
 
-    # Defaults are written as plain values: for any other, SQLite would have the table made anew, and dropping the old one
-    # takes along every row that points to it.
+    # Defaults are written as plain values: for any other, Alembic makes the table anew on SQLite, and dropping the old
+    # one fails on the rows that point to it, or takes them along.
     with op.batch_alter_table("messages", schema=None) as batch_op:
         batch_op.add_column(sa.Column("folder", sa.Text(), nullable=False, server_default="inbox"))
         batch_op.add_column(sa.Column("seen", sa.Boolean(), nullable=False, server_default="0"))
