@@ -28,6 +28,7 @@ from bridge.filing import Filing
 from bridge.health import Health, Site
 from bridge.instep import InStep
 from bridge.jobs import Engine, Tenure
+from bridge.ledger import Ledger, all_in_words
 from bridge.mail.local import Intake
 from bridge.mail.parse import parse
 from bridge.metrics import Metrics
@@ -138,14 +139,18 @@ class Bridge:
         kinds["alarm"] = alarms.tell
         async with store.write() as conn:  # an operator who mends a channel or a scope starts the bridge again
             await jobs.unpark_kind(conn, "show")
+        reconciling = Ledger(store, mailboxes=mailboxes, posts=posts, reception=reception, metrics=metrics)
+        kinds["reconcile"] = reconciling.reconcile
+        await reconciling.begin()
         await engine.start()
         self._finishing.append(functools.partial(engine.stop, STOPPING))
 
         async def status() -> dict[str, Any]:
             async with store.read() as conn:
                 counts = await jobs.counts(conn)
+                entered = await all_in_words(conn, mailboxes)
             waiting = counts[jobs.State.READY] + counts[jobs.State.RUNNING]
-            told = [one.told() for one in self._health]
+            told = [{**one.told(), "ledger": entered[one.name]} for one in self._health]
             return {"mailboxes": told, "waiting": waiting, "parked": counts[jobs.State.PARKED]}
 
         typed = Typed(gateway=gateway, desk=desk, filing=filing, status=status)

@@ -84,7 +84,7 @@ class Reception:
             for arrival, read_mail in zip(batch.arrivals, mails_read, strict=True):
                 if arrival.uid not in seen:
                     taken += await self._take_in(conn, mailbox, arrival, read_mail)
-            await mails.move_cursor(conn, mailbox.name, batch.cursor)
+            await mails.move_cursor(conn, mailbox.name, batch.cursor, first=min(uids, default=None))
         self._metrics.received(mailbox.name, taken)
 
     async def _take_in(
@@ -192,6 +192,14 @@ class Reception:
         async with self._store.write() as conn:
             seen = await mails.seen_places(conn, mailbox.name, uidvalidity=arrival.uidvalidity, uids=[arrival.uid])
             return not seen and await self._take_in(conn, mailbox, arrival, mail, old=True)
+
+    async def take_missed(self, mailbox: Mailbox, arrival: Arrival) -> None:
+        """Take in a mail that the ledger should have had: as any that just came. The cursor stays where it is."""
+        mail = await asyncio.to_thread(as_read, arrival, self._parse)
+        async with self._store.write() as conn:
+            seen = await mails.seen_places(conn, mailbox.name, uidvalidity=arrival.uidvalidity, uids=[arrival.uid])
+            if not seen:
+                await self._take_in(conn, mailbox, arrival, mail)
 
     async def replay(self, mail_id: MailId) -> StoredMessage:
         """Read a kept mail again, after the reader was mended: its post and card follow."""
