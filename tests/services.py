@@ -53,7 +53,7 @@ class Service:
             if b"bridge ready" in line:
                 self.ready.set()
             if b"Traceback" in line or b'"level": "error"' in line:
-                sys.stderr.write(line.decode())
+                sys.stderr.write(f"{line.decode()[:300].rstrip()}\n")
 
     async def stop(self) -> int:
         """As a service manager does; the exit code."""
