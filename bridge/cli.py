@@ -124,8 +124,9 @@ def init(
     address: Annotated[str, typer.Option(help="The address whose mail is shown.")] = "",
     name: Annotated[str | None, typer.Option(help="The name that customers see beside it.")] = None,
     channel: Annotated[str, typer.Option(help="Slack channel to show it in, as #name or id.")] = "",
-    imap_host: Annotated[str, typer.Option(help="Server of IMAP, where the provider is not well-known.")] = "",
-    smtp_host: Annotated[str, typer.Option(help="Server of SMTP, where the provider is not well-known.")] = "",
+    imap_host: Annotated[str, typer.Option(help="Server of IMAP (host or host:port), for other providers.")] = "",
+    smtp_host: Annotated[str, typer.Option(help="Server of SMTP (host or host:port), for other providers.")] = "",
+    client_id: Annotated[str, typer.Option(help="The bridge's id at Microsoft, in place of a password.")] = "",
     replace: Annotated[bool, typer.Option("--replace", help="Replace files that stand there without asking.")] = False,
 ) -> None:
     """Ask what is needed, and write .env and bridge.toml.
@@ -142,6 +143,7 @@ def init(
         password=os.environ.get("MAIL_PASSWORD", ""),
         address=address,
         name=name,
+        client_id=client_id,
         channel=channel,
         imap_host=imap_host,
         smtp_host=smtp_host,
@@ -243,8 +245,8 @@ def backfill(
 
     from bridge.backfill import backfill as bring_in
 
-    done = 0
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    done, console = 0, Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(f"Mail of {mailbox}", total=None)
 
         def progress(count: int, total: int) -> None:
@@ -281,6 +283,52 @@ def reconcile(
     for sentence, _ in outcomes:
         typer.echo(sentence)
     raise typer.Exit(0 if all(whole for _, whole in outcomes) else 1)
+
+
+@app.command()
+def export(
+    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="The person's mail address.")],
+    *,
+    out: Annotated[Path, typer.Option(metavar="FILE.zip", dir_okay=False, help="Where to write it.")],
+    config: _Config = None,
+) -> None:
+    """Give out what is kept of a person: their mails, and where they stand, as a ZIP file."""
+    settings = load(config_file=config)
+    from bridge.personal import Personal
+
+    async def written() -> int:
+        async with Personal.open(settings) as personal:
+            held = await personal.held(address)
+            await personal.export(held, out)
+            return len(held.theirs)
+
+    typer.echo(f"{until_stopped(written())} mails are in {out}.")
+
+
+@app.command()
+def erase(
+    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="The person's mail address.")],
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    config: _Config = None,
+) -> None:
+    """Take away what is kept of a person, here and in Slack, and say what stays elsewhere.
+
+    Works beside a running service, which does the part in Slack. Nothing can bring it back.
+    """
+    settings = load(config_file=config)
+    from bridge.personal import Personal, stays
+
+    async def erased() -> str:
+        async with Personal.open(settings) as personal:
+            held = await personal.held(address)
+            sentence = f"{len(held.theirs)} mails in {len(held.numbers)} conversations are erased here and in Slack."
+            if not (yes or typer.confirm(f"{sentence} Nothing can bring them back. Go on?")):
+                raise typer.Abort
+            await personal.erase(held)
+            return "\n".join([sentence, *stays(held)])
+
+    typer.echo(until_stopped(erased()))
 
 
 benches = typer.Typer(help="Measure, on this machine and with no account.", rich_markup_mode=None)

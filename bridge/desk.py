@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.agents import MayAct
-from bridge.errors import Refused
+from bridge.errors import BridgeError, Permanent, Refused
 from bridge.model import (
     Act,
     Address,
@@ -20,7 +20,6 @@ from bridge.model import (
     Conversation,
     Job,
     MailboxName,
-    MailId,
     Number,
     Status,
     StoredMessage,
@@ -35,6 +34,15 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledgement:
+    """What a new conversation's sender is told at once: templates, and how many such mails one sender gets in a day."""
+
+    subject: str
+    text: str
+    per_sender: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Mailbox:
     """One address as the desk works with it: what it is called, and where it shows."""
 
@@ -44,6 +52,7 @@ class Mailbox:
     hold: timedelta
     saves_sent: bool
     max_bytes: int
+    ack: Acknowledgement | None = None
 
 
 async def changed(conn: AsyncConnection, number: Number, **values: object) -> int:
@@ -113,7 +122,10 @@ class Desk:
     async def assign(self, number: Number, *, user: UserId, to: UserId) -> Conversation:
         """Make another agent its owner."""
         found = await self.conversation(number, user=user)
-        await self._agents.require(to, found.channel)
+        try:
+            await self._agents.require(to, found.channel)
+        except (Refused, Permanent) as refusal:
+            raise Refused(f"<@{to}> cannot be its owner. {refusal}") from refusal
         return await self._set(number, "assign", user=user, owner=to)
 
     async def close(self, number: Number, *, user: UserId) -> Conversation:
@@ -172,22 +184,17 @@ class Desk:
             return await conversations.search(conn, words, channels=channels, limit=limit)
 
     async def _channels(self, user: UserId) -> list[ChannelId]:
-        open_to_user = []
-        for channel in dict.fromkeys(box.channel for box in self._mailboxes.values()):
+        open_to_user: list[ChannelId] = []
+        last: BridgeError = Refused("No mailbox is configured; ask whoever runs the bridge.")
+        for channel in dict.fromkeys(box.channel for box in self._mailboxes.values() if box.channel):
             try:
                 await self._agents.require(user, channel)
                 open_to_user.append(channel)
-            except Refused as refusal:
+            except (Refused, Permanent) as refusal:  # a channel that is gone closes no other
                 last = refusal
         if not open_to_user:
             raise last
         return open_to_user
-
-    async def original(self, mail_id: MailId) -> bytes | None:
-        """The raw mail, or None where it was too large to take in."""
-        async with self._store.read() as conn:
-            stored = await mails.get(conn, mail_id)
-            return await mails.load_raw(conn, stored.raw_id) if stored and stored.raw_id else None
 
 
 def _told(before: Conversation, values: Mapping[str, object]) -> str:

@@ -27,7 +27,7 @@ from bridge.demo.stage import Stage as OnStage
 from bridge.demo.world import Silence, Stage
 
 PATIENCE = 150.0  # seconds in which a service that is killed again and again answers a click, or comes to rest
-AGENTS = 6
+AGENTS = 12
 LOOK = 2.0  # seconds that an agent looks at an empty modal before trying again
 SECOND_THOUGHTS = 3.0  # seconds that an agent waits, after a replica woke up, before deciding what is uncertain
 SENT = ":white_check_mark: Sent"
@@ -157,8 +157,13 @@ class Storm:
             await person.click(CHANNEL, card["ts"], "reply")
             await person.sees(lambda: (person.view() or {}).get("callback_id") == "compose", timeout=LOOK)
 
+        async def submitted() -> None:
+            answer = await person.submit({"body": rich(f"This is answer-{number}.")})
+            if (answer or {}).get("response_action") == "errors":  # "Slack does not answer": the modal is still there
+                raise TimeoutError
+
         await persist(opened)
-        await persist(lambda: person.submit({"body": rich(f"This is answer-{number}.")}))
+        await persist(submitted)
 
     async def _decide(self) -> None:
         """As an agent does: where delivery failed or is uncertain, look whether the customer has it, and press."""

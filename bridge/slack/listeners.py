@@ -31,6 +31,7 @@ from bridge.model import (
     Ts,
     UserId,
 )
+from bridge.originals import Originals
 from bridge.slack import modals, reading, richtext
 from bridge.slack.commands import Command, parse_command
 from bridge.slack.gateway import Gateway
@@ -60,6 +61,7 @@ class Listeners:
         desk: Desk,
         answers: Answers,
         filing: Filing,
+        originals: Originals,
         typed: Typed,
         senders: Mapping[MailboxName, Address],
     ) -> None:
@@ -67,6 +69,7 @@ class Listeners:
         self._desk = desk
         self._answers = answers
         self._filing = filing
+        self._originals = originals
         self._typed = typed
         self._senders = senders
         self._menu: dict[str, Verb] = {
@@ -265,7 +268,7 @@ class Listeners:
             conversation, messages = await self._desk.messages(number, user=_user(body))
             stored = reading.chosen(messages, mail_id)
             if original:
-                return reading.original(conversation, await self._desk.original(stored.id))
+                return reading.original(conversation, await self._originals.of(stored))
             return reading.full(conversation, stored)
 
         await self._open(body, f"#{number}", view)
@@ -291,7 +294,8 @@ class Listeners:
             case "new":
                 return lambda: self._write_new(body, to=command.rest)
             case "show":
-                return lambda: self._read(body, number, original=command.rest.lower() == "original")
+                original = command.original
+                return lambda: self._read(body, number, original=original)
             case "delete":
                 return lambda: self._ask_delete(body, number)
             case "snooze" if not command.rest:
@@ -305,7 +309,8 @@ class Listeners:
         await ack()
         said = body["message"]
         rich_text = next((one for one in said.get("blocks") or () if one["type"] == "rich_text"), None)
-        rich_text = rich_text or richtext.from_text(said.get("text") or "")
+        if rich_text is None and not said.get("bot_id"):  # what the bridge itself posted is nobody's answer
+            rich_text = richtext.from_text(said.get("text") or "")
         channel = ChannelId(body["channel"]["id"])
         thread = Ts(said.get("thread_ts") or said["ts"])
 
@@ -314,7 +319,7 @@ class Listeners:
             if conversation is None:
                 return modals.compose(await self._answers.blank_form(channel, user=_user(body), rich_text=rich_text))
             form = await self._answers.form(DraftKind.REPLY, conversation.number, user=_user(body))
-            return modals.compose(form.with_words(rich_text))
+            return modals.compose(form.with_words(rich_text) if rich_text else form)
 
         await self._open(body, modals.TITLES[DraftKind.REPLY], view)
 

@@ -15,9 +15,9 @@ from bridge.model import MailboxName, MailId
 from bridge.store.mails import INBOX
 from bridge.store.schema import arrivals, mailboxes, reconciliations
 
-STATES = ("taken", "known", "own", "oversize", "quarantined")
+STATES = ("taken", "known", "own", "oversize", "quarantined", "erased")
 """What a place can end in: shown; a mail that was here already; one that the bridge sent; one too large, of which the
-head is shown; one that could not be read, of which the bytes are kept.
+head is shown; one that could not be read, of which the bytes are kept; one that was taken out at a person's wish.
 """
 
 
