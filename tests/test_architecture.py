@@ -34,6 +34,7 @@ DESK = {
     "instep",
     "jobs",
     "later",
+    "ledger",
     "mailboxes",
     "metrics",
     "notices",
@@ -42,8 +43,10 @@ DESK = {
     "post",
     "reception",
     "secondlook",
+    "settling",
     "show",
     "spoken",
+    "watches",
     "writing",
 }
 
@@ -66,7 +69,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "slack": BASE | {"slack"},
     **dict.fromkeys(DESK, BASE | WORLDS | DESK),
     "app": BASE | WORLDS | DESK,
-    "check": BASE | WORLDS | {"accounts", "mailboxes", "health", "desk"},
+    "check": BASE | WORLDS | {"accounts", "mailboxes", "health", "desk", "ledger"},
     "init": BASE | WORLDS,
     "scripts": BASE | WORLDS | DESK,
     "backfill": BASE | WORLDS | DESK | {"scripts"},
