@@ -14,16 +14,18 @@ from dataclasses import replace
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge import rules
+from bridge import rules, settling
 from bridge.as_read import AsRead, as_read, unreadable
 from bridge.desk import Mailbox, changed, changed_all, show_all_again
 from bridge.errors import BridgeError, Refused
+from bridge.later import customer_wrote
 from bridge.mail.identifiers import own_message_id
 from bridge.mail.parse import parse
 from bridge.mail.quotes import read
 from bridge.metrics import Metrics
 from bridge.model import (
     Arrival,
+    Automatic,
     Batch,
     Cursor,
     Direction,
@@ -38,6 +40,7 @@ from bridge.model import (
 )
 from bridge.store import conversations, drafts, jobs, mails, personal, places
 from bridge.store.database import Store
+from bridge.watches import Holds, alone
 
 log = structlog.get_logger()
 
@@ -56,12 +59,14 @@ class Reception:
         metrics: Metrics,
         own: Collection[str] = (),
         parse_mail: Callable[[bytes], Message] = parse,
+        holds: Holds = alone,
     ) -> None:
         self._store = store
         self._keys = keys
         self._metrics = metrics
         self._own = own
         self._parse = parse_mail
+        self._holds = holds
 
     async def receive(self, mailbox: Mailbox, batch: Batch) -> None:
         """Take in mails in the order of their uids. After it returns they are durable, and so is the cursor.
@@ -92,11 +97,12 @@ class Reception:
 
     async def _keep(self, mailbox: Mailbox, batch: Batch, mails_read: Sequence[AsRead]) -> None:
         async with self._store.write() as conn:
+            await self._holds(conn, mailbox.name)
             uids = [one.uid for one in batch.arrivals]
             seen = await mails.seen_places(conn, mailbox.name, uidvalidity=batch.cursor.uidvalidity, uids=uids)
             pairs = zip(batch.arrivals, mails_read, strict=True)
             taken = await self._take_in(conn, mailbox, [one for one in pairs if one[0].uid not in seen])
-            await mails.move_cursor(conn, mailbox.name, batch.cursor)
+            await mails.move_cursor(conn, mailbox.name, batch.cursor, first=min(uids, default=None))
         self._metrics.received(mailbox.name, taken)
 
     async def _take_in(
@@ -119,9 +125,12 @@ class Reception:
             if mail_id := known.get(mail.digest):
                 await self._record(conn, mailbox, place, state="known", mail_id=mail_id)
                 await self._found_again(conn, mailbox, mail_id, place)
-            elif mail.digest in erased:
+                continue
+            if mail.digest in erased:
                 await self._record(conn, mailbox, place, state="erased", mail_id=None)
-            elif await self._is_own(conn, mailbox, mail.message):
+                continue
+            await settling.hear(conn, mail.message)
+            if await self._is_own(conn, mailbox, mail.message):
                 await self._record(conn, mailbox, place, state="own", mail_id=None)
             else:
                 together[mail.digest] = (arrival, mail)
@@ -229,6 +238,10 @@ class Reception:
         for status in Status:
             joined = sorted(one for one in {*numbers} if one > 0 and standing[one] is status)
             await changed_all(conn, joined, status=status)
+        if not old:
+            wrote = {one for one, by in zip(numbers, messages, strict=True) if one > 0 and by.automatic is Automatic.NO}
+            for number in sorted(wrote):
+                await customer_wrote(conn, number)
         return [number if number > 0 else made[-number - 1] for number in numbers], frozenset(made)
 
     def _joined(self, message: Message, known: Mapping[str, Number]) -> Number | None:
@@ -271,6 +284,14 @@ class Reception:
         async with self._store.write() as conn:
             seen = await mails.seen_places(conn, mailbox.name, uidvalidity=arrival.uidvalidity, uids=[arrival.uid])
             return not seen and bool(await self._take_in(conn, mailbox, [(arrival, mail)], old=True))
+
+    async def take_missed(self, mailbox: Mailbox, arrival: Arrival) -> None:
+        """Take in a mail that the ledger should have had: as any that just came. The cursor stays where it is."""
+        mail = await asyncio.to_thread(as_read, arrival, self._parse)
+        async with self._store.write() as conn:
+            seen = await mails.seen_places(conn, mailbox.name, uidvalidity=arrival.uidvalidity, uids=[arrival.uid])
+            if not seen:
+                await self._take_in(conn, mailbox, [(arrival, mail)])
 
     async def replay(self, mail_id: MailId) -> StoredMessage:
         """Read a kept mail again, after the reader was mended: its post and card follow."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, Table, delete, func, insert, select, update
+from sqlalchemy import RowMapping, Table, case, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import (
@@ -55,12 +55,18 @@ async def cursor(conn: AsyncConnection, mailbox: MailboxName, *, folder: str = I
     return Cursor(uidvalidity=row["uidvalidity"], uidnext=row["uidnext"]) if row else None
 
 
-async def move_cursor(conn: AsyncConnection, mailbox: MailboxName, to: Cursor, *, folder: str = INBOX) -> None:
-    """Everything below that place has been taken in."""
-    values = {"uidvalidity": to.uidvalidity, "uidnext": to.uidnext}
+async def move_cursor(
+    conn: AsyncConnection, mailbox: MailboxName, to: Cursor, *, folder: str = INBOX, first: int | None = None
+) -> None:
+    """Everything below that place has been taken in. `first`: where a first watch began, if before it. Under another
+    uidvalidity all is taken in, from the first uid on.
+    """
+    values: dict[str, Any] = {"uidvalidity": to.uidvalidity, "uidnext": to.uidnext}
     which = (mailboxes.c.name == mailbox) & (mailboxes.c.folder == folder)
-    moved = await conn.execute(update(mailboxes).where(which).values(**values))
+    first_uid = case((mailboxes.c.uidvalidity == to.uidvalidity, mailboxes.c.first_uid), else_=1)
+    moved = await conn.execute(update(mailboxes).where(which).values(**values, first_uid=first_uid))
     if not moved.rowcount:
+        values["first_uid"] = to.uidnext if first is None else first
         await conn.execute(insert(mailboxes).values(name=mailbox, folder=folder, **values))
 
 
@@ -227,19 +233,18 @@ async def take_in(conn: AsyncConnection, mailbox: MailboxName, incoming: Sequenc
             raw_id=None if one.raw is None else next(raws),
             received=one.received,
             quarantined=one.state == "quarantined",
-            elsewhere=False,
         )
         for one in incoming
     ]
     mail_ids = [MailId(one) for one in await _ids(conn, messages, rows)]
-    await _list_files(conn, [(mail_id, one.message) for mail_id, one in zip(mail_ids, incoming, strict=True)])
+    kept = [*zip(mail_ids, incoming, strict=True)]
+    await _list_files(conn, [(mail_id, one.message) for mail_id, one in kept])
     await _refer(conn, mailbox, [(name, one.number) for one in incoming for name in ids_of(one.message)])
     at = now()
-    seen = [
-        _seen(mailbox, one.place, state=one.state, mail_id=mail_id, seen=at)
-        for mail_id, one in zip(mail_ids, incoming, strict=True)
-    ]
-    await conn.execute(insert(arrivals), seen)
+    await conn.execute(
+        insert(arrivals),
+        [_seen(mailbox, one.place, state=one.state, mail_id=mail_id, seen=at) for mail_id, one in kept],
+    )
     return mail_ids
 
 
