@@ -240,11 +240,8 @@ async def take_in(conn: AsyncConnection, mailbox: MailboxName, incoming: Sequenc
     kept = [*zip(mail_ids, incoming, strict=True)]
     await _list_files(conn, [(mail_id, one.message) for mail_id, one in kept])
     await _refer(conn, mailbox, [(name, one.number) for one in incoming for name in ids_of(one.message)])
-    at = now()
-    await conn.execute(
-        insert(arrivals),
-        [_seen(mailbox, one.place, state=one.state, mail_id=mail_id, seen=at) for mail_id, one in kept],
-    )
+    seen = [_seen(mailbox, one.place, state=one.state, mail_id=mail_id, seen=now()) for mail_id, one in kept]
+    await conn.execute(insert(arrivals), seen)
     return mail_ids
 
 
