@@ -9,6 +9,7 @@ an address leaves those out.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from bridge.mail.decode import clean, words
 from bridge.model import Address
@@ -25,6 +26,7 @@ _ADDRESS = re.compile(
 )
 _ROUTE = re.compile(r"(?:@[^:,@]*,?)+:")
 _SCHEME = re.compile(r"(?:mailto|smtp):", re.IGNORECASE)
+_SHORT = 300  # characters of a field that is kept with its addresses
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
@@ -44,6 +46,10 @@ class _Segment:
 
 def addresses(text: str) -> tuple[Address, ...]:
     """The addresses of an unfolded header value, encoded words not yet decoded, in their order."""
+    return _short(text) if len(text) <= _SHORT else _parsed(text)
+
+
+def _parsed(text: str) -> tuple[Address, ...]:
     found: list[Address] = []
     before = ""
     for segment, separator in _segments(text):
@@ -65,6 +71,10 @@ def addresses(text: str) -> tuple[Address, ...]:
     elif before.strip(", "):
         found += _named(_shown(before.rstrip(", ")))
     return tuple(found)
+
+
+# The author of one mail is asked for several times, and the same people write and are written to.
+_short = lru_cache(maxsize=256)(_parsed)
 
 
 def _segments(text: str) -> Iterator[tuple[_Segment, str]]:

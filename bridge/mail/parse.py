@@ -24,7 +24,7 @@ from bridge.mail.charset import declared_in_html, decode
 from bridge.mail.decode import clean, filename, words
 from bridge.mail.envelope import envelope
 from bridge.mail.flowed import unwrap
-from bridge.mail.html import plain
+from bridge.mail.html import CUT, plain
 from bridge.mail.mime import Part, head, tree
 from bridge.mail.reports import classify
 from bridge.mail.transfer import uuencoded
@@ -80,6 +80,8 @@ def parse(raw: bytes, *, trusted: Collection[str] = ()) -> Message:
     letter = _Letter(odd, author=said.author)
     chunks = _paired(letter.read(root))
     text, html = _plain_form(chunks), _html_form(chunks)
+    if html and text.endswith(CUT):
+        letter.notes.append("The HTML is longer than what is read of it: the end of the text is missing.")
     named = html and any(attachment.content_id for attachment in letter.attachments)
     shown = frozenset(_references(html)) if named else frozenset()
     attachments = tuple(
