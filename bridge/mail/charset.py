@@ -80,6 +80,10 @@ def decode(data: bytes, charset: str = "", *, hint: str = "") -> str:
     codec = resolve(charset)
     if codec.startswith(("utf-16", "utf-32")) and data.isascii() and b"\0" not in data:
         codec = ""  # a label that no converter made true
+    if codec == "utf-16" and data[:2] not in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}:
+        # Without a mark of its order: Latin letters have their zero first in big-endian text.
+        sample = data[:_SAMPLE]
+        codec = "utf-16-be" if sample[::2].count(0) > sample[1::2].count(0) else "utf-16-le"
     if data.isascii() and not _NOT_ASCII.search(codec):
         if b"\x1b" not in data:
             return data.decode("ascii")

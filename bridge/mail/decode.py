@@ -28,6 +28,7 @@ _PARAMETER = re.compile(
 _UNQUOTED_NEXT = re.compile(r"\s(?:(?:file)?name\*?|charset|boundary)\s*=.*", re.IGNORECASE | re.DOTALL)
 _SECTION = re.compile(r"(.+?)\*(\d{1,4})?(\*)?", re.DOTALL)
 _EXTENDED = re.compile(r"([\w.:+-]*)'([\w-]*)'(.*)", re.DOTALL)
+_PERCENT = re.compile(r"%[C-Fc-f][0-9A-Fa-f]%[89ABab][0-9A-Fa-f]")
 # A file system's usual limit for one name is 255 bytes.
 _LONGEST_NAME = 255
 
@@ -156,6 +157,16 @@ def _joined(parts: list[tuple[str, bool]]) -> str:
             charset, part = found[1], found[3]  # noqa: PLW2901 - the same part without its charset
         raw += unquote_to_bytes(part)
     return words(decode(bytes(raw), charset))
+
+
+def unquoted(text: str) -> str:
+    """A name whose letters beyond ASCII stand as a URL's `%C3%A9`, read; any other as it is."""
+    if not _PERCENT.search(text) or not text.isascii():
+        return text
+    try:
+        return unquote_to_bytes(text).decode("utf-8")
+    except UnicodeDecodeError:
+        return text
 
 
 def filename(text: str) -> str:

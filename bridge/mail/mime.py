@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass, field
 
 from bridge.mail.charset import resolve
-from bridge.mail.decode import parameters, unfold, words
+from bridge.mail.decode import parameters, unfold, unquoted, words
 from bridge.mail.transfer import base64, undo
 
 # A mail with more parts or deeper nesting than this is an attack, not a letter; what is beyond stays inside the last
@@ -66,7 +66,9 @@ class Part:
     @property
     def name(self) -> str:
         """The file name that the part declares, decoded, as written; may be empty."""
-        return words(self.disposition_parameters.get("filename", "") or self.parameters.get("name", ""))
+        placed, kind = self.disposition_parameters, self.parameters
+        declared = (placed.get("filename"), kind.get("name"), placed.get("name"), kind.get("filename"))
+        return unquoted(words(next((name for name in declared if name), "")))
 
     @property
     def content_id(self) -> str:
