@@ -27,8 +27,9 @@ _VERBS = re.compile(
     r"scritto|scrive|escreveu|escreve|schreef|schrijft|geschreven|skrev|skriver|skrevet|kirjoitti|kirjoittaa|"
     r"napisała?|pisze|napsala?|píše|napísala?|"
     r"написала?|пишет|писала?|написав|пише|yazdı|yazmış|έγραψε|έγραψαν|γράφει|כתב|כתבה|כותב|מאת|كتب|كتبت|كتابة|"
+    r"quoting|zitat von|said the following|вы писали|ви писали|wiadomość napisana|نوشت|écris|"
     r"írta|a scris|va escriure|đã viết|menulis|napisao|написа|rašė|kirjutas)\b"
-    r"|napisał\(a\)|napsal\(a\)|написал\(а\)|написав\(ла\)|写道|寫道|写到|書きました|書いた|のメール|からのメール|작성|님이|썼습니다",
+    r"|napisał\(a\)|napsal\(a\)|написал\(а\)|написав\(ла\)|写道|寫道|写到|書きました|書いた|のメール|からのメール|작성|님이|썼습니다|쓴 글|님의 말|เขียน",
     re.IGNORECASE,
 )
 _OPENERS = re.compile(
@@ -43,8 +44,14 @@ _OPENERS = re.compile(
 )
 _EMAIL = re.compile(r"[^\s<>@:]@[^\s<>@]+\.[^\s<>@]")
 _TIME = re.compile(r"\d{1,2}\s?[:.h時时시]\s?\d{2}|\b\d{1,2}\s?[ap]\.?m\b", re.IGNORECASE)
-_YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)|\d{1,2}[./-] ?\d{1,2}[./-] ?\d\d(?!\d)")
+_YEAR = re.compile(
+    r"(?<!\d)(?:19|20)\d\d(?!\d)|\b\d{1,2}-[a-z]{3}-\d\d\b|[۰-۹٠-٩]{4}|\d{1,2}[./-] ?\d{1,2}[./-] ?\d\d(?!\d)",
+    re.IGNORECASE,
+)
+_DASHED_VERB = re.compile(r"-{3,}.{1,120}[:：] ?-{3,}")
+_BRACKETED_EMAIL = re.compile(r"[<(\[][^\s<>]{1,100}@[^\s<>]{1,100}[>)\]]")
 _ADDRESS_LAST = re.compile(r"@[^\s<>@]+[>)\]]+\s?[:：]\Z")
+_MOMENT = re.compile(r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4},? \d{1,2}[:.]\d\d(?:[:.]\d\d)?(?: ?[ap]m)?(?: [a-z]{2,5})?", re.IGNORECASE)
 _OLD_GMAIL = re.compile(r"\d{4}[/-]\d{1,2}[/-]\d{1,2} .*<[^<>]*@[^<>]*>")
 
 _FIELDS = {
@@ -94,7 +101,7 @@ _ORIGINAL = _phrases(
     орігінальне повідомлення, orijinal mesaj, özgün ileti, orijinal ileti, özgün mesaj, αρχικό μήνυμα,
     πρωτότυπο μήνυμα, הודעה מקורית, ההודעה המקורית, الرسالة الأصلية, رسالة أصلية, الرسالة الاصلية, 原始邮件,
     原始郵件, 原邮件, 原始信件, 原始消息, 邮件原件, 回复的原邮件, 元のメッセージ, 元のメール,
-    オリジナルメッセージ, 元メール, 원본 메시지, 원본 메일, 원본메시지, 원본메일, original e-mail,
+    オリジナルメッセージ, 元メール, 원본 메시지, 원본 메일, 원본메시지, 원본메일, 원본 메일 내용, 보낸 메일 내용, 받은 메일 내용, 보낸 메시지, original e-mail,
     original appointment
     """
 )
@@ -217,7 +224,7 @@ _REPLY_ABOVE = re.compile(
 
 def normal(text: str) -> str:
     """One line, or what may be looked at of it, without marks of direction and its whitespace collapsed."""
-    return _SPACES.sub(" ", _DIRECTIONS.sub("", text[:MAX_CHARS])).strip()
+    return _SPACES.sub(" ", _DIRECTIONS.sub("", text[:MAX_CHARS].replace("&nbsp;", " "))).strip()
 
 
 def _folded(text: str) -> str:
@@ -248,6 +255,11 @@ def is_forward(text: str) -> bool:
     if bare in _FORWARD:
         return len(bare) < len(text)
     return text[:3] == "---" and bare.startswith(("forwarded by ", "forwarded message from "))
+
+
+def is_moment(text: str) -> bool:
+    """Whether the line is a date and a time and nothing else, as Notes puts below a name."""
+    return _MOMENT.fullmatch(text) is not None
 
 
 def is_reply_above(text: str) -> bool:
@@ -289,10 +301,14 @@ def is_attribution(text: str, *, certain: bool) -> bool:
     moment = dated or _TIME.search(bare) is not None
     opens = opens_attribution(bare)
     if certain:
+        if _OLD_GMAIL.fullmatch(bare) or (verb and _DASHED_VERB.fullmatch(text)):
+            return True
         if not (colon or (verb and bare != text)):
             return False
         addressed = email and (opens or _ADDRESS_LAST.search(bare) is not None)
-        return (verb and email) or (moment and addressed) or (dated and verb and opens)
+        if (verb and email) or (moment and addressed) or (dated and verb and opens):
+            return True
+        return dated and _TIME.search(bare) is not None and (verb or _BRACKETED_EMAIL.search(bare) is not None)
     if colon:
         return verb or email or (moment and opens)
     return _OLD_GMAIL.fullmatch(bare) is not None or (verb and moment and opens)

@@ -170,7 +170,7 @@ class _Scan:
                 return
             start, end, rest = self._introduction(position)
             if end and self._quoted_after(end):
-                self._set(start, end, _Kind.LEAD)
+                self._set(self._above_rules(start), end, _Kind.LEAD)
             elif end and rest is not None:
                 self._set(self._above_rules(start), len(self._kinds), rest)
                 return
@@ -190,6 +190,8 @@ class _Scan:
         marked = bool(self._marks[position] & Mark.HEAD)
         if end := self._header_end(position, needed=2 if marked else 3):
             return position, end, _Kind.FORWARDED if self._forwarded else _Kind.HISTORY
+        if end := self._notes_head(position):
+            return position, end, _Kind.HISTORY
         if self._marks[position] & Mark.ATTRIBUTION:
             return position, position + 1, None
         return self._attribution(position)
@@ -198,7 +200,7 @@ class _Scan:
         """An attribution whose last line is this one: it may have begun some lines above."""
         quoted = self._quoted_after(last + 1)
         text = self._texts[last]
-        if not text or not (quoted or text[-1] in ":：-"):
+        if not text or not (quoted or text[-1] in ":：->"):
             return 0, 0, None
         joined = ""
         found = None
@@ -247,6 +249,17 @@ class _Scan:
             return 0
         if needed < 3 or ("from" in fields and ("subject" in fields or address)):
             return end
+        return 0
+
+    def _notes_head(self, position: int) -> int:
+        """Where the head ends that Notes puts above a quoted mail, or 0: a name, a moment, the fields' names."""
+        moment = self._next[position + 1]
+        if moment >= len(self._texts) or not phrases.is_moment(self._texts[moment]):
+            return 0
+        for line in range(moment + 1, min(moment + _MAX_HEADER, len(self._texts))):
+            name = self._texts[line].rstrip(":：")
+            if self._field(line) == "subject" or phrases.header_field(f"{name}:") == "subject":
+                return line + 1
         return 0
 
     def _is_field(self, position: int, *, marked: bool) -> bool:
