@@ -149,7 +149,7 @@ _DEVICE = (
     r"lumia|blackberry|windows phone|htc|sony|xperia|motorola|smartphone|mobil\w*|handy|phone|tablet|outlook|"
     r"yahoo|gmail|proton\w*|tutanota|tuta|k-9|fairphone|mailspring|thunderbird|windows|mail|spark|aol|superhuman|airmail|edison|"
     r"bluemail|blue mail|gmx|web\.de|mailbird|zoho|hey|fastmail|mobitel|telef\w+|mobile|portable|cellulare|celular|"
-    r"telefon\w*|matkapuh\w*|puhelim\w*|телефон\w*|смартфон\w*|手机|手機|客户端|大师|邮箱|手機版"
+    r"tel[eé]f\w*|matkapuh\w*|puhelim\w*|телефон\w*|смартфон\w*|почт\w*|приложени\w*|스마트폰|휴대폰|갤럭시|메일|앱|メール\w*|手机|手機|客户端|大师|邮箱|手機版"
 )
 _SENT_FROM = re.compile(
     r"(?:sent|composed|typed|written) (?:securely |on the go )?(?:from|via|with|using|by|on) "
@@ -160,12 +160,14 @@ _SENT_FROM = re.compile(
     r"|(?:von|vom|mit|diese (?:nachricht|e-?mail) wurde)\b.{0,80}?(?:" + _DEVICE + r").{0,30}"
     r"\b(?:gesendet|geschickt|verschickt|verfasst|versendet)\b"
     r"|(?:envoyée?|écrit) (?:de|depuis|du|à partir|par|avec|via)\b.{0,60}?(?:" + _DEVICE + r")"
-    r"|(?:obtenez|télécharge[rz]|holen sie sich|laden sie|obtener|obtenga|obtén|scarica|ottieni|obter|obtenha|baixar|"
-    r"hämta|skaffa|hanki|hent|få|pobierz|získejte|скачайте|завантажте|download) outlook\b"
+    r"|(?:obtenez|télécharge[rz]|holen sie sich|laden sie|obtenir|obtener|obtenga|obtén|scarica|ottieni|obter|"
+    r"obtenha|baixar|hämta|skaffa|hanki|hent|få|pobierz|získejte|скачайте|завантажте|download)(?: o| program)? outlook\b"
+    r"|outlook (?:voor|for) \w{2,10} ?(?:downloaden|krijgen|を入手|받기|다운로드)"
+    r"|(?:please |pls )?(?:excuse|pardon|forgive|ignore) .{0,40}(?:typos?|brevity|errors?|mistakes|spelling|thumbs).{0,60}"
     r"|enviad[oa] (?:desde|de|do|da|con|com|a partir|mediante|via|através|pelo)\b.{0,60}?(?:" + _DEVICE + r")"
     r"|inviat[oa] (?:da|dal|con|tramite|via)\b.{0,60}?(?:" + _DEVICE + r")"
     r"|(?:verzonden|verstuurd) (?:vanaf|van|met|via|door|vanuit)\b.{0,60}?(?:" + _DEVICE + r")"
-    r"|(?:sendt|skickat) (?:fra|från|via|med)\b.{0,60}?(?:" + _DEVICE + r")"
+    r"|(?:sendt|skickat|skickades) (?:fra|från|via|med)\b.{0,60}?(?:" + _DEVICE + r")"
     r"|lähetetty .{0,60}?(?:" + _DEVICE + r")"
     r"|wysłan[eoy] (?:z|ze|za|przy)\b.{0,60}?(?:" + _DEVICE + r")|odesláno ze? .{0,60}?(?:" + _DEVICE + r")"
     r"|(?:отправлено|надіслано|відправлено|написано) (?:с|со|з|із|зі|из|от|через|в|від|за)\b.{0,60}?(?:"
@@ -175,12 +177,14 @@ _SENT_FROM = re.compile(
     r"|(?:στάλθηκε|εστάλη) από .{0,60}?(?:" + _DEVICE + r")"
     r"|נשלח.{0,20}?(?:"
     + _DEVICE
-    + r"|סלולרי|נייד)|(?:أُرسلت|أرسلت|مرسل|تم الإرسال|مُرسل).{0,30}?(?:"
+    + r"|סלולרי|נייד|טלפון)|(?:أُرسلت|أرسلت|مرسل|تم الإرسال|مُرسل).{0,30}?(?:"
     + _DEVICE
     + r"|هاتف)"
-    r"|(?:发自|發自|來自|来自|從我的|从我的|傳送自).{0,40}",
+    r"|(?:发自|發自|來自|来自|從我的|从我的|傳送自|发送自).{0,40}|(?:从|從).{1,30}(?:发送|傳送|寄出)",
     re.IGNORECASE,
 )
+# Any program's name after these words, which then stand alone.
+_SENT_WITH = re.compile(r"Sent (?:from|with|via|using) (?:the |my )?[A-Z][\w.!'-]*(?: [\w.!'-]+){0,3}\.?")
 _LEGAL = re.compile(
     r"[*_\s(\[]*(?:"
     r"confidentiality\b.{0,40}(?:notice|note|warning|statement)|confidential(?:ity)?\s*[:：]|"
@@ -190,14 +194,22 @@ _LEGAL = re.compile(
     r"(?:confidential|privileged|intended (?:only|solely|exclusively)|intended recipient|legally protected)|"
     r"if you (?:are not the (?:intended|named)|have received this (?:e-?mail|message|communication) (?:in|by) error)|"
     r"please (?:consider|think (?:of|about)) (?:the|your) .{0,20}environment|"
-    r"virus-free\b|virenfrei\b|sans virus\b|libre de virus|"
+    r"think before you print|p please consider|"
+    r"virus-free\b|virenfrei\b|(?:garanti )?sans virus\b|libre de virus|privo di virus|livre de vírus|"
+    r"this e-?mail has been (?:checked|scanned|virus)|diese e-?mail wurde .{0,60}viren|l'absence de virus|"
+    r"el software de antivirus|questa e-?mail è stata (?:controllata|scansionata)|"
+    r"(?:important|notice|warning)[^:]{0,20}:.{0,80}(?:confidential|privileged|intended)|"
+    r".{0,60}\bregistered (?:in (?:england|scotland|wales|ireland)|office)|"
+    r"you (?:are receiving|received|are getting) this (?:e-?mail|message|because)|"
+    r"to (?:unsubscribe|stop receiving|view this discussion)\b|reply to this e-?mail directly|"
+    r"antes de imprimir|pense (?:bem )?antes de imprimir|prima di stampare|"
     r"diese (?:e-?mail|nachricht).{0,80}?vertraulich|vertraulichkeits?hinweis|der inhalt dieser (?:e-?mail|nachricht)|"
     r"bitte (?:denken sie|prüfen sie).{0,60}(?:umwelt|drucken)|"
     r"ce (?:message|courriel|mail|courrier).{0,120}?(?:confidentiel|destinataire)|avis de confidentialité|"
     r"(?:pensez à l'environnement|avant d'imprimer)|"
     r"(?:este|el presente) (?:mensaje|correo).{0,120}?(?:confidencial|destinatario)|"
     r"aviso (?:legal|de confidencialidad)|"
-    r"(?:questo|il presente) (?:messaggio|e-?mail).{0,120}?(?:riservat|confidenzial|destinatari)|"
+    r"(?:quest[oa]|il presente|la presente) (?:messaggio|e-?mail|comunicazione).{0,120}?(?:riservat|confidenzial|destinatari)|"
     r"avviso di riservatezza|"
     r"esta mensagem.{0,120}?(?:confidencia|destinat)|"
     r"(?:deze|dit) (?:e-?mail|bericht).{0,120}?(?:vertrouwelijk|bestemd)|"
@@ -274,7 +286,10 @@ def is_forwarded_subject(subject: str) -> bool:
 
 def is_sent_from(text: str) -> bool:
     """Whether the line is "Sent from my iPhone" or the like, which the program wrote."""
-    return len(text) <= 120 and _SENT_FROM.match(text.strip(_DIVIDER_ENDS)) is not None
+    if len(text) > 120:
+        return False
+    bare = text.strip(_DIVIDER_ENDS)
+    return _SENT_FROM.match(bare) is not None or _SENT_WITH.fullmatch(bare) is not None
 
 
 def is_legal(text: str) -> bool:

@@ -27,13 +27,17 @@ _MAX_ATTRIBUTION = 4  # lines: an address and a date wrap over three, one more f
 _MAX_HEADER = 14  # lines from a header block's first field to its last, wrapped recipients included
 _MAX_FOOTER = 40  # lines of a legal notice, its signature included; a longer text is none
 _MAX_DASHED = 20  # lines below a mere "--", which may also part a text's chapters
+_MAX_SIGNED = 5  # lines below a short rule, by which people sign who do not know of "-- "
+_MAX_SIGNED_LINE = 60  # characters of such a line
 _MAX_LIST_FOOTER = 8  # lines below a rule of underscores, by which a mailing list signs
 _MAX_DEPTH = 30  # depth of quoting that is still told apart
 
 _QUOTE_SIGNS = re.compile(r" ?(?:>[ \t]?)+")
 _RULE = re.compile(r"[-_=*─━—–]{3,}")
 _LIST_RULE = re.compile(r"_{5,}|-{8,}|={8,}")
-_DASHED_NAME = re.compile(r"[-–—]{1,2}\s?[^\W\d_][\w.']*(?: [^\W\d_][\w.']*){0,2}")
+_DASHED_NAME = re.compile(r"[-–—]{1,2}\s?([^\W\d_])[\w.']*(?: [^\W\d_][\w.']*){0,2}")
+_BULLET = re.compile(r"[-*•–—+]|\d{1,2}[.)]")
+_SHORT_RULE = re.compile(r"[-–—~*]{2,}")
 _CONTACT = re.compile(r"https?://|www\.|[^\s@]@[^\s@]")
 _WRAPPED = 40  # characters: at most so much of a quoted line spills over into an unquoted one
 _FULL = 60  # characters of a quoted line that may have spilt over
@@ -317,13 +321,29 @@ class _Scan:
                 first -= 1
             if phrases.is_sent_from(self._texts[first]):
                 footer = first
-            elif _DASHED_NAME.fullmatch(self._texts[last]) and last > start and footer == end:
+            elif footer == end and self._is_dashed_name(last, start):
                 return last
             elif self._kinds[last] is _Kind.FOOTER:
                 footer = last
             else:
                 break
         return footer
+
+    def _is_dashed_name(self, position: int, start: int) -> bool:
+        """Whether somebody signed here, "- Bob", and it is not the last item of a list."""
+        found = _DASHED_NAME.fullmatch(self._texts[position])
+        if found is None or position == start or not found[1].isupper():
+            return False
+        above = next((self._texts[i] for i in range(position - 1, start - 1, -1) if self._texts[i]), "")
+        return not (_BULLET.match(above) or above.endswith((":", "：")))
+
+    def _is_signed(self, start: int, end: int) -> bool:
+        """Whether a few short lines, and nothing else, stand here."""
+        while end > start and not self._texts[end - 1]:
+            end -= 1
+        return 0 < end - start <= _MAX_SIGNED and all(
+            0 < len(text) <= _MAX_SIGNED_LINE for text in self._texts[start:end]
+        )
 
     def _begins_footer(self, position: int, end: int) -> bool:
         """Whether all from this line to the end of its stretch is a footer."""
@@ -332,6 +352,8 @@ class _Scan:
             return end - position <= _MAX_DASHED
         if text == "---":
             return end - position <= _MAX_LIST_FOOTER
+        if text in ("__", "___") or (_SHORT_RULE.fullmatch(text) and position and not self._texts[position - 1]):
+            return self._is_signed(position + 1, end)
         paragraph = not position or not self._texts[position - 1]
         if _LIST_RULE.fullmatch(text) and end - position <= _MAX_LIST_FOOTER:
             return any(_CONTACT.search(self._texts[i]) for i in range(position + 1, end))
