@@ -261,7 +261,7 @@ class _Scan:
         if moment >= len(self._texts) or not phrases.is_moment(self._texts[moment]):
             return 0
         for line in range(moment + 1, min(moment + _MAX_HEADER, len(self._texts))):
-            name = self._texts[line].rstrip(":：")
+            name = self._texts[line].partition(" ")[0]
             if self._field(line) == "subject" or phrases.header_field(f"{name}:") == "subject":
                 return line + 1
         return 0
