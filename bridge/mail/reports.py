@@ -33,6 +33,7 @@ _LONGEST_SUBJECT = 500
 # A challenge is a short mail: longer ones that speak of such things are newsletters and letters.
 _LONGEST_CHALLENGE = 6_000
 _NO = frozenset({"no", "false", "0", "none", ""})
+_REFUSED = re.compile(r"(?:^|[\s<>:-])5[0-5]\d[ -]")
 _SMTP_REPLY = re.compile(r"\b[45]\d\d[ -]#?[45]\.\d{1,3}\.\d")
 
 
@@ -172,7 +173,7 @@ def _delayed(mail: _Mail) -> bool:
     """Whether a report without fields speaks of a delay and not of a failure."""
     retried = bool(dialects.DELAYED_TEXT.search(mail.said))
     if dialects.DELAYED_SUBJECT.search(mail.subject):
-        return retried or not dialects.GAVE_UP.search(mail.said)
+        return retried or not (dialects.GAVE_UP.search(mail.said) or _REFUSED.search(mail.said))
     return retried and not dialects.GAVE_UP.search(f"{mail.subject}\n{mail.said}")
 
 
