@@ -68,7 +68,7 @@ def _plain_line(line: Line) -> str:
         out = ["> " * line.quote, "  " * line.indent, f"{line.marker} " if line.marker else ""]
     else:
         out = []
-    if not any([span.href for span in line.spans]):
+    if not any(span.href for span in line.spans):
         return "".join([*out, line.text]).rstrip()
     for href, spans in groupby(line.spans, key=attrgetter("href")):
         words = "".join(span.text for span in spans)

@@ -80,7 +80,9 @@ def mark(tag: str, attributes: Mapping[str, str | None]) -> int:
     if (classes := attributes.get("class")) is not None:
         for name in classes.lower().split(maxsplit=10)[:10]:
             # Outlook on the web puts "x_" before the names in what it quotes.
-            found |= _CLASSES.get(name.removeprefix("x_"), Mark.SIGNATURE if name.endswith(("-signature", "_signature")) else 0)
+            found |= _CLASSES.get(
+                name.removeprefix("x_"), Mark.SIGNATURE if name.endswith(("-signature", "_signature")) else 0
+            )
     if (identity := attributes.get("id")) is not None:
         identity = identity.lower()
         signs = identity.endswith("-signature") or _FASTMAIL.fullmatch(identity)

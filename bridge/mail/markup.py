@@ -92,8 +92,8 @@ def _rebuild(html: str) -> tuple[str, bool]:
                 depth += step
                 if depth + (1 if closing else 0) > _MAX_DEPTH:
                     continue
-        if not closing:
-            nodes += (_CELL if name in ("td", "th") else 1) + min(formatting, _MAX_FORMATTING)
+        weight = _CELL if name in ("td", "th") else 1
+        nodes += 0 if closing else weight + min(formatting, _MAX_FORMATTING)
         if nodes > _MAX_NODES:
             return "".join(out), False
         out.append(f"<{closing}{name}{attributes if len(attributes) <= _MAX_ATTRIBUTES else ''}>")

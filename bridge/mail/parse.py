@@ -328,7 +328,11 @@ def _mail_name(kind: str, content: bytes) -> str:
 
 def _name_elsewhere(part: Part) -> str:
     """The name of a part that declares none: Outlook's `image001.png@...` as Content-ID, a location or description."""
-    for text in (part.header("content-location"), part.content_id.partition("@")[0], part.header("content-description")):
+    for text in (
+        part.header("content-location"),
+        part.content_id.partition("@")[0],
+        part.header("content-description"),
+    ):
         name = filename(unquote(words(text).partition("?")[0]))
         if files.is_named(name):
             return name

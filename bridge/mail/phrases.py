@@ -51,7 +51,9 @@ _YEAR = re.compile(
 _DASHED_VERB = re.compile(r"-{3,}.{1,120}[:：] ?-{3,}")
 _BRACKETED_EMAIL = re.compile(r"[<(\[][^\s<>]{1,100}@[^\s<>]{1,100}[>)\]]")
 _ADDRESS_LAST = re.compile(r"@[^\s<>@]+[>)\]]+\s?[:：]\Z")
-_MOMENT = re.compile(r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4},? \d{1,2}[:.]\d\d(?:[:.]\d\d)?(?: ?[ap]m)?(?: [a-z]{2,5})?", re.IGNORECASE)
+_MOMENT = re.compile(
+    r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4},? \d{1,2}[:.]\d\d(?:[:.]\d\d)?(?: ?[ap]m)?(?: [a-z]{2,5})?", re.IGNORECASE
+)
 _OLD_GMAIL = re.compile(r"\d{4}[/-]\d{1,2}[/-]\d{1,2} .*<[^<>]*@[^<>]*>")
 
 _FIELDS = {

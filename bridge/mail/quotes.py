@@ -18,27 +18,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from enum import Enum, auto
 
-from bridge.mail import html, markers, phrases
+from bridge.mail import footers, html, markers, phrases
 from bridge.mail.markers import Mark
 from bridge.model import Line, Message, Reading, Span
 
 _MAX_LINES = 10_000  # of a letter: what stands below is a file that somebody pasted, and folded unread
 _MAX_ATTRIBUTION = 4  # lines: an address and a date wrap over three, one more for long names
 _MAX_HEADER = 14  # lines from a header block's first field to its last, wrapped recipients included
-_MAX_FOOTER = 40  # lines of a legal notice, its signature included; a longer text is none
-_MAX_DASHED = 20  # lines below a mere "--", which may also part a text's chapters
-_MAX_SIGNED = 5  # lines below a short rule, by which people sign who do not know of "-- "
-_MAX_SIGNED_LINE = 60  # characters of such a line
-_MAX_LIST_FOOTER = 8  # lines below a rule of underscores, by which a mailing list signs
 _MAX_DEPTH = 30  # depth of quoting that is still told apart
 
 _QUOTE_SIGNS = re.compile(r" ?(?:>[ \t]?)+")
 _RULE = re.compile(r"[-_=*─━—–]{3,}")
-_LIST_RULE = re.compile(r"_{5,}|-{8,}|={8,}")
-_DASHED_NAME = re.compile(r"[-–—]{1,2}\s?([^\W\d_])[\w.']*(?: [^\W\d_][\w.']*){0,2}")
-_BULLET = re.compile(r"[-*•–—+]|\d{1,2}[.)]")
-_SHORT_RULE = re.compile(r"[-–—~*]{2,}")
-_CONTACT = re.compile(r"https?://|www\.|[^\s@]@[^\s@]")
 _WRAPPED = 40  # characters: at most so much of a quoted line spills over into an unquoted one
 _FULL = 60  # characters of a quoted line that may have spilt over
 
@@ -298,66 +288,15 @@ class _Scan:
             if own and start is None:
                 start = position
             elif not own and start is not None:
-                self._set(self._footer(start, position), position, _Kind.FOOTER)
+                self._set_footer(start, position)
                 start = None
 
-    def _footer(self, start: int, end: int) -> int:
-        """Where the footers of a stretch begin, or its end."""
-        for position in range(start, end):
-            if self._marks[position] & Mark.SIGNATURE:
+    def _set_footer(self, start: int, end: int) -> None:
+        signed = [bool(mark & Mark.SIGNATURE) for mark in self._marks[start:end]]
+        for position, marked in enumerate(signed, start):
+            if marked:
                 self._kinds[position] = _Kind.FOOTER
-        footer = next((i for i in range(start, end) if self._begins_footer(i, end)), end)
-        while footer > start:
-            last = next((i for i in range(footer - 1, start - 1, -1) if self._texts[i]), None)
-            if last is None:
-                break
-            first = last
-            while (
-                first > start
-                and last - first < 2
-                and self._texts[first - 1]
-                and not phrases.is_sent_from(self._texts[first])
-            ):
-                first -= 1
-            if phrases.is_sent_from(self._texts[first]):
-                footer = first
-            elif footer == end and self._is_dashed_name(last, start):
-                return last
-            elif self._kinds[last] is _Kind.FOOTER:
-                footer = last
-            else:
-                break
-        return footer
-
-    def _is_dashed_name(self, position: int, start: int) -> bool:
-        """Whether somebody signed here, "- Bob", and it is not the last item of a list."""
-        found = _DASHED_NAME.fullmatch(self._texts[position])
-        if found is None or position == start or not found[1].isupper():
-            return False
-        above = next((self._texts[i] for i in range(position - 1, start - 1, -1) if self._texts[i]), "")
-        return not (_BULLET.match(above) or above.endswith((":", "：")))
-
-    def _is_signed(self, start: int, end: int) -> bool:
-        """Whether a few short lines, and nothing else, stand here."""
-        while end > start and not self._texts[end - 1]:
-            end -= 1
-        return 0 < end - start <= _MAX_SIGNED and all(
-            0 < len(text) <= _MAX_SIGNED_LINE for text in self._texts[start:end]
-        )
-
-    def _begins_footer(self, position: int, end: int) -> bool:
-        """Whether all from this line to the end of its stretch is a footer."""
-        text = self._texts[position]
-        if text in ("--", "—", "- --", "–"):
-            return end - position <= _MAX_DASHED
-        if text == "---":
-            return end - position <= _MAX_LIST_FOOTER
-        if text in ("__", "___") or (_SHORT_RULE.fullmatch(text) and position and not self._texts[position - 1]):
-            return self._is_signed(position + 1, end)
-        paragraph = not position or not self._texts[position - 1]
-        if _LIST_RULE.fullmatch(text) and end - position <= _MAX_LIST_FOOTER:
-            return any(_CONTACT.search(self._texts[i]) for i in range(position + 1, end))
-        return paragraph and end - position <= _MAX_FOOTER and phrases.is_legal(text)
+        self._set(start + footers.begin(self._texts[start:end], signed=signed), end, _Kind.FOOTER)
 
     def _join_spilt_lines(self) -> None:
         """The ends of quoted lines that a program wrapped, but did not quote, belong to the quote."""
