@@ -67,7 +67,8 @@ class Part:
     def name(self) -> str:
         """The file name that the part declares, decoded, as written; may be empty."""
         placed, kind = self.disposition_parameters, self.parameters
-        declared = (placed.get("filename"), kind.get("name"), placed.get("name"), kind.get("filename"))
+        field = self.disposition == "form-data"  # whose name is that of a form's field
+        declared = (placed.get("filename"), kind.get("name"), not field and placed.get("name"), kind.get("filename"))
         return unquoted(words(next((name for name in declared if name), "")))
 
     @property
