@@ -24,6 +24,7 @@ MAX_DEPTH = 60
 _GARBAGE = 8_192
 
 _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:")
+_WHOLE_FIELD = re.compile(rb"([!-9;-~]++)[ \t]*+:([^\n]*+\n(?:[ \t]++[^\s][^\n]*+\n)*+)")
 _KNOWN = re.compile(
     rb"^(?:from|to|cc|subject|date|sender|reply-to|received|return-path|message-id|mime-version|delivered-to"
     rb"|in-reply-to|references|content-[a-z-]+|x-[a-z0-9-]+|dkim-signature|auto-submitted|precedence|list-[a-z]+"
@@ -265,6 +266,11 @@ class _Scan:
         raw = self.raw
         names: list[bytes] = []
         values: list[list[bytes]] = []
+        # Most blocks hold fields and nothing else; the first line that is odd is looked at for itself.
+        while (found := _WHOLE_FIELD.match(raw, at)) and not found[1].startswith(b"--"):
+            names.append(found[1])
+            values.append([found[2]])
+            at = found.end()
         while at < len(raw):
             after = min(self._line_end(at) + 1, len(raw))
             line = raw[at:after]
