@@ -89,8 +89,9 @@ def _are_words(data: bytes | memoryview) -> bool:
 def _end_of_base64(text: bytes) -> int:
     """Where the words begin that stand behind base64: 0 where all of it is words, its end where nothing is."""
     for line in _WORDY_LINE.finditer(text):
-        before = text[: line.start()].rstrip()
-        if not before or before.endswith(b"=") or text[len(before) : line.start()].count(b"\n") > 1:
+        above = text[max(0, line.start() - _SHORT) : line.start()]
+        before = above.rstrip()
+        if not before or before.endswith(b"=") or above.count(b"\n", len(before)) > 1:
             return line.start()
         if len(line[0]) - len(_FOREIGN.sub(b"", line[0])) > len(line[0]) // 4:
             return line.start()
