@@ -3,6 +3,7 @@
 Each file in `tests/letters` holds pieces of text with a line `%%` between them. A bug adds a piece.
 """
 
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,12 @@ def test_what_introduces_a_quote_is_folded_with_it(introduction: str) -> None:
 def test_a_quote_without_signs_is_folded_where_it_is_introduced(introduction: str) -> None:
     """Not "Ann wrote:" alone, which people write too."""
     assert shown(f"{ANSWER}\n\n{introduction}\n\nCan you come?\n\nAnn\n") == ANSWER
+
+
+@pytest.mark.parametrize("introduction", [one for one in pieces("introductions.txt") if "\n" not in one])
+def test_an_introduction_may_be_wrapped(introduction: str) -> None:
+    wrapped = textwrap.fill(introduction, width=48, break_long_words=False, break_on_hyphens=False)
+    assert shown(f"{ANSWER}\n\n{wrapped}\n\n> Can you come?\n> Ann\n") == ANSWER
 
 
 @pytest.mark.parametrize("closing", pieces("closings.txt"))

@@ -245,9 +245,9 @@ class _Letter:
 
     def _chunk(self, part: Part, content: bytes) -> _Chunk:
         charset = part.parameters.get("charset", "")
-        if part.type == "text/html" and not charset:
-            charset = declared_in_html(content)
-        text = _lines(decode(content, charset, hint=self.charset))
+        within = declared_in_html(content) if part.type == "text/html" and not content.isascii() else ""
+        charset = charset or within
+        text = _lines(decode(content, charset, hint=within or self.charset))
         self.charset = self.charset or charset
         if part.type == "text/html":
             return _Chunk(html=text) if _TAG.search(text) else _Chunk(text=entities.unescape(text))

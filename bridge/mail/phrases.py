@@ -33,15 +33,22 @@ _VERBS = re.compile(
     re.IGNORECASE,
 )
 _OPENERS = re.compile(
-    r"(?:on|at|am|le|el|il(?: giorno)?|em|no dia|a|op|den|på|w dniu|dnia|dne|στις|την|в|у|בתאריך|ב|في|在|於|于|"
+    r"(?:on|at|am|le|el|il(?: giorno)?|em|no dia|a|op|den|på|w dniu|dnia|dne|στις|την|в|на|у|vào|pada tanggal|în|dana|เมื่อ|در تاریخ|בתאריך|ב|في|在|於|于|"
     r"(?:mon|tue|wed|thu|fri|sat|sun|dien|mitt|donn|frei|sams|sonn|lun|mar|mer|mié|jeu|jue|ven|vie|sam|sáb|sab|dim|dom|"
     r"gio|seg|ter|qua|qui|sex|maa|die|woe|don|vri|zat|zon|man|tir|ons|tor|fre|lør|lör|søn|sön|tis|"
     r"пон|вто|сре|чет|пят|суб|вос|вів|сер|нед|п.ят|paz|pzt|sal|çar|per|cum|cmt)\w*|"
     r"mo|di|mi|do|fr|sa|so|пн|вт|ср|чт|пт|сб|нд|вс|pon|wt|śr|czw|pt|sob|niedz|ma|ti|ke|to|pe|la|su|po|út|st|čt|pá|ne)"
     r"(?:[\s.,:،]|(?=\d)).{0,60}?\d"
-    r"|\"?\d{1,4}(?:[./년年-]|\. ?\w| \w{3,12}\.? \d{4})",
+    r"|ב-\d|\"?\d{1,4}(?:[./년年-]|\. ?\w| \w{3,12}\.? \d{4})",
     re.IGNORECASE,
 )
+_OPENING = re.compile(
+    r"(?:on|at|am|le|el|il|il giorno|em|no dia|a|op|den|på|w dniu|dnia|dne|στις|την|в|на|у|în|vào|pada tanggal)"
+    r"(?: (?:\w{1,12}[.,]{0,2}|\d{1,2})){0,3}|\w{2,12}[.,]{1,2}(?: \d{1,2}\.?)?"
+    r"|in a message dated .{1,60}",
+    re.IGNORECASE,
+)
+_LONGEST_OPENING = 60  # characters: "On Wednesday, the 30th of September 2020" is 40
 _EMAIL = re.compile(r"[^\s<>@:]@[^\s<>@]+\.[^\s<>@]")
 _TIME = re.compile(r"\d{1,2}\s?[:.h時时시]\s?\d{2}|\b\d{1,2}\s?[ap]\.?m\b", re.IGNORECASE)
 _YEAR = re.compile(
@@ -302,6 +309,20 @@ def is_legal(text: str) -> bool:
 def opens_attribution(text: str) -> bool:
     """Whether an attribution may begin with this line: a word like "On" and a number, or a date."""
     return _OPENERS.match(text.lstrip("-=_ ")) is not None
+
+
+def goes_on(text: str, following: str) -> bool:
+    """Whether an attribution that seems to begin with the line `following` began with the one above it, `text`.
+
+    That one is then no more than "On Tuesday,", or holds the address or the date that the other has not.
+    """
+    if _OPENING.fullmatch(text):
+        return True
+    if _EMAIL.search(following) is None and _BRACKETED_EMAIL.search(text) and text[-1:] not in "!?:":
+        return True
+    if text[-1:] in ".!?:" or len(text) > _LONGEST_OPENING or _YEAR.search(following):
+        return False
+    return _YEAR.search(text) is not None and opens_attribution(text)
 
 
 def is_attribution(text: str, *, certain: bool) -> bool:

@@ -215,6 +215,12 @@ class _Scan:
             return 0, 0, None
         if self._texts[found][0] in "<(" and found and self._kinds[found - 1] is _Kind.OWN:
             found -= 1  # the name whose address this is
+        if (
+            found
+            and self._kinds[found - 1] is _Kind.OWN
+            and phrases.goes_on(self._texts[found - 1], self._texts[found])
+        ):
+            found -= 1
         return found, last + 1, _Kind.HISTORY
 
     def _header_end(self, position: int, *, needed: int) -> int:
