@@ -8,7 +8,7 @@
 import asyncio
 import contextlib
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,25 +22,30 @@ from bridge.acknowledge import Acknowledge
 from bridge.agents import Agents
 from bridge.alarms import Alarms
 from bridge.answers import Answers
+from bridge.canned import Template, Templates
 from bridge.config import Settings, check_runnable
 from bridge.desk import Desk, Mailbox
 from bridge.erasure import Eraser
-from bridge.errors import BridgeError, Temporary
+from bridge.errors import BridgeError, Misconfigured, Refused, Temporary
 from bridge.filing import Filing
 from bridge.health import Health, Site
 from bridge.housekeeping import keep_house
 from bridge.instep import InStep
-from bridge.jobs import Engine
+from bridge.jobs import Engine, Tenure
+from bridge.ledger import Ledger, all_in_words
 from bridge.mail.local import Intake
 from bridge.mail.parse import parse
 from bridge.metrics import Metrics
-from bridge.model import Address, Job, MailboxName, MailId, Message, UserId
+from bridge.model import ChannelId, Job, MailboxName, MailId, Message, UserId
+from bridge.notices import Notices
 from bridge.originals import Originals
 from bridge.outbox import Outbox
 from bridge.post import Post
 from bridge.reception import Reception
+from bridge.settling import Settling
 from bridge.show import Show
 from bridge.slack import web
+from bridge.slack.composer import Composer
 from bridge.slack.decisions import Decisions
 from bridge.slack.events import Events
 from bridge.slack.gateway import Gateway, Identity
@@ -48,8 +53,12 @@ from bridge.slack.listeners import Listeners
 from bridge.slack.requests import PATH, Requests
 from bridge.slack.socket import Connection
 from bridge.slack.typed import Typed
+from bridge.slack.windows import Windows
+from bridge.spoken import Spoken
 from bridge.store import jobs
 from bridge.store.database import Store
+from bridge.watches import Watches
+from bridge.writing import Writing
 
 log = structlog.get_logger()
 
@@ -94,90 +103,121 @@ class Bridge:
         metrics = Metrics(MailboxName(one.name) for one in settings.mailboxes)
         store = await Store.open(settings.database_url.get_secret_value())
         self._closing.push_async_callback(store.close)
+        tenure = Tenure()
         gateway = await self._closing.enter_async_context(
-            Gateway.open(token=slack.bot_token.get_secret_value(), api_url=slack.api_url, observe=metrics.slack)
+            Gateway.open(
+                token=slack.bot_token.get_secret_value(),
+                api_url=slack.api_url,
+                observe=metrics.slack,
+                before_writing=tenure.check,
+            )
         )
         me = await _patiently(gateway.me)
         accounts = Accounts.of(settings, store=store)
         self._finishing.append(accounts.close)
         posts = mailboxes_of.posts(settings, accounts=accounts)
         mailboxes = await _patiently(lambda: _mailboxes(settings, gateway=gateway))
+        if mailboxes and not any(box.channel for box in mailboxes.values()):
+            first = settings.mailboxes[0].channel
+            await _patiently(lambda: gateway.resolve_channel(first))  # raises the sentence that says why
         senders = {name: box.address for name, box in mailboxes.items()}
 
         agents = Agents(gateway, team_id=me.team_id, only=[UserId(one) for one in settings.agents.users])
         desk = Desk(store, agents=agents, mailboxes=mailboxes)
+        watches = Watches(store)
         own = [box.address.email.lower() for box in mailboxes.values()]
-        reception = Reception(store, keys=settings.secret_keys, metrics=metrics, own=own, trusted=settings.trusted)
+        reception = Reception(
+            store, keys=settings.secret_keys, metrics=metrics, own=own, trusted=settings.trusted, holds=watches.holds
+        )
         answers = Answers(
             store, desk=desk, agents=agents, gateway=gateway, mailboxes=mailboxes, key=settings.secret_keys[0]
         )
+        templates = _templates(settings)
+        writing = Writing(store, desk=desk, agents=agents, mailboxes=mailboxes, templates=templates)
         originals = Originals(store, posts=posts)
-        outbox = Outbox(store, gateway=gateway, mailboxes=mailboxes, posts=posts, originals=originals, metrics=metrics)
+        outbox = Outbox(
+            store,
+            gateway=gateway,
+            mailboxes=mailboxes,
+            posts=posts,
+            originals=originals,
+            metrics=metrics,
+            still_ours=tenure.check,
+        )
         filing = Filing(store, desk=desk, posts=posts)
-        in_step = InStep(store, posts=posts, keys=settings.secret_keys)
+        in_step = InStep(store, posts=posts, keys=settings.secret_keys, holds=watches.holds)
         kinds: dict[str, Callable[[Job], Awaitable[None]]] = {
             "fetch": outbox.fetch,
             "send": outbox.send,
+            "settle": Settling(store, outbox=outbox).settle,
             "file_copy": outbox.file_copy,
             "apply": filing.apply,
             "locate": in_step.locate,
             "wake": desk.wake,
+            "lapse": writing.lapse,
             "erase": Eraser(gateway).erase,
         }
 
         async def given_up(job: Job, error: BridgeError) -> None:
             await (filing if job.kind == "apply" else outbox).give_up(job, error)
 
-        engine = Engine(store, kinds=kinds, parked=given_up, look_first=self._look_first)
+        engine = Engine(store, kinds=kinds, parked=given_up, look_first=self._look_first, tenure=tenure)
         kinds["show"] = Show(store, engine=engine, gateway=gateway, senders=senders, metrics=metrics).show
+        kinds["tell"] = Notices(store, engine=engine, gateway=gateway).say
         alarms = Alarms(store, engine=engine, gateway=gateway, mailboxes=mailboxes)
         kinds["alarm"] = alarms.tell
         acknowledge = Acknowledge(
             store, engine=engine, gateway=gateway, agents=agents, mailboxes=mailboxes, key=settings.secret_keys[0]
         )
         kinds |= {"acknowledge": acknowledge.acknowledge, "loop": acknowledge.tell}
+        reconciling = Ledger(store, mailboxes=mailboxes, posts=posts, reception=reception, metrics=metrics)
+        kinds["reconcile"] = reconciling.reconcile
+        await reconciling.begin()
+        await self._begin_work(store, engine=engine)
+
+        status = functools.partial(self._status, store, list(mailboxes))
+        typed = Typed(gateway=gateway, desk=desk, filing=filing, templates=templates, status=status)
+        app = self._app(me)
+        windows = Windows(gateway)
+        composer = Composer(
+            app, gateway=gateway, windows=windows, desk=desk, writing=writing, answers=answers, senders=senders
+        )
+        Listeners(app, windows=windows, desk=desk, composer=composer, filing=filing, originals=originals, typed=typed)
+        Events(app, gateway=gateway, desk=desk, spoken=Spoken(store, answers=answers))
+        Decisions(app, gateway=gateway, buttons={"mute_sender": acknowledge.mute, "resume_sender": acknowledge.resume})
+        await self._connect(app, gateway=gateway, store=store, metrics=metrics)
+        await self._watch(
+            watches,
+            store=store,
+            gateway=gateway,
+            reception=reception,
+            in_step=in_step,
+            alarms=alarms,
+            mailboxes=mailboxes,
+            posts=posts,
+        )
+        log.info("bridge ready", mailboxes=len(mailboxes))
+
+    async def _begin_work(self, store: Store, *, engine: Engine) -> None:
+        """From here on promises are kept, and what was kept long enough goes."""
         async with store.write() as conn:  # an operator who mends a channel or a scope starts the bridge again
             await jobs.unpark_kind(conn, "show")
         await engine.start()
         self._finishing.append(functools.partial(engine.stop, STOPPING))
-        house = asyncio.create_task(keep_house(store, retention=settings.retention), name="housekeeping")
+        house = asyncio.create_task(keep_house(store, retention=self._settings.retention), name="housekeeping")
         self._finishing.append(functools.partial(_cancel, house))
 
-        async def status() -> dict[str, Any]:
-            async with store.read() as conn:
-                counts = await jobs.counts(conn)
-            waiting = counts[jobs.State.READY] + counts[jobs.State.RUNNING]
-            told = [one.told() for one in self._health]
-            return {"mailboxes": told, "waiting": waiting, "parked": counts[jobs.State.PARKED]}
+    async def _status(self, store: Store, mailboxes: Sequence[MailboxName]) -> dict[str, Any]:
+        """What `/mail status` shows."""
+        async with store.read() as conn:
+            counts, parked = await jobs.counts(conn), await jobs.parked(conn)
+            entered = await all_in_words(conn, mailboxes)
+        waiting = counts[jobs.State.READY] + counts[jobs.State.RUNNING]
+        told = [{**one.told(), "ledger": entered[one.name]} for one in self._health]
+        reasons = list(dict.fromkeys(reason for _, reason in parked if reason))
+        return {"mailboxes": told, "waiting": waiting, "parked": counts[jobs.State.PARKED], "reasons": reasons}
 
-        typed = Typed(gateway=gateway, desk=desk, filing=filing, status=status)
-        app = self._app(
-            me,
-            gateway=gateway,
-            desk=desk,
-            answers=answers,
-            filing=filing,
-            originals=originals,
-            typed=typed,
-            senders=senders,
-        )
-        Decisions(app, gateway=gateway, buttons={"mute_sender": acknowledge.mute, "resume_sender": acknowledge.resume})
-        await self._connect(app, gateway=gateway, store=store, metrics=metrics)
-        await self._watch(store, reception=reception, in_step=in_step, alarms=alarms, mailboxes=mailboxes, posts=posts)
-        log.info("bridge ready", mailboxes=len(mailboxes))
-
-    def _app(
-        self,
-        me: Identity,
-        *,
-        gateway: Gateway,
-        desk: Desk,
-        answers: Answers,
-        filing: Filing,
-        originals: Originals,
-        typed: Typed,
-        senders: dict[MailboxName, Address],
-    ) -> AsyncApp:
+    def _app(self, me: Identity) -> AsyncApp:
         slack = self._settings.slack
 
         async def authorize() -> AuthorizeResult:
@@ -190,23 +230,11 @@ class Bridge:
                 bot_user_id=me.bot_user_id,
             )
 
-        app = AsyncApp(
+        return AsyncApp(
             client=web.client(token=None, api_url=slack.api_url, session=None),
             authorize=authorize,
             signing_secret=slack.signing_secret.get_secret_value(),
         )
-        Listeners(
-            app,
-            gateway=gateway,
-            desk=desk,
-            answers=answers,
-            filing=filing,
-            originals=originals,
-            typed=typed,
-            senders=senders,
-        )
-        Events(app, gateway=gateway, desk=desk)
-        return app
 
     async def _connect(self, app: AsyncApp, *, gateway: Gateway, store: Store, metrics: Metrics) -> None:
         """Open Slack's way in, and before it the site that tells whether it is open."""
@@ -227,29 +255,40 @@ class Bridge:
 
     async def _watch(
         self,
-        store: Store,
+        watches: Watches,
         *,
+        store: Store,
+        gateway: Gateway,
         reception: Reception,
         in_step: InStep,
         alarms: Alarms,
         mailboxes: dict[MailboxName, Mailbox],
         posts: dict[MailboxName, Post],
     ) -> None:
-        for name, post in posts.items():
-            self._closing.push_async_callback(post.close)
-            health = Health(name=name, source=post.source)
-            self._health.append(health)
-            watching = mailboxes_of.watch(
+        wanted = {MailboxName(one.name): one.channel for one in self._settings.mailboxes}
+
+        async def watch(post: Post, health: Health) -> None:
+            resolve = functools.partial(gateway.resolve_channel, wanted[post.name])
+            await mailboxes_of.find_channel(mailboxes, health=health, resolve=resolve)
+            await mailboxes_of.watch(
                 store,
                 reception=reception,
                 in_step=in_step,
                 alarms=alarms,
-                mailbox=mailboxes[name],
+                mailbox=mailboxes[post.name],
                 post=post,
                 health=health,
             )
-            self._finishing.append(functools.partial(_cancel, asyncio.create_task(watching)))
-        await mailboxes_of.settled(posts, within=FIRST_ANSWER)
+
+        for name, post in posts.items():
+            self._closing.push_async_callback(post.close)
+            health = Health(name=name, source=post.source, elsewhere=functools.partial(watches.elsewhere, name))
+            self._health.append(health)
+            watches.add(name, functools.partial(watch, post, health), elsewhere=post.begun.set)
+        self._finishing.append(watches.stop)
+        await watches.start()
+        shown = {name: post for name, post in posts.items() if mailboxes[name].channel}
+        await mailboxes_of.settled(shown, within=FIRST_ANSWER)
         if addresses := {mailboxes[name].address.email: post.maildir for name, post in posts.items() if post.maildir}:
             smtp, lmtp = self._settings.intake.smtp, self._settings.intake.lmtp
             max_bytes = self._settings.max_bytes
@@ -261,11 +300,19 @@ class Bridge:
 
 
 async def _mailboxes(settings: Settings, *, gateway: Gateway) -> dict[MailboxName, Mailbox]:
+    """Every mailbox; where the bot sees no such channel, with an empty one."""
     made = {}
     for one in settings.mailboxes:
-        channel = await gateway.resolve_channel(one.channel)
+        channel = ChannelId("")
+        with contextlib.suppress(Misconfigured):
+            channel = await gateway.resolve_channel(one.channel)
         made[MailboxName(one.name)] = mailboxes_of.mailbox(one, channel=channel, max_bytes=settings.max_bytes)
     return made
+
+
+def _templates(settings: Settings) -> Templates:
+    made = [Template(**one.model_dump()) for one in settings.templates]
+    return Templates(lambda: made)
 
 
 async def _patiently(ask: Callable[[], Awaitable[_Answer]]) -> _Answer:
@@ -314,7 +361,10 @@ async def replay(settings: Settings, what: str) -> str:
         if raw is None:
             stored = await reception.replay(MailId(int(what)))
             return f"Mail {what} was read again; it stands in conversation #{stored.number}."
-        number = await reception.take_again(next(iter(mailboxes.values())), raw)
+        shown = next((box for box in mailboxes.values() if box.channel), None)
+        if shown is None:
+            raise Refused("The bot sees no mailbox's channel: `bridge check` says what to do.")
+        number = await reception.take_again(shown, raw)
         return f"{_described(parse(raw))}\nIt stands in conversation #{number}."
 
 

@@ -17,9 +17,11 @@ from rich.text import Text
 
 from bridge.accounts import Accounts
 from bridge.config import MailboxSettings, ServerSettings, Settings, check_runnable
-from bridge.errors import BridgeError, Misconfigured
+from bridge.errors import BridgeError, Misconfigured, Temporary
+from bridge.ledger import in_words
 from bridge.mail import smtp
 from bridge.mail.imap import ImapSource
+from bridge.mail.source import Role
 from bridge.mailboxes import imap_server, smtp_server
 from bridge.model import MailboxName
 from bridge.providers import sign_in_advice
@@ -27,6 +29,7 @@ from bridge.slack import manifest
 from bridge.slack.gateway import Channel, Gateway
 from bridge.slack.requests import PATH
 from bridge.slack.socket import check_token
+from bridge.store import ledger
 from bridge.store.database import Store
 
 PATIENCE = 15.0
@@ -51,10 +54,11 @@ async def check(settings: Settings) -> list[Finding]:
         accounts = Accounts.of(settings, store=store) if store else None
         if accounts:
             closing.push_async_callback(accounts.close)
+        entered = await _ledger(store, settings.mailboxes) if store else []
         mail = [check_mailbox(one, accounts=accounts) for one in settings.mailboxes]
         parts = await asyncio.gather(_config(settings), _slack(settings), *mail)
     config, *others = parts
-    return [finding for part in (config, [database], *others) for finding in part]
+    return [finding for part in (config, [database, *entered], *others) for finding in part]
 
 
 async def check_mailbox(mailbox: MailboxSettings, *, accounts: Accounts | None) -> list[Finding]:
@@ -94,6 +98,28 @@ async def _database(settings: Settings, closing: contextlib.AsyncExitStack) -> t
         return None, _failed("database", error)
     says = "It opens, can be written to, and its tables are up to date."
     return store, Finding(part="database", works=True, says=says)
+
+
+async def _ledger(store: Store, mailboxes: Iterable[MailboxSettings]) -> list[Finding]:
+    """What became of each mailbox's mails, as far as any came yet."""
+    findings = []
+    async with store.read() as conn:
+        entered, compared = await ledger.counts(conn), await ledger.last(conn)
+        quarantined = await ledger.quarantined(conn)
+    for name in [MailboxName(one.name) for one in mailboxes]:
+        if name not in entered and name not in compared:
+            continue
+        outcome, states = compared.get(name), entered.get(name, {})
+        fixes = []
+        if outcome and outcome.missing > outcome.repaired:
+            fixes.append(f"The next comparison takes in more; `bridge reconcile --mailbox {name}` does it now.")
+        if states.get("quarantined"):
+            ids = " ".join(map(str, quarantined[name]))
+            fixes.append(f"Those in quarantine can be read again, after an update, with `bridge replay ID`: {ids}.")
+        works = outcome is None or outcome.missing <= outcome.repaired
+        says = in_words(states, outcome)
+        findings.append(Finding(part=f"ledger of {name}", works=works, says=says, fix=" ".join(fixes)))
+    return findings
 
 
 async def _slack(settings: Settings) -> list[Finding]:
@@ -173,12 +199,17 @@ async def _incoming(mailbox: MailboxSettings, *, accounts: Accounts | None) -> l
     source = ImapSource(replace(reached, timeout=PATIENCE), max_bytes=0, folders=mailbox.folders.model_dump())
     try:
         found = await source.folders()
+        for role in [role for role in found if getattr(mailbox.folders, role)]:  # those that the operator named
+            await source.since(None, folder=found[role])
     except BridgeError as error:
-        return [_failed(part, error, advice=_advice(server))]
+        return [_failed(part, error, advice=_advice(server, error))]
     finally:
         await source.stop()
     detail = tuple(f"{role}: {name}" for role, name in found.items())
-    return [Finding(part=part, works=True, says=f"{server.host}:{server.port} signs us in.", detail=detail)]
+    says = f"{server.host}:{server.port} signs us in."
+    if lacking := [str(role) for role in Role if role not in found]:
+        says += f" It has no folder for {' and '.join(lacking)}: name one under `folders` in bridge.toml to use it."
+    return [Finding(part=part, works=True, says=says, detail=detail)]
 
 
 async def _outgoing(mailbox: MailboxSettings, *, accounts: Accounts | None) -> list[Finding]:
@@ -196,13 +227,18 @@ async def _outgoing(mailbox: MailboxSettings, *, accounts: Accounts | None) -> l
         f"after TLS: {', '.join(talk.after_tls) or '(not reached)'}",
     )
     if talk.failure:
-        return [replace(_failed(part, talk.failure, advice=_advice(server)), detail=detail)]
+        return [replace(_failed(part, talk.failure, advice=_advice(server, talk.failure)), detail=detail)]
     done = "signs us in" if talk.signed_in else "takes mail without a sign-in"
     return [Finding(part=part, works=True, says=f"{server.host}:{server.port} {done}.", detail=detail)]
 
 
-def _advice(server: ServerSettings) -> str:
-    """What else to say of a sign-in that failed. Of one by token, the error says all."""
+def _advice(server: ServerSettings, error: BridgeError) -> str:
+    """What else to say: of a server that is not reached, which; of a sign-in that failed, what it wants.
+
+    Of a sign-in by token, the error says all.
+    """
+    if isinstance(error, Temporary):
+        return f"See that {server.host}:{server.port} is right, and that no firewall stands before it."
     return sign_in_advice(server.host) if server.auth == "password" else ""
 
 

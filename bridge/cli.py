@@ -124,8 +124,9 @@ def init(
     address: Annotated[str, typer.Option(help="The address whose mail is shown.")] = "",
     name: Annotated[str | None, typer.Option(help="The name that customers see beside it.")] = None,
     channel: Annotated[str, typer.Option(help="Slack channel to show it in, as #name or id.")] = "",
-    imap_host: Annotated[str, typer.Option(help="Server of IMAP, where the provider is not well-known.")] = "",
-    smtp_host: Annotated[str, typer.Option(help="Server of SMTP, where the provider is not well-known.")] = "",
+    imap_host: Annotated[str, typer.Option(help="Server of IMAP (host or host:port), for other providers.")] = "",
+    smtp_host: Annotated[str, typer.Option(help="Server of SMTP (host or host:port), for other providers.")] = "",
+    client_id: Annotated[str, typer.Option(help="The bridge's id at Microsoft, in place of a password.")] = "",
     replace: Annotated[bool, typer.Option("--replace", help="Replace files that stand there without asking.")] = False,
 ) -> None:
     """Ask what is needed, and write .env and bridge.toml.
@@ -142,6 +143,7 @@ def init(
         password=os.environ.get("MAIL_PASSWORD", ""),
         address=address,
         name=name,
+        client_id=client_id,
         channel=channel,
         imap_host=imap_host,
         smtp_host=smtp_host,
@@ -243,8 +245,8 @@ def backfill(
 
     from bridge.backfill import backfill as bring_in
 
-    done = 0
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    done, console = 0, Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(f"Mail of {mailbox}", total=None)
 
         def progress(count: int, total: int) -> None:
@@ -260,6 +262,27 @@ def backfill(
         typer.echo(f"{brought.found} mails would be brought in.")
     else:
         typer.echo(f"{brought.new} mails were brought in; {brought.known} were known already.")
+
+
+@app.command()
+def reconcile(
+    *,
+    mailbox: Annotated[str | None, typer.Option(metavar="NAME", help="Only this mailbox.")] = None,
+    wait: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="How long to wait for each.")] = 60.0,
+    config: _Config = None,
+) -> None:
+    """Compare the ledger with the mail servers now.
+
+    The running service does it, as it does by itself every hour: a mail that stands in an inbox since the first watch
+    and was never taken in is taken in. Exits 1 where a mailbox could not be compared, or something was missing.
+    """
+    settings = load(config_file=config)
+    from bridge.ledger import compare_now
+
+    outcomes = until_stopped(compare_now(settings, mailbox=mailbox, within=wait)) or ()
+    for sentence, _ in outcomes:
+        typer.echo(sentence)
+    raise typer.Exit(0 if all(whole for _, whole in outcomes) else 1)
 
 
 @app.command()

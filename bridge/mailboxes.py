@@ -6,7 +6,8 @@ Each is watched by a task of its own, so that one that fails holds up no other.
 import asyncio
 import contextlib
 import functools
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import replace
 from datetime import timedelta
 
 import structlog
@@ -73,6 +74,20 @@ def mailbox(one: MailboxSettings, *, channel: ChannelId, max_bytes: int) -> Mail
     )
 
 
+async def find_channel(
+    mailboxes: MutableMapping[MailboxName, Mailbox], *, health: Health, resolve: Callable[[], Awaitable[ChannelId]]
+) -> None:
+    """Wait until there is a channel for the mailbox to show in; until then it is reported as failing, and not read."""
+    name = health.name
+    while not mailboxes[name].channel:
+        try:
+            mailboxes[name] = replace(mailboxes[name], channel=await resolve())
+        except BridgeError as error:
+            health.fails(error)
+            log.warning("a mailbox has no channel to show in, and is not read", mailbox=name, reason=str(error))
+            await asyncio.sleep(MENDING)
+
+
 async def watch(
     store: Store,
     *,
@@ -114,10 +129,11 @@ async def _take_in(
         try:
             async with store.read() as conn:
                 cursor = await mails.cursor(conn, mailbox.name)
-            async for batch in post.source.arrivals(cursor):
-                await reception.receive(mailbox, batch)
-                post.begun.set()
-                await alarms.reading(mailbox.name)
+            async with contextlib.aclosing(post.source.arrivals(cursor)) as arrivals:
+                async for batch in arrivals:
+                    await reception.receive(mailbox, batch)
+                    post.begun.set()
+                    await alarms.reading(mailbox.name)
         except BridgeError as error:
             post.begun.set()
             health.fails(error)
@@ -135,7 +151,7 @@ def _pause(error: BridgeError) -> float:
 
 
 async def settled(posted: Mapping[MailboxName, Post], *, within: float) -> None:
-    """Wait until each mailbox is watched or has been found failing, so many seconds at the most.
+    """Wait until each mailbox is watched, here or elsewhere, or has been found failing, so many seconds at the most.
 
     A local one begins at its beginning, so it misses nothing whenever it begins.
     """
@@ -147,9 +163,18 @@ async def settled(posted: Mapping[MailboxName, Post], *, within: float) -> None:
 
 
 async def _settled(post: Post) -> None:
-    if isinstance(post.source, ImapSource) and await post.source.settled() is not None:
-        return
-    await post.begun.wait()
+    """It is known before it is told: a server that is away is tried again and again within `arrivals`."""
+
+    async def found_failing() -> bool:
+        failing = isinstance(post.source, ImapSource) and await post.source.settled() is not None
+        return failing or await post.begun.wait()
+
+    waiting = [asyncio.ensure_future(post.begun.wait()), asyncio.ensure_future(found_failing())]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for one in waiting:
+            one.cancel()
 
 
 def imap_server(name: MailboxName, settings: ServerSettings, *, accounts: Accounts | None) -> ImapServer:

@@ -122,6 +122,11 @@ def results_by(imap_host: str) -> tuple[str, ...]:
     return _RESULTS_BY.get(imap_host.lower(), ())
 
 
+def well_known() -> frozenset[str]:
+    """The domains of the well-known providers' addresses."""
+    return frozenset(_BY_DOMAIN)
+
+
 _OWN_PAGE = "Use an app password, not the account's own: {}."
 _ADVICE: dict[Provider, str] = {
     _GOOGLE: _OWN_PAGE.format(
@@ -148,6 +153,11 @@ SIGN_IN_AGAIN = (
 def sign_in_advice(host: str) -> str:
     """What the password for a server of this name has to be; empty where nothing is known of it."""
     return next((text for provider, text in _ADVICE.items() if host.lower() in {provider.imap, provider.smtp}), "")
+
+
+def takes_passwords(host: str) -> bool:
+    """Whether the provider whose IMAP or SMTP server has this name takes passwords from mail programs at all."""
+    return host.lower() not in {name for one in (_OUTLOOK, _MICROSOFT_365) for name in (one.imap, one.smtp)}
 
 
 def sign_in_of(host: str) -> SignIn | None:

@@ -15,29 +15,39 @@ import bridge
 
 ROOT = Path(bridge.__file__).parent
 
-BASE = {"errors", "model", "config", "layers", "providers", "settings", "rules", "logs", "templates"}
+BASE = {"errors", "model", "canned", "config", "layers", "providers", "settings", "rules", "logs", "templates"}
 WORLDS = {"store", "mail", "slack"}
 DESK = {
     "accounts",
     "acknowledge",
+    "addressees",
     "agents",
     "alarms",
     "answers",
     "as_read",
     "desk",
+    "enclosures",
     "erasure",
     "filing",
     "health",
     "housekeeping",
     "instep",
     "jobs",
+    "later",
+    "ledger",
     "mailboxes",
     "metrics",
+    "notices",
     "originals",
     "outbox",
     "post",
     "reception",
+    "secondlook",
+    "settling",
     "show",
+    "spoken",
+    "watches",
+    "writing",
 }
 
 COMMANDS = {"backfill", "check", "commands", "init", "login", "personal", "scripts"}
@@ -49,6 +59,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "logs": set(),
     "providers": {"errors", "model"},
     "templates": {"errors", "model"},
+    "canned": {"errors", "model", "templates"},
     "settings": {"errors", "model", "providers", "templates"},
     "layers": {"errors", "model"},
     "config": {"errors", "model", "providers", "settings", "layers"},
@@ -58,7 +69,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "slack": BASE | {"slack"},
     **dict.fromkeys(DESK, BASE | WORLDS | DESK),
     "app": BASE | WORLDS | DESK,
-    "check": BASE | WORLDS | {"accounts", "mailboxes", "health", "desk"},
+    "check": BASE | WORLDS | {"accounts", "mailboxes", "health", "desk", "ledger"},
     "init": BASE | WORLDS,
     "scripts": BASE | WORLDS | DESK,
     "backfill": BASE | WORLDS | DESK | {"scripts"},
@@ -69,12 +80,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cli": BASE | WORLDS | DESK | COMMANDS | {"app", "demo"},
     "__main__": {"cli"},
 }
-CALL_THE_DESK = {"slack.decisions", "slack.events", "slack.listeners", "slack.typed"}
+CALL_THE_DESK = {"slack.composer", "slack.decisions", "slack.events", "slack.listeners", "slack.typed"}
 """Talkers whose callbacks end in a verb of the desk: the only way back up."""
 
 TALKERS = {
     "mail": {"imap", "local", "maildir", "maildirfiles", "maildirsource", "oauth", "sent", "smtp", "trust", "uidlist"},
     "slack": {
+        "composer",
         "decisions",
         "directory",
         "events",
@@ -87,6 +99,7 @@ TALKERS = {
         "socket",
         "typed",
         "web",
+        "windows",
     },
 }
 """The modules of an outside world that talk to it, or are part of doing so; all its others are pure."""

@@ -9,6 +9,7 @@ folded lines without their indent; boundaries that are missing, undeclared, untr
 twice; ends that never come; bare CR or doubled CR line ends.
 """
 
+import codecs
 import re
 from dataclasses import dataclass, field
 
@@ -31,7 +32,7 @@ _KNOWN = re.compile(
     rb"|thread-[a-z]+)[ \t]*:",
     re.IGNORECASE | re.MULTILINE,
 )
-_MBOX = re.compile(rb">?From [^\r\n]*\r?\n")
+_MBOX = re.compile(rb">?From (?![ \t]*:)[^\r\n]*\r?\n")
 _GUESS = re.compile(
     rb"^--([^\s-][^\r\n]{0,200}?)[ \t]*\r?\n(?:content-[a-z-]+|mime-version)[ \t]*:", re.IGNORECASE | re.MULTILINE
 )
@@ -80,6 +81,8 @@ class Part:
 
 def tree(raw: bytes) -> tuple[Part, list[str]]:
     """The root part of a mail and what was odd about its form, a sentence each."""
+    if raw[:2] in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}:  # saved by an editor
+        raw = raw.decode("utf-16", "replace").encode()
     if b"\n" not in raw and b"\r" in raw:
         raw = raw.replace(b"\r", b"\n")
     scan = _Scan(raw)

@@ -25,6 +25,7 @@ USAGE = {
     "archive": "archive N — move its mails to the archive",
     "spam": "spam N — move its mails to junk",
     "claim": "claim N — make it yours",
+    "release": "release N — it is nobody's again",
     "assign": "assign N @user — make it somebody's",
     "close": "close N — nothing is left to do",
     "reopen": "reopen N — there is something to do again",
@@ -65,6 +66,14 @@ class Command:
             return Mark(self.rest.strip().lower())
         except ValueError:
             raise Refused(f"Say how: `/mail {USAGE['mark'].partition(' — ')[0]}`.") from None
+
+    @property
+    def original(self) -> bool:
+        """Whether the mail is to be shown as it came; without a word, its full text. `Refused` for any other word."""
+        word = self.rest.lower()
+        if word not in {"", "full", "original"}:
+            raise Refused(f"Say what to show: `/mail {USAGE['show'].partition(' — ')[0]}`.")
+        return word == "original"
 
     @property
     def user(self) -> UserId:

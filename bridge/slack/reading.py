@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from bridge.canned import Template, by_folder
 from bridge.errors import Refused
-from bridge.model import Act, Conversation, Line, MailId, StoredMessage
+from bridge.model import Act, Conversation, Line, MailId, StoredMessage, UserId
 from bridge.slack import blocks, modals
 from bridge.slack.card import STATUS_WORDS
 from bridge.slack.mrkdwn import escape
@@ -13,6 +14,8 @@ from bridge.slack.mrkdwn import escape
 View = dict[str, Any]
 
 TEXT_LIMIT = 3900  # characters of an answer's text
+
+MOST_REASONS = 5  # sentences that say why things could not be done; most often it is one
 
 ORIGINAL_LIMIT = 60_000  # characters of a raw mail in a modal: its headers and text; the rest is attachments in base64
 
@@ -66,22 +69,52 @@ def log(conversation: Conversation, done: Sequence[Act]) -> dict[str, Any]:
     return sentence("\n".join([f"*What was done to #{conversation.number}*", *lines])[:TEXT_LIMIT])
 
 
-def status(mailboxes: Iterable[Mapping[str, str | None]], *, waiting: int, parked: int) -> dict[str, Any]:
-    """How the mailboxes fare, and what is still to be done, as an answer to a command."""
+def status(
+    mailboxes: Iterable[Mapping[str, str | None]], *, waiting: int, parked: int, reasons: Sequence[str]
+) -> dict[str, Any]:
+    """How the mailboxes fare, and what is still to be done, as an answer to a command. `reasons`: why some is not."""
     lines = [_fares(one) for one in mailboxes]
     lines.append(f"{blocks.count(waiting, 'thing')} still to be done")
     if parked:
-        lines.append(f":warning: {blocks.count(parked, 'thing')} could not be done; the log says why")
+        lines.append(f":warning: {blocks.count(parked, 'thing')} could not be done:")
+        lines += [f"• {blocks.inert(one)}" for one in reasons[:MOST_REASONS]]
     return sentence("\n".join(lines))
 
 
 def _fares(mailbox: Mapping[str, str | None]) -> str:
     name = f"*{blocks.inert(mailbox['name'] or '')}*"
+    entered = f"\n{blocks.inert(mailbox.get('ledger') or '')}".rstrip()
     if mailbox["state"] == "failing":
-        return f":warning: {name}: {blocks.inert(mailbox['reason'] or '')}"
+        return f":warning: {name}: {blocks.inert(mailbox['reason'] or '')}{entered}"
+    if mailbox["state"] == "watched elsewhere":
+        return f":large_green_circle: {name} is watched by another replica{entered}"
     heard = mailbox["last_heard"]
     since = f", last heard {blocks.moment(datetime.fromisoformat(heard))}" if heard else ""
-    return f":large_green_circle: {name} is watched{since}"
+    return f":large_green_circle: {name} is watched{since}{entered}"
+
+
+def templates(found: Sequence[Template], uses: Mapping[str, int]) -> dict[str, Any]:
+    """The canned answers by their folders, with how often each was sent, as an answer to a command."""
+    if not found:
+        return sentence("There are no canned answers yet: `[[template]]` in bridge.toml makes one.")
+    lines = []
+    for folder, inside in by_folder(found):
+        lines.append(f"*{blocks.inert(folder)}*" if folder else "*Canned answers*")
+        for one in inside:
+            language = f" ({blocks.inert(one.language)})" if one.language else ""
+            used = f"  ·  sent {blocks.count(uses[one.name], 'time')}" if uses.get(one.name) else ""
+            words = blocks.inert(blocks.shorten(one.text, 80))
+            lines.append(f"• *{blocks.inert(one.name)}*{language}{used}  ·  {words}")
+    return sentence("\n".join(lines)[:TEXT_LIMIT])
+
+
+def claimed(before: Conversation, *, user: UserId) -> str:
+    """What whoever claims a conversation is told of it, in mrkdwn; `before` is how it stood."""
+    if before.owner is None:
+        return f"#{before.number} is yours."
+    if before.owner == user:
+        return f"#{before.number} is yours already."
+    return f"#{before.number} was {blocks.person(before.owner)}'s, and is yours now."
 
 
 def row(one: Conversation) -> str:

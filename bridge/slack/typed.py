@@ -1,8 +1,10 @@
 """`/mail` in words: what was typed, done, and what its sender is told of it. Nobody else is."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from bridge.canned import Templates
 from bridge.desk import Desk
 from bridge.filing import Filing
 from bridge.model import Conversation, Number, UserId, now
@@ -14,16 +16,21 @@ from bridge.slack.when import when
 
 Said = dict[str, Any]
 
-NO_TEMPLATES = "There are no canned answers yet."
-
 
 class Typed:
     """The verbs that are answered in words; those that open a modal are `Listeners`'."""
 
     def __init__(
-        self, *, gateway: Gateway, desk: Desk, filing: Filing, status: Callable[[], Awaitable[Mapping[str, Any]]]
+        self,
+        *,
+        gateway: Gateway,
+        desk: Desk,
+        filing: Filing,
+        templates: Templates,
+        status: Callable[[], Awaitable[Mapping[str, Any]]],
     ) -> None:
         """`status`: what `reading.status` shows."""
+        self._templates = templates
         self._gateway = gateway
         self._desk = desk
         self._filing = filing
@@ -38,7 +45,8 @@ class Typed:
                 found = await self._desk.search(command.words, user=user)
                 said = reading.listing(f"Found for “{command.rest}”", found)
             case "templates":
-                said = reading.sentence(NO_TEMPLATES)
+                await self._desk.inbox(user=user, limit=1)  # whoever may not see the mail learns nothing of its answers
+                said = reading.templates(self._templates.listed(), await self._desk.uses())
             case "status":
                 await self._desk.inbox(user=user, limit=1)  # who may not see the mail learns nothing of the mailboxes
                 said = reading.status(**await self._status())
@@ -55,7 +63,9 @@ class Typed:
     async def snooze(self, number: Number, typed: str, *, user: UserId) -> Conversation:
         """Put a conversation aside until a time in the person's own words, and in their own zone."""
         person = await self._gateway.user(user)
-        return await self._desk.snooze(number, user=user, until=when(typed, at=now(), zone=person.tz))
+        # in a thread: what knows the words of a language takes half a second to come to mind the first time
+        until = await asyncio.to_thread(when, typed, at=now(), zone=person.tz)
+        return await self._desk.snooze(number, user=user, until=until)
 
     async def _change(self, command: Command, *, user: UserId) -> str:
         """Change a conversation; the sentence that says how it stands then."""
@@ -64,6 +74,10 @@ class Typed:
             case "mark":
                 await self._filing.mark(number, command.mark, user=user)
                 return f"#{number} is marked as {command.mark}."
+            case "claim":
+                before = await self._desk.conversation(number, user=user)
+                await self._desk.claim(number, user=user)
+                return reading.claimed(before, user=user)
             case "assign":
                 await self._desk.assign(number, user=user, to=command.user)
                 return f"#{number} is <@{command.user}>'s now."
@@ -74,7 +88,7 @@ class Typed:
             "restore": (self._filing.restore, "is on its way back into the inbox"),
             "archive": (self._filing.archive, "is on its way into the archive"),
             "spam": (self._filing.spam, "is on its way into junk"),
-            "claim": (self._desk.claim, "is yours"),
+            "release": (self._desk.release, "is nobody's now"),
             "close": (self._desk.close, "is closed"),
             "reopen": (self._desk.reopen, "is open again"),
         }
