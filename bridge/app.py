@@ -127,7 +127,9 @@ class Bridge:
         desk = Desk(store, agents=agents, mailboxes=mailboxes)
         watches = Watches(store)
         own = [box.address.email.lower() for box in mailboxes.values()]
-        reception = Reception(store, keys=settings.secret_keys, metrics=metrics, own=own, holds=watches.holds)
+        reception = Reception(
+            store, keys=settings.secret_keys, metrics=metrics, own=own, trusted=settings.trusted, holds=watches.holds
+        )
         answers = Answers(
             store, desk=desk, agents=agents, gateway=gateway, mailboxes=mailboxes, key=settings.secret_keys[0]
         )
@@ -357,7 +359,7 @@ async def replay(settings: Settings, what: str) -> str:
         token = settings.slack.bot_token.get_secret_value()
         gateway = await closing.enter_async_context(Gateway.open(token=token, api_url=settings.slack.api_url))
         mailboxes = await _mailboxes(settings, gateway=gateway) if raw is not None else {}
-        reception = Reception(store, keys=settings.secret_keys, metrics=Metrics())
+        reception = Reception(store, keys=settings.secret_keys, metrics=Metrics(), trusted=settings.trusted)
         if raw is None:
             stored = await reception.replay(MailId(int(what)))
             return f"Mail {what} was read again; it stands in conversation #{stored.number}."

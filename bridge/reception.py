@@ -10,6 +10,8 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from types import MappingProxyType
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -31,6 +33,7 @@ from bridge.model import (
     Direction,
     Folder,
     Located,
+    MailboxName,
     MailId,
     Message,
     Number,
@@ -49,7 +52,9 @@ Pair = tuple[Arrival, AsRead]
 
 
 class Reception:
-    """Takes mails in. `keys`: that may have signed our Message-IDs; `own`: our mailboxes' addresses in lower case."""
+    """Takes mails in. `keys`: that may have signed our Message-IDs; `own`: our mailboxes' addresses in lower case;
+    `trusted`: by mailbox, the servers whose Authentication-Results are believed.
+    """
 
     def __init__(
         self,
@@ -58,14 +63,16 @@ class Reception:
         keys: Sequence[bytes],
         metrics: Metrics,
         own: Collection[str] = (),
-        parse_mail: Callable[[bytes], Message] = parse,
+        trusted: Mapping[MailboxName, Collection[str]] = MappingProxyType({}),
+        parse_mail: Callable[..., Message] = parse,
         holds: Holds = alone,
     ) -> None:
         self._store = store
         self._keys = keys
         self._metrics = metrics
         self._own = own
-        self._parse = parse_mail
+        self._trusted = trusted
+        self._parse_mail = parse_mail
         self._holds = holds
 
     async def receive(self, mailbox: Mailbox, batch: Batch) -> None:
@@ -73,7 +80,9 @@ class Reception:
 
         A mail that nobody foresaw goes into quarantine, and those behind it come in all the same.
         """
-        mails_read = await asyncio.to_thread(lambda: [as_read(one, self._parse) for one in batch.arrivals])
+        mails_read = await asyncio.to_thread(
+            lambda: [as_read(one, self._parse(mailbox.name)) for one in batch.arrivals]
+        )
         try:
             await self._keep(mailbox, batch, mails_read)
         except BridgeError:
@@ -85,6 +94,11 @@ class Reception:
             for arrival, read_mail in zip(batch.arrivals, mails_read, strict=True):
                 await self._keep_alone(mailbox, arrival, read_mail)
             await self._keep(mailbox, replace(batch, arrivals=()), [])
+
+    def _parse(self, mailbox: MailboxName) -> Callable[[bytes], Message]:
+        """How the mails of a mailbox are parsed."""
+        trusted = self._trusted.get(mailbox)
+        return partial(self._parse_mail, trusted=trusted) if trusted else self._parse_mail
 
     async def _keep_alone(self, mailbox: Mailbox, arrival: Arrival, read_mail: AsRead) -> None:
         alone = Batch(cursor=Cursor(uidvalidity=arrival.uidvalidity, uidnext=arrival.uid), arrivals=(arrival,))
@@ -280,14 +294,14 @@ class Reception:
 
         False for one that is known. The cursor stays where it is.
         """
-        mail = await asyncio.to_thread(as_read, arrival, self._parse)
+        mail = await asyncio.to_thread(as_read, arrival, self._parse(mailbox.name))
         async with self._store.write() as conn:
             seen = await mails.seen_places(conn, mailbox.name, uidvalidity=arrival.uidvalidity, uids=[arrival.uid])
             return not seen and bool(await self._take_in(conn, mailbox, [(arrival, mail)], old=True))
 
     async def take_missed(self, mailbox: Mailbox, arrival: Arrival) -> None:
         """Take in a mail that the ledger should have had: as any that just came. The cursor stays where it is."""
-        mail = await asyncio.to_thread(as_read, arrival, self._parse)
+        mail = await asyncio.to_thread(as_read, arrival, self._parse(mailbox.name))
         async with self._store.write() as conn:
             seen = await mails.seen_places(conn, mailbox.name, uidvalidity=arrival.uidvalidity, uids=[arrival.uid])
             if not seen:
@@ -300,7 +314,7 @@ class Reception:
             raw = await mails.load_raw(conn, stored.raw_id) if stored and stored.raw_id else None
         if stored is None or raw is None:
             raise Refused(f"There is no kept mail {mail_id}; the ledger lists what is in quarantine.")
-        message = await asyncio.to_thread(self._parse, raw)
+        message = await asyncio.to_thread(self._parse(stored.mailbox), raw)
         reading = await asyncio.to_thread(read, message)
         async with self._store.write() as conn:
             await mails.reread(conn, mail_id, message, reading=reading)
@@ -317,7 +331,7 @@ class Reception:
         if quarantined:
             return (await self.replay(quarantined)).number
         arrival = Arrival(uidvalidity=0, uid=uid, size=len(raw), raw=raw)  # no mailbox has a uidvalidity of 0
-        mail = await asyncio.to_thread(as_read, arrival, self._parse)
+        mail = await asyncio.to_thread(as_read, arrival, self._parse(mailbox.name))
         async with self._store.write() as conn:
             await self._take_in(conn, mailbox, [(arrival, mail)])
             mail_id = await mails.known(conn, mailbox.name, mail.digest)
