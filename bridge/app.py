@@ -41,6 +41,7 @@ from bridge.slack.events import Events
 from bridge.slack.gateway import Gateway, Identity
 from bridge.slack.listeners import Listeners
 from bridge.slack.requests import PATH, Requests
+from bridge.slack.searching import Searching
 from bridge.slack.socket import Connection
 from bridge.slack.typed import Typed
 from bridge.store import jobs
@@ -115,6 +116,7 @@ class Bridge:
             "apply": filing.apply,
             "locate": in_step.locate,
             "wake": desk.wake,
+            "index": desk.index,
         }
 
         async def given_up(job: Job, error: BridgeError) -> None:
@@ -126,6 +128,7 @@ class Bridge:
         kinds["alarm"] = alarms.tell
         async with store.write() as conn:  # an operator who mends a channel or a scope starts the bridge again
             await jobs.unpark_kind(conn, "show")
+        await desk.index_what_is_missing()
         await engine.start()
         self._finishing.append(functools.partial(engine.stop, STOPPING))
 
@@ -136,7 +139,8 @@ class Bridge:
             told = [one.told() for one in self._health]
             return {"mailboxes": told, "waiting": waiting, "parked": counts[jobs.State.PARKED]}
 
-        typed = Typed(gateway=gateway, desk=desk, filing=filing, status=status)
+        searching = Searching(gateway=gateway, desk=desk)
+        typed = Typed(gateway=gateway, desk=desk, filing=filing, searching=searching, status=status)
         app = self._app(me, gateway=gateway, desk=desk, answers=answers, filing=filing, typed=typed, senders=senders)
         await self._connect(app, gateway=gateway, store=store, metrics=metrics)
         await self._watch(store, reception=reception, in_step=in_step, alarms=alarms, mailboxes=mailboxes, posts=posts)

@@ -16,12 +16,13 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge import rules
-from bridge.desk import Mailbox, changed, obey
+from bridge.desk import Mailbox, changed, obey, write_down
 from bridge.errors import BridgeError, Permanent, Refused, Temporary, Uncertain
 from bridge.mail import compose, smtp
 from bridge.mail.parse import parse
 from bridge.metrics import Metrics
 from bridge.model import (
+    BRIDGE,
     Attachment,
     Direction,
     Draft,
@@ -207,6 +208,8 @@ class Outbox:
                 await keep_sent(conn, draft, sent, copy=self._mailbox(draft).saves_sent)
             else:
                 await changed(conn, draft.number)
+            detail = f"to {', '.join(map(str, draft.to))}" + (f": {reason}" if reason else "")
+            await write_down(conn, draft.number, str(state), user=BRIDGE, detail=detail)
         self._metrics.sent(draft.mailbox, outcome=str(state))
         log.info("an answer has reached a state", draft=draft.id, state=str(state))
 

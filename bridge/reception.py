@@ -16,13 +16,27 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge import rules
 from bridge.as_read import AsRead, as_read, unreadable
-from bridge.desk import Mailbox, changed, show_again
+from bridge.desk import Mailbox, changed, show_again, told, write_down
 from bridge.errors import BridgeError, Refused
+from bridge.filing import write_down_elsewhere
 from bridge.mail.identifiers import own_message_id
 from bridge.mail.parse import parse
 from bridge.mail.quotes import read
 from bridge.metrics import Metrics
-from bridge.model import Arrival, Batch, Cursor, Direction, Folder, MailId, Message, Number, Status, StoredMessage, now
+from bridge.model import (
+    BRIDGE,
+    Arrival,
+    Batch,
+    Cursor,
+    Direction,
+    Folder,
+    MailId,
+    Message,
+    Number,
+    Status,
+    StoredMessage,
+    now,
+)
 from bridge.store import conversations, drafts, mails, places
 from bridge.store.database import Store
 
@@ -127,6 +141,7 @@ class Reception:
         if stored.folder is not Folder.INBOX and left:  # else it is only still to be moved, as an agent said
             await mails.stand(conn, [mail_id], folder=Folder.INBOX)
             await changed(conn, stored.number)
+            await write_down_elsewhere(conn, stored, {"folder": Folder.INBOX})
 
     async def _is_own(self, conn: AsyncConnection, mailbox: Mailbox, message: Message) -> bool:
         """Whether the bridge sent this mail itself and finds it again: our signed Message-ID, from our own address."""
@@ -155,6 +170,9 @@ class Reception:
         if conversation and conversation.mailbox == mailbox.name:
             status = conversation.status if old else rules.status_after_mail(conversation.status, message)
             await changed(conn, conversation.number, status=status)
+            if status is not conversation.status:
+                detail = told(conversation, {"status": status})
+                await write_down(conn, conversation.number, "reopen", user=BRIDGE, detail=detail)
             return conversation.number
         number = await conversations.create(
             conn,

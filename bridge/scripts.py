@@ -21,6 +21,7 @@ from bridge.config import MailboxSettings, Settings
 from bridge.desk import Desk, Mailbox
 from bridge.errors import Misconfigured, Refused
 from bridge.filing import Filing
+from bridge.lookup import parse_query
 from bridge.mail.recipients import parse_recipients
 from bridge.model import (
     ChannelId,
@@ -34,12 +35,15 @@ from bridge.model import (
     Number,
     StoredMessage,
     UserId,
+    Where,
+    now,
 )
 from bridge.slack import richtext
 from bridge.slack.gateway import Gateway
 from bridge.slack.modals import Form
-from bridge.store import conversations, drafts
+from bridge.store import conversations, drafts, search
 from bridge.store.database import Store
+from bridge.where import acting
 
 Json = dict[str, Any]
 
@@ -88,6 +92,7 @@ class Scripts:
     async def open(cls, settings: Settings) -> AsyncIterator["Scripts"]:
         """Beside a running service or without one."""
         async with contextlib.AsyncExitStack() as closing:
+            closing.enter_context(acting(Where.CLI))
             store = await Store.open(settings.database_url.get_secret_value())
             closing.push_async_callback(store.close)
             token = settings.slack.bot_token.get_secret_value()
@@ -107,10 +112,22 @@ class Scripts:
         return [conversation_json(one) for one in found]
 
     async def search(self, words: Sequence[str], *, limit: int) -> list[Json]:
-        """Conversations that hold every word, the newest first."""
+        """Conversations that fit what would be typed after `/mail search`, the best first."""
+        query = parse_query(" ".join(words), at=now())
         async with self._store.read() as conn:
-            found = await conversations.search(conn, words, channels=None, limit=limit)
-        return [conversation_json(one) for one in found]
+            found = await search.find(conn, query, channels=None, user=self.user, size=limit)
+        return [
+            {**conversation_json(one.conversation), "mail": one.mail_id, "snippet": "".join(one.around)}
+            for one in found.hits
+        ]
+
+    async def log(self, number: Number, *, limit: int) -> list[Json]:
+        """What was done to a conversation, by whom and from where, the newest first."""
+        _, done = await self._desk.log(number, user=self.user, limit=limit)
+        return [
+            {"at": one.at.isoformat(), "actor": one.actor, "place": one.place, "verb": one.verb, "detail": one.detail}
+            for one in done
+        ]
 
     async def read(self, number: Number) -> Json:
         """A conversation with its mails, the oldest first."""

@@ -15,7 +15,7 @@ import bridge
 
 ROOT = Path(bridge.__file__).parent
 
-BASE = {"errors", "model", "config", "layers", "providers", "settings", "rules", "logs"}
+BASE = {"errors", "model", "config", "layers", "lookup", "providers", "settings", "rules", "logs"}
 WORLDS = {"store", "mail", "slack"}
 DESK = {
     "accounts",
@@ -34,6 +34,7 @@ DESK = {
     "post",
     "reception",
     "show",
+    "where",
 }
 
 COMMANDS = {"backfill", "check", "commands", "init", "login", "scripts"}
@@ -48,6 +49,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "layers": {"errors", "model"},
     "config": {"errors", "model", "providers", "settings", "layers"},
     "rules": {"errors", "model"},
+    "lookup": {"errors", "model"},
     "store": BASE | {"store"},
     "mail": BASE | {"mail"},
     "slack": BASE | {"slack"},
@@ -63,7 +65,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cli": BASE | WORLDS | DESK | COMMANDS | {"app", "demo"},
     "__main__": {"cli"},
 }
-CALL_THE_DESK = {"slack.events", "slack.listeners", "slack.typed"}
+CALL_THE_DESK = {"slack.events", "slack.listeners", "slack.searching", "slack.typed"}
 """Talkers whose callbacks end in a verb of the desk: the only way back up."""
 
 TALKERS = {
@@ -77,6 +79,7 @@ TALKERS = {
         "listeners",
         "pacing",
         "requests",
+        "searching",
         "socket",
         "typed",
         "web",

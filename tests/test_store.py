@@ -170,16 +170,6 @@ async def test_the_inbox_is_what_is_not_closed_the_longest_untouched_first(store
         assert await conversations.unfinished(conn, channels=[ChannelId("C2")], limit=10) == []
 
 
-@pytest.mark.parametrize(
-    ("words", "hits"),
-    [(["PAKET"], 1), (["안녕"], 1), (["dana@example"], 1), (["paket", "unicorn"], 0), (["100%"], 0), (["_"], 0)],
-)
-async def test_search_finds_what_holds_every_word(store: Store, words: list[str], hits: int) -> None:
-    await keep(store, await begin(store))
-    async with store.read() as conn:
-        assert len(await conversations.search(conn, words, channels=[CHANNEL], limit=5)) == hits
-
-
 async def test_a_draft_comes_back_as_it_was_submitted(store: Store) -> None:
     draft = a_draft(await begin(store))
     async with store.write() as conn:

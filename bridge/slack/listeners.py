@@ -328,7 +328,9 @@ class Listeners:
     async def _open(self, body: Body, title: str, make: Callable[[], Awaitable[View]]) -> None:
         """Open a view at once and fill it when it is ready; a refusal is shown where the view would be."""
         try:
-            view_id = await self._gateway.open_view(body["trigger_id"], modals.loading(title))
+            inside = (body.get("view") or {}).get("type") == "modal"  # what that one shows is still wanted
+            put = self._gateway.push_view if inside else self._gateway.open_view
+            view_id = await put(body["trigger_id"], modals.loading(title))
         except BridgeError as error:
             await self._tell(body, str(error))
             return

@@ -10,6 +10,7 @@ from bridge.slack import reading
 from bridge.slack.blocks import moment
 from bridge.slack.commands import Command, help_text
 from bridge.slack.gateway import Gateway
+from bridge.slack.searching import Searching
 from bridge.slack.when import when
 
 Said = dict[str, Any]
@@ -21,12 +22,19 @@ class Typed:
     """The verbs that are answered in words; those that open a modal are `Listeners`'."""
 
     def __init__(
-        self, *, gateway: Gateway, desk: Desk, filing: Filing, status: Callable[[], Awaitable[Mapping[str, Any]]]
+        self,
+        *,
+        gateway: Gateway,
+        desk: Desk,
+        filing: Filing,
+        searching: Searching,
+        status: Callable[[], Awaitable[Mapping[str, Any]]],
     ) -> None:
         """`status`: what `reading.status` shows."""
         self._gateway = gateway
         self._desk = desk
         self._filing = filing
+        self._searching = searching
         self._status = status
 
     async def say(self, command: Command, *, user: UserId) -> Said:
@@ -35,8 +43,7 @@ class Typed:
             case "inbox":
                 said = reading.listing("Open conversations", await self._desk.inbox(user=user))
             case "search":
-                found = await self._desk.search(command.words, user=user)
-                said = reading.listing(f"Found for “{command.rest}”", found)
+                said = await self._searching.answer(command.sought, user=user)
             case "templates":
                 said = reading.sentence(NO_TEMPLATES)
             case "status":

@@ -21,6 +21,7 @@ from bridge.model import (
     Ts,
 )
 from bridge.rules import outlook_thread
+from bridge.store import search
 from bridge.store.packing import clean, pack_message, pack_reading, unpack_message, unpack_reading
 from bridge.store.schema import arrivals, attachments, mailboxes, message_refs, messages, raw_chunks, raw_mails
 
@@ -148,12 +149,13 @@ async def add(
             quarantined=quarantined,
             readings=1,
             elsewhere=elsewhere,
-            **_read(message, reading),
+            **columns(message, reading),
         )
         .returning(messages.c.id)
     )
     mail_id = MailId(made.scalar_one())
     await _list_files(conn, mail_id, message)
+    await search.index(conn, mail_id, message)
     await refer(
         conn,
         mailbox=mailbox,
@@ -165,10 +167,11 @@ async def add(
 
 async def reread(conn: AsyncConnection, mail_id: MailId, message: Message, *, reading: Reading) -> None:
     """Replace what was read of a mail by a new reading of the same bytes; the thread has yet to show it."""
-    fresh = {"shared": False, "quarantined": False, "readings": messages.c.readings + 1, **_read(message, reading)}
+    fresh = {"shared": False, "quarantined": False, "readings": messages.c.readings + 1, **columns(message, reading)}
     await conn.execute(update(messages).where(messages.c.id == mail_id).values(**fresh))
     await conn.execute(delete(attachments).where(attachments.c.mail_id == mail_id))
     await _list_files(conn, mail_id, message)
+    await search.index(conn, mail_id, message)
 
 
 async def get(conn: AsyncConnection, mail_id: MailId) -> StoredMessage | None:
@@ -224,7 +227,8 @@ async def referred(conn: AsyncConnection, *, mailbox: MailboxName, ids: Sequence
 # --- rows and records -------------------------------------------------------------------------------------------------
 
 
-def _read(message: Message, reading: Reading) -> dict[str, Any]:
+def columns(message: Message, reading: Reading) -> dict[str, Any]:
+    """What the table keeps of a message as read."""
     people = (*message.from_, *message.to, *message.cc, *message.reply_to)
     return {
         "message_id": clean(message.message_id),

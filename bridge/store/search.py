@@ -1,0 +1,393 @@
+"""Search: the index of every mail's words, and what is asked of it. On each database's own full-text index.
+
+`search_words` holds a row for each mail, made in the transaction that keeps the mail and gone with it: in SQLite a
+table of FTS5, in PostgreSQL a tsvector with a GIN index. Both hold the tokens of `words.py` and nothing that the
+database would take apart itself, so that both find the same.
+
+How it is ranked: of the newest WEIGHED mails that fit, by where the words stand (subject before sender before
+recipients before text), as the database weighs it (SQLite: bm25, so rare words count for more; PostgreSQL: ts_rank); an
+old mail counts down to half as much as a new one (HALVED). A conversation stands where its best mail does.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Integer, Select, TextClause, bindparam, column, exists, literal, select, table, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bridge.lookup import PAGE, Field, Found, Hit, Query, Term, Trait
+from bridge.model import ChannelId, Conversation, Direction, Folder, MailId, Message, Number, UserId, now
+from bridge.store import conversations
+from bridge.store.packing import unpack_addresses
+from bridge.store.schema import Utc, attachments, messages
+from bridge.store.words import Sought, sought, spots, tokens
+
+WEIGHED = 2_000
+"""How many mails are weighed: the newest. A word that more of them hold tells little by where it stands."""
+
+HALVED = timedelta(days=90)
+"""In which the part of a mail's weight that age can take falls by half; the other half of it stays."""
+
+BATCH = 100
+"""Mails that are entered in one transaction: a tenth of a second, in which nothing else is written."""
+
+INDEXED = 100_000
+"""Characters of a mail's text that can be found: the first. To take more apart would hold up other work."""
+
+MOST_BYTES = 400_000
+"""Of a mail's tokens: PostgreSQL takes a tsvector of 1 MiB, and so many can never make a larger one."""
+
+MOST_POSITIONS = 200
+"""Of one word in one mail. PostgreSQL keeps 255."""
+
+LAST_POSITION = 16_383
+"""That PostgreSQL can tell apart (its manual, section 8.11.1)."""
+
+_FIELDS = ("subject", "sender", "recipients", "text")
+_WEIGHTS = (8.0, 4.0, 2.0, 1.0)
+"""One for each field; of PostgreSQL's labels A, B, C and D."""
+
+_BEFORE, _AFTER = 70, 170
+"""Characters that are shown before and after a word that was found."""
+
+_index = table("search_words", column("rowid"), column("mail_id"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Candidate:
+    mail_id: MailId
+    number: Number
+    received: datetime
+    score: float
+
+
+# --- keeping the index ------------------------------------------------------------------------------------------------
+
+
+async def index(conn: AsyncConnection, mail_id: MailId, message: Message) -> None:
+    """Enter a mail's words, in place of those that stood for it."""
+    packed = {name: [(one.name, one.email) for one in getattr(message, name)] for name in _PEOPLE}
+    files = [one.filename for one in message.attachments]
+    row = _words(subject=message.subject, people=packed, files=files, body=message.text)
+    await _enter(conn, [(mail_id, row)])
+
+
+async def missing(conn: AsyncConnection) -> bool:
+    """Whether mails are kept that the index does not know: those of a version that had none."""
+    return bool(await conn.scalar(_unindexed(conn).limit(1)))
+
+
+async def index_missing(conn: AsyncConnection, *, below: int | None = None) -> int | None:
+    """Enter mails that the index does not know, up to BATCH of them, the newest first: of all, or of those below an id.
+
+    The id below which there may be more, or None where there are none.
+    """
+    question = _unindexed(conn).order_by(messages.c.id.desc()).limit(BATCH)
+    if below is not None:
+        question = question.where(messages.c.id < below)
+    ids = (await conn.execute(question)).scalars().all()
+    if not ids:
+        return None
+    files: dict[int, list[str]] = {}
+    listed = select(attachments.c.mail_id, attachments.c.filename).where(attachments.c.mail_id.in_(ids))
+    for one in await conn.execute(listed):
+        files.setdefault(one.mail_id, []).append(one.filename)
+    kept = select(messages.c.id, messages.c.subject, messages.c.head, messages.c.text).where(messages.c.id.in_(ids))
+    rows = [
+        (MailId(row.id), _words(subject=row.subject, people=row.head, files=files.get(row.id, ()), body=row.text))
+        for row in await conn.execute(kept)
+    ]
+    await _enter(conn, rows)
+    return int(min(ids))
+
+
+_PEOPLE = ("from_", "sender", "reply_to", "to", "cc", "bcc")
+
+
+def _words(
+    *, subject: str, people: Mapping[str, Any], files: Iterable[str], body: str
+) -> tuple[list[str], list[str], list[str], list[str]]:
+    """A mail's tokens by field, as many as may be kept."""
+
+    def of(*names: str) -> list[str]:
+        return tokens(" ".join(f"{one} {email}" for name in names for one, email in people.get(name, ())))
+
+    told = [tokens(subject), of("from_", "sender", "reply_to"), of("to", "cc", "bcc"), tokens(" ".join(files))]
+    room = MOST_BYTES
+    kept: list[list[str]] = []
+    for field in (*told, tokens(body[:INDEXED])):
+        size = 0
+        for place, token in enumerate(field):
+            size += len(token.encode()) + 1
+            if size > room:
+                field = field[:place]  # noqa: PLW2901 - as much of it as there is room for
+                break
+        room -= min(size, room)
+        kept.append(field)
+    return kept[0], kept[1], kept[2], kept[3] + kept[4]
+
+
+async def _enter(conn: AsyncConnection, rows: Sequence[tuple[MailId, tuple[list[str], ...]]]) -> None:
+    if _is_postgresql(conn):
+        statement = (
+            "INSERT INTO search_words (mail_id, words) VALUES (:mail_id, CAST(CAST(:words AS text) AS tsvector)) "
+            "ON CONFLICT (mail_id) DO UPDATE SET words = excluded.words"
+        )
+        made = [{"mail_id": mail_id, "words": _tsvector(fields)} for mail_id, fields in rows]
+    else:
+        statement = (
+            "INSERT OR REPLACE INTO search_words (rowid, subject, sender, recipients, text) "
+            "VALUES (:mail_id, :subject, :sender, :recipients, :text)"
+        )
+        made = [
+            {"mail_id": mail_id, **{name: " ".join(field) for name, field in zip(_FIELDS, fields, strict=True)}}
+            for mail_id, fields in rows
+        ]
+    await conn.execute(text(statement), made)
+
+
+def _tsvector(fields: Sequence[Sequence[str]]) -> str:
+    """Tokens as PostgreSQL writes a tsvector: `'bag':3A,17D`. They hold no quotes, so none is escaped."""
+    places: dict[str, list[str]] = {}
+    position = 0
+    for label, field in zip("ABCD", fields, strict=True):
+        for token in field:
+            position += 1
+            found = places.setdefault(token, [])
+            if len(found) < MOST_POSITIONS:
+                found.append(f"{min(position, LAST_POSITION)}{label}")
+        position += 1  # no phrase goes from one field into the next
+    return " ".join(f"'{token}':{','.join(found)}" for token, found in places.items())
+
+
+def _unindexed(conn: AsyncConnection) -> Select[Any]:
+    known = select(literal(1)).where(_index.c[_key(conn)] == messages.c.id)
+    return select(messages.c.id).where(~exists(known.select_from(_index)))
+
+
+def _key(conn: AsyncConnection) -> str:
+    return "mail_id" if _is_postgresql(conn) else "rowid"
+
+
+def _is_postgresql(conn: AsyncConnection) -> bool:
+    return conn.dialect.name == "postgresql"
+
+
+# --- finding ----------------------------------------------------------------------------------------------------------
+
+
+async def find(
+    conn: AsyncConnection,
+    query: Query,
+    *,
+    channels: Collection[ChannelId] | None,
+    user: UserId,
+    page: int = 1,
+    size: int = PAGE,
+) -> Found:
+    """A page of the conversations that fit, the best first. `channels`: only those that show there; `user`: who "mine"
+    speaks of. A page behind the last is the last.
+    """
+    wanted = [(term, one) for term in query.terms if (one := sought(term.text, whole=term.whole))]
+    candidates = await _candidates(conn, query, wanted, channels=channels, user=user)
+    best = _best(candidates, at=now())
+    page = max(1, min(page, -(-len(best) // size)))
+    shown = best[(page - 1) * size : page * size]
+    look_for = [one for term, one in wanted if not term.unwanted]
+    return Found(
+        hits=tuple(await _hits(conn, shown, look_for)), total=len(best), page=page, more=len(candidates) == WEIGHED
+    )
+
+
+def _best(candidates: Sequence[_Candidate], *, at: datetime) -> list[_Candidate]:
+    """The best mail of each conversation, the best conversation first."""
+    highest = max((one.score for one in candidates), default=0.0) or 1.0
+
+    def weight(one: _Candidate) -> tuple[float, datetime]:
+        fresh = 0.5 ** (max(timedelta(0), at - one.received) / HALVED)
+        return one.score / highest * (1 + fresh) / 2, one.received
+
+    best: dict[Number, _Candidate] = {}
+    for one in sorted(candidates, key=weight, reverse=True):
+        best.setdefault(one.number, one)
+    return list(best.values())
+
+
+async def _candidates(
+    conn: AsyncConnection,
+    query: Query,
+    wanted: Sequence[tuple[Term, Sought]],
+    *,
+    channels: Collection[ChannelId] | None,
+    user: UserId,
+) -> list[_Candidate]:
+    """The newest mails that fit, each with how well."""
+    if query.terms and not wanted:
+        return []  # nothing but signs was typed
+    write = _tsquery if _is_postgresql(conn) else _fts5
+    words = [write(term, one) for term, one in wanted if not term.unwanted]
+    conditions, values = _conditions(query, channels=channels, user=user)
+    for place, unwanted in enumerate(write(term, one) for term, one in wanted if term.unwanted):
+        conditions.append(f"messages.id NOT IN ({_HOLDING[_is_postgresql(conn)].format(name=f'unwanted{place}')})")
+        values[f"unwanted{place}"] = unwanted
+    if words:
+        values["words"] = (" & " if _is_postgresql(conn) else " AND ").join(words)
+    question = _question(conn, " AND ".join(conditions) or "1 = 1", by_words=bool(words))
+    found = await conn.execute(_typed(question, values), {**values, "weighed": WEIGHED})
+    return [
+        _Candidate(
+            mail_id=MailId(row.id), number=Number(row.number), received=row.received, score=abs(float(row.score))
+        )
+        for row in found
+    ]
+
+
+_MAILS = "messages JOIN conversations ON conversations.number = messages.number"
+_HOLDING = {
+    True: "SELECT mail_id FROM search_words WHERE words @@ CAST(CAST(:{name} AS text) AS tsquery)",
+    False: "SELECT rowid FROM search_words WHERE search_words MATCH :{name}",
+}
+"""The mails that hold the words of a parameter, on PostgreSQL or not."""
+
+
+def _question(conn: AsyncConnection, conditions: str, *, by_words: bool) -> str:
+    """The SQL. It differs with the database and with whether there are words, and is plain for that reason."""
+    told = "messages.id, messages.number, messages.received"
+    if not by_words:
+        return (
+            f"SELECT {told}, 1.0 AS score FROM {_MAILS} WHERE {conditions} "  # noqa: S608 - of our own parts alone
+            "ORDER BY messages.id DESC LIMIT :weighed"
+        )
+    if _is_postgresql(conn):
+        ranks = ", ".join(str(one / _WEIGHTS[0]) for one in reversed(_WEIGHTS))
+        return (
+            "WITH asked AS (SELECT CAST(CAST(:words AS text) AS tsquery) AS query), "  # noqa: S608 - likewise
+            f"newest AS (SELECT {told} FROM asked CROSS JOIN search_words "
+            "JOIN messages ON messages.id = search_words.mail_id "
+            "JOIN conversations ON conversations.number = messages.number "
+            f"WHERE search_words.words @@ asked.query AND {conditions} ORDER BY messages.id DESC LIMIT :weighed) "
+            f"SELECT newest.*, ts_rank('{{{ranks}}}', search_words.words, asked.query) AS score "
+            "FROM asked CROSS JOIN newest JOIN search_words ON search_words.mail_id = newest.id"
+        )
+    ranks = ", ".join(map(str, _WEIGHTS))
+    return (  # CROSS JOIN keeps SQLite from turning the joins round: the index gives its rows in order, and ends early
+        f"SELECT {told}, bm25(search_words, {ranks}) AS score FROM search_words "  # noqa: S608 - likewise
+        "CROSS JOIN messages ON messages.id = search_words.rowid "
+        "CROSS JOIN conversations ON conversations.number = messages.number "
+        f"WHERE search_words MATCH :words AND {conditions} ORDER BY search_words.rowid DESC LIMIT :weighed"
+    )
+
+
+def _typed(question: str, values: Mapping[str, Any]) -> TextClause:
+    kinds = [bindparam(name, type_=Utc) for name, value in values.items() if isinstance(value, datetime)]
+    lists: list[Any] = [bindparam(name, expanding=True) for name, value in values.items() if isinstance(value, list)]
+    made: Any = text(question).bindparams(*kinds, *lists).columns(id=Integer, number=Integer, received=Utc)
+    clause: TextClause = made
+    return clause
+
+
+_TRAITS = {
+    Trait.UNREAD: (
+        f"(messages.direction = '{Direction.IN}' AND NOT messages.seen AND messages.folder = '{Folder.INBOX}')"
+    ),
+    Trait.FLAGGED: "messages.flagged",
+    Trait.MINE: "(conversations.owner IS NOT NULL AND conversations.owner = :user)",
+    Trait.UNOWNED: "conversations.owner IS NULL",
+    Trait.ATTACHMENT: (
+        "EXISTS (SELECT 1 FROM attachments WHERE attachments.mail_id = messages.id AND NOT attachments.inline)"
+    ),
+}
+"""What stands for each trait that is no status."""
+
+
+def _conditions(
+    query: Query, *, channels: Collection[ChannelId] | None, user: UserId
+) -> tuple[list[str], dict[str, Any]]:
+    """Everything but the words, as SQL and the values in it."""
+    made: list[str] = []
+    values: dict[str, Any] = {}
+
+    def add(condition: str, **named: Any) -> None:
+        made.append(condition)
+        values.update(named)
+
+    if channels is not None:
+        add("conversations.channel IN :channels", channels=list(channels))
+    if query.mailboxes:
+        add("lower(conversations.mailbox) IN :mailboxes", mailboxes=sorted(query.mailboxes))
+    if query.statuses:
+        add("conversations.status IN :statuses", statuses=sorted(query.statuses))
+    if unwanted := [str(status) for one in query.without if (status := one.status)]:
+        add("conversations.status NOT IN :not_statuses", not_statuses=unwanted)
+    made += [_TRAITS[one] for one in sorted(query.traits) if one in _TRAITS]
+    made += [f"NOT {_TRAITS[one]}" for one in sorted(query.without) if one in _TRAITS]
+    if Trait.MINE in query.traits | query.without:
+        values["user"] = user
+    if query.before:
+        add("messages.received < :before", before=query.before)
+    if query.after:
+        add("messages.received >= :after", after=query.after)
+    return made, values
+
+
+_IN_FTS5 = {Field.ANY: "", Field.FROM: "{sender} : ", Field.TO: "{recipients} : "}
+_IN_TSQUERY = {Field.ANY: "", Field.FROM: "B", Field.TO: "C"}
+
+
+def _fts5(term: Term, wanted: Sought) -> str:
+    """A term as FTS5 asks for it. One that stands as typed counts twice, so it comes before what only begins so."""
+    phrase = f'"{" ".join(wanted.tokens)}"'
+    return f"{_IN_FTS5[term.field]}({phrase} OR {phrase} *)" if wanted.begins else f"{_IN_FTS5[term.field]}({phrase})"
+
+
+def _tsquery(term: Term, wanted: Sought) -> str:
+    """The same, as PostgreSQL asks for it."""
+    label = _IN_TSQUERY[term.field]
+    *before, last = wanted.tokens
+    start = "".join(f"'{one}':{label} <-> " if label else f"'{one}' <-> " for one in before)
+    phrase = f"{start}'{last}'" + (f":{label}" if label else "")
+    return f"({phrase} | {start}'{last}':*{label})" if wanted.begins else f"({phrase})"
+
+
+# --- what is shown of it ----------------------------------------------------------------------------------------------
+
+
+async def _hits(conn: AsyncConnection, shown: Sequence[_Candidate], wanted: Sequence[Sought]) -> list[Hit]:
+    question = select(
+        messages.c.id, messages.c.number, messages.c.direction, messages.c.head, messages.c.text, messages.c.received
+    )
+    rows = {
+        row.id: row for row in await conn.execute(question.where(messages.c.id.in_([one.mail_id for one in shown])))
+    }
+    found = await conversations.of_numbers(conn, [one.number for one in shown])
+    return [
+        _hit(rows[one.mail_id], found[one.number], wanted)
+        for one in shown
+        if one.mail_id in rows and one.number in found
+    ]
+
+
+def _hit(row: Any, conversation: Conversation, wanted: Sequence[Sought]) -> Hit:
+    direction = Direction(row.direction)
+    names = ("to",) if direction is Direction.OUT else ("from_", "sender")
+    who = next((one for name in names for one in unpack_addresses(row.head[name])), None)
+    return Hit(
+        conversation=conversation,
+        mail_id=MailId(row.id),
+        direction=direction,
+        who=(who.name or who.email) if who else "",
+        at=row.received,
+        around=_around(row.text, wanted),
+    )
+
+
+def _around(body: str, wanted: Sequence[Sought]) -> tuple[str, str, str]:
+    """The words around the first place of a text that holds what was looked for; else its beginning."""
+    looked_through = body[:INDEXED]
+    places = (place for one in wanted for place in spots(looked_through, one))
+    begin, end = next(places, (0, 0))
+    start = max(0, begin - _BEFORE)
+    before = " ".join(body[start:begin].split(" ")[1:]) if start else body[:begin]
+    return before, body[begin:end], body[end : end + _AFTER]
