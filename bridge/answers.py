@@ -193,7 +193,7 @@ class Answers:
                 await jobs.add(conn, key=f"fetch:{draft.id}", kind="fetch", lane=lane, payload=payload)
             await jobs.add(conn, key=f"send:{draft.id}", kind="send", lane=lane, payload=payload, due=draft.due)
             await changed(conn, number)
-            await write_down(conn, number, draft.kind, user=user, detail=f"to {', '.join(map(str, to))}: none → held")
+            await write_down(conn, number, draft.kind, user=user, detail=f"none → {draft.state}")
         return draft
 
     async def seen(self, draft: Draft) -> None:

@@ -190,5 +190,12 @@ class InStep:
             at=arrival.received,
             elsewhere=True,
         )
+        before = await conversations.get(conn, number)
         await changed(conn, number, status=Status.WAITING)
-        await write_down(conn, number, "answer", user=ELSEWHERE, detail=f"to {', '.join(map(str, mail.message.to))}")
+        await write_down(
+            conn,
+            number,
+            "answer",
+            user=ELSEWHERE,
+            detail=f"status: {before.status if before else 'none'} → {Status.WAITING}",
+        )

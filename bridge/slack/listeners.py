@@ -31,6 +31,7 @@ from bridge.model import (
     Ts,
     UserId,
 )
+from bridge.originals import Originals
 from bridge.slack import modals, reading, richtext
 from bridge.slack.commands import Command, parse_command
 from bridge.slack.gateway import Gateway
@@ -60,6 +61,7 @@ class Listeners:
         desk: Desk,
         answers: Answers,
         filing: Filing,
+        originals: Originals,
         typed: Typed,
         senders: Mapping[MailboxName, Address],
     ) -> None:
@@ -67,6 +69,7 @@ class Listeners:
         self._desk = desk
         self._answers = answers
         self._filing = filing
+        self._originals = originals
         self._typed = typed
         self._senders = senders
         self._menu: dict[str, Verb] = {
@@ -265,7 +268,7 @@ class Listeners:
             conversation, messages = await self._desk.messages(number, user=_user(body))
             stored = reading.chosen(messages, mail_id)
             if original:
-                return reading.original(conversation, await self._desk.original(stored.id))
+                return reading.original(conversation, await self._originals.of(stored))
             return reading.full(conversation, stored)
 
         await self._open(body, f"#{number}", view)

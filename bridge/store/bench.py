@@ -130,12 +130,9 @@ async def fill(store: Store, count: int) -> None:
                 await conn.execute(insert(attachments), files)
 
 
-_COMMON = ("hello", "order", "thanks", "please", "refund", "invoice", "delivery", "bag") + (
-    "address",
-    "question",
-    "payment",
-    "card",
-    "account",
+_COMMON = (
+    *("hello", "order", "thanks", "please", "refund", "invoice", "delivery", "bag"),
+    *("address", "question", "payment", "card", "account"),
 )
 _NEIGHBOURS = (
     "배송 문의 드립니다",

@@ -229,11 +229,13 @@ async def _candidates(
     write = _tsquery if _is_postgresql(conn) else _fts5
     words = [write(term, one) for term, one in wanted if not term.unwanted]
     conditions, values = _conditions(query, channels=channels, user=user)
-    for place, unwanted in enumerate(write(term, one) for term, one in wanted if term.unwanted):
-        conditions.append(f"messages.id NOT IN ({_HOLDING[_is_postgresql(conn)].format(name=f'unwanted{place}')})")
-        values[f"unwanted{place}"] = unwanted
+    unwanted = [write(term, one) for term, one in wanted if term.unwanted]
     if words:
-        values["words"] = (" & " if _is_postgresql(conn) else " AND ").join(words)
+        both, without = (" & ", " & !") if _is_postgresql(conn) else (" AND ", " NOT ")
+        values["words"] = without.join([f"({both.join(words)})", *unwanted])
+    elif unwanted:
+        conditions.append(_WITHOUT[_is_postgresql(conn)])
+        values["unwanted"] = (" | " if _is_postgresql(conn) else " OR ").join(unwanted)
     question = _question(conn, " AND ".join(conditions) or "1 = 1", by_words=bool(words))
     found = await conn.execute(_typed(question, values), {**values, "weighed": WEIGHED})
     return [
@@ -245,11 +247,13 @@ async def _candidates(
 
 
 _MAILS = "messages JOIN conversations ON conversations.number = messages.number"
-_HOLDING = {
-    True: "SELECT mail_id FROM search_words WHERE words @@ CAST(CAST(:{name} AS text) AS tsquery)",
-    False: "SELECT rowid FROM search_words WHERE search_words MATCH :{name}",
+_WITHOUT = {
+    True: (
+        "messages.id NOT IN (SELECT mail_id FROM search_words WHERE words @@ CAST(CAST(:unwanted AS text) AS tsquery))"
+    ),
+    False: "messages.id NOT IN (SELECT rowid FROM search_words WHERE search_words MATCH :unwanted)",
 }
-"""The mails that hold the words of a parameter, on PostgreSQL or not."""
+"""Where nothing but unwanted words was typed, on PostgreSQL or not."""
 
 
 def _question(conn: AsyncConnection, conditions: str, *, by_words: bool) -> str:
@@ -339,7 +343,8 @@ _IN_TSQUERY = {Field.ANY: "", Field.FROM: "B", Field.TO: "C"}
 def _fts5(term: Term, wanted: Sought) -> str:
     """A term as FTS5 asks for it. One that stands as typed counts twice, so it comes before what only begins so."""
     phrase = f'"{" ".join(wanted.tokens)}"'
-    return f"{_IN_FTS5[term.field]}({phrase} OR {phrase} *)" if wanted.begins else f"{_IN_FTS5[term.field]}({phrase})"
+    asked = f"({phrase} OR {phrase} *)" if wanted.begins else f"({phrase})"
+    return f"({_IN_FTS5[term.field]}{asked})"
 
 
 def _tsquery(term: Term, wanted: Sought) -> str:
