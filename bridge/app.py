@@ -28,22 +28,25 @@ from bridge.erasure import Eraser
 from bridge.errors import BridgeError, Temporary
 from bridge.filing import Filing
 from bridge.health import Health, Site
+from bridge.home import Home, set_up
 from bridge.housekeeping import keep_house
 from bridge.instep import InStep
 from bridge.jobs import Engine
 from bridge.mail.local import Intake
 from bridge.mail.parse import parse
 from bridge.metrics import Metrics
-from bridge.model import Address, Job, MailboxName, MailId, Message, UserId
+from bridge.model import Job, MailboxName, MailId, Message, UserId
 from bridge.originals import Originals
 from bridge.outbox import Outbox
 from bridge.post import Post
 from bridge.reception import Reception
 from bridge.show import Show
 from bridge.slack import web
+from bridge.slack.acting import Acting
 from bridge.slack.decisions import Decisions
 from bridge.slack.events import Events
 from bridge.slack.gateway import Gateway, Identity
+from bridge.slack.homes import Homes
 from bridge.slack.listeners import Listeners
 from bridge.slack.requests import PATH, Requests
 from bridge.slack.searching import Searching
@@ -105,9 +108,14 @@ class Bridge:
         mailboxes = await _patiently(lambda: _mailboxes(settings, gateway=gateway))
         senders = {name: box.address for name, box in mailboxes.items()}
 
-        agents = Agents(gateway, team_id=me.team_id, only=[UserId(one) for one in settings.agents.users])
+        agents = Agents(
+            gateway,
+            team_id=me.team_id,
+            only=[UserId(one) for one in settings.agents.users],
+            admins=[UserId(one) for one in settings.agents.admins],
+        )
         desk = Desk(store, agents=agents, mailboxes=mailboxes)
-        own = [box.address.email.lower() for box in mailboxes.values()]
+        own = [address.email.lower() for address in senders.values()]
         reception = Reception(store, keys=settings.secret_keys, metrics=metrics, own=own)
         answers = Answers(
             store, desk=desk, agents=agents, gateway=gateway, mailboxes=mailboxes, key=settings.secret_keys[0]
@@ -146,17 +154,22 @@ class Bridge:
         house = asyncio.create_task(keep_house(store, retention=settings.retention), name="housekeeping")
         self._finishing.append(functools.partial(_cancel, house))
 
-        async def status() -> dict[str, Any]:
-            async with store.read() as conn:
-                counts = await jobs.counts(conn)
-            waiting = counts[jobs.State.READY] + counts[jobs.State.RUNNING]
-            told = [one.told() for one in self._health]
-            return {"mailboxes": told, "waiting": waiting, "parked": counts[jobs.State.PARKED]}
-
+        status = functools.partial(self._status, store)
         searching = Searching(gateway=gateway, desk=desk)
         typed = Typed(gateway=gateway, desk=desk, filing=filing, searching=searching, status=status)
-        app = self._app(
-            me,
+        people = Home(
+            store,
+            desk=desk,
+            agents=agents,
+            gateway=gateway,
+            mailboxes=mailboxes,
+            status=status,
+            setup=set_up(settings.agents),
+        )
+        self._finishing.append(people.close)
+        app = self._app(me)
+        Listeners(
+            acting := Acting(app, done=people.touched),
             gateway=gateway,
             desk=desk,
             answers=answers,
@@ -165,23 +178,23 @@ class Bridge:
             typed=typed,
             senders=senders,
         )
+        Homes(app, acting, gateway=gateway, people=people)
+        searching.listen(app)
+        Events(app, gateway=gateway)
         Decisions(app, gateway=gateway, buttons={"mute_sender": acknowledge.mute, "resume_sender": acknowledge.resume})
         await self._connect(app, gateway=gateway, store=store, metrics=metrics)
         await self._watch(store, reception=reception, in_step=in_step, alarms=alarms, mailboxes=mailboxes, posts=posts)
         log.info("bridge ready", mailboxes=len(mailboxes))
 
-    def _app(
-        self,
-        me: Identity,
-        *,
-        gateway: Gateway,
-        desk: Desk,
-        answers: Answers,
-        filing: Filing,
-        originals: Originals,
-        typed: Typed,
-        senders: dict[MailboxName, Address],
-    ) -> AsyncApp:
+    async def _status(self, store: Store) -> dict[str, Any]:
+        """How the mailboxes fare, and what is still to be done."""
+        async with store.read() as conn:
+            counts = await jobs.counts(conn)
+        waiting = counts[jobs.State.READY] + counts[jobs.State.RUNNING]
+        told = [one.told() for one in self._health]
+        return {"mailboxes": told, "waiting": waiting, "parked": counts[jobs.State.PARKED]}
+
+    def _app(self, me: Identity) -> AsyncApp:
         slack = self._settings.slack
 
         async def authorize() -> AuthorizeResult:
@@ -194,23 +207,11 @@ class Bridge:
                 bot_user_id=me.bot_user_id,
             )
 
-        app = AsyncApp(
+        return AsyncApp(
             client=web.client(token=None, api_url=slack.api_url, session=None),
             authorize=authorize,
             signing_secret=slack.signing_secret.get_secret_value(),
         )
-        Listeners(
-            app,
-            gateway=gateway,
-            desk=desk,
-            answers=answers,
-            filing=filing,
-            originals=originals,
-            typed=typed,
-            senders=senders,
-        )
-        Events(app, gateway=gateway, desk=desk)
-        return app
 
     async def _connect(self, app: AsyncApp, *, gateway: Gateway, store: Store, metrics: Metrics) -> None:
         """Open Slack's way in, and before it the site that tells whether it is open."""

@@ -32,7 +32,7 @@ from bridge.model import (
     Where,
     now,
 )
-from bridge.store import acts, conversations, jobs, mails, search
+from bridge.store import acts, conversations, jobs, mails, search, wordindex
 from bridge.store.database import Store
 
 log = structlog.get_logger()
@@ -190,14 +190,14 @@ class Desk:
     async def index(self, job: Job) -> None:
         """The job "index": enter mails into the index of words that an older version kept without, the newest first."""
         async with self._store.write() as conn:
-            below = await search.index_missing(conn, below=job.payload["below"])
+            below = await wordindex.index_missing(conn, below=job.payload["below"])
             if below is not None:
                 await promise_index(conn, below=below)
 
     async def index_what_is_missing(self) -> None:
         """Promise it, where there are such mails."""
         async with self._store.read() as conn:
-            missing = await search.missing(conn)
+            missing = await wordindex.missing(conn)
         if missing:
             async with self._store.write() as conn:
                 await promise_index(conn)

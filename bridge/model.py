@@ -325,6 +325,15 @@ class Conversation:
     wakes: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brief:
+    """A conversation in a line: `who` wrote last to us, `since` when that customer waits for an answer, if one does."""
+
+    conversation: Conversation
+    who: str
+    since: datetime | None
+
+
 class Direction(StrEnum):
     """Which way a mail went."""
 

@@ -208,13 +208,14 @@ class Outbox:
     ) -> None:
         sent = await as_sent(self._store, draft) if state is DraftState.SENT else None
         async with self._store.write() as conn:
+            before = await drafts.get(conn, draft.id)
             if not await drafts.move(conn, draft.id, state, out_of=UNSENT, reason=reason, outcome=list(outcome)):
                 return
             if state is DraftState.SENT:
                 await keep_sent(conn, draft, sent, copy=self._mailbox(draft).saves_sent)
             else:
                 await changed(conn, draft.number)
-            detail = f"{draft.state} → {state}"
+            detail = f"{(before or draft).state} → {state}"
             await write_down(conn, draft.number, str(state), user=BRIDGE, detail=detail)
         self._metrics.sent(draft.mailbox, outcome=str(state))
         log.info("an answer has reached a state", draft=draft.id, state=str(state))

@@ -27,6 +27,7 @@ DESK = {
     "desk",
     "erasure",
     "filing",
+    "home",
     "health",
     "housekeeping",
     "instep",
@@ -71,18 +72,28 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cli": BASE | WORLDS | DESK | COMMANDS | {"app", "demo"},
     "__main__": {"cli"},
 }
-CALL_THE_DESK = {"slack.decisions", "slack.events", "slack.listeners", "slack.searching", "slack.typed"}
+CALL_THE_DESK = {
+    "slack.acting",
+    "slack.decisions",
+    "slack.events",
+    "slack.homes",
+    "slack.listeners",
+    "slack.searching",
+    "slack.typed",
+}
 """Talkers whose callbacks end in a verb of the desk: the only way back up."""
 
 TALKERS = {
     "mail": {"imap", "local", "maildir", "maildirfiles", "maildirsource", "oauth", "sent", "smtp", "trust", "uidlist"},
     "slack": {
         "decisions",
+        "acting",
         "directory",
         "events",
         "faults",
         "files",
         "gateway",
+        "homes",
         "listeners",
         "pacing",
         "requests",

@@ -5,12 +5,13 @@ acknowledged at once, since a trigger lives three seconds, and filled when it is
 told to nobody but the person who asked.
 """
 
+import contextlib
 import functools
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import structlog
-from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_bolt.async_app import AsyncAck
 
 from bridge.answers import Answers, Invalid
 from bridge.desk import Desk
@@ -33,6 +34,7 @@ from bridge.model import (
 )
 from bridge.originals import Originals
 from bridge.slack import modals, reading, richtext
+from bridge.slack.acting import Acting
 from bridge.slack.commands import Command, parse_command
 from bridge.slack.gateway import Gateway
 from bridge.slack.typed import Typed
@@ -55,7 +57,7 @@ class Listeners:
 
     def __init__(
         self,
-        app: AsyncApp,
+        app: Acting,
         *,
         gateway: Gateway,
         desk: Desk,
@@ -81,6 +83,7 @@ class Listeners:
             "archive": filing.archive,
             "spam": filing.spam,
         }
+        app.action("new_mail")(self.new_email)
         app.action("reply")(self.reply)
         app.action("claim")(self.claim)
         app.action("close")(self.close)
@@ -221,7 +224,7 @@ class Listeners:
 
     async def cancel_send(self, ack: AsyncAck, body: Body) -> None:
         """Undo: nothing leaves, and the modal is there again with everything kept."""
-        view_id = (body.get("view") or {}).get("id", "")
+        view_id = _modal(body)
         try:
             form = await self._answers.cancel(DraftId(_value(body)), user=_user(body), view_id=view_id)
         except BridgeError as error:
@@ -254,8 +257,8 @@ class Listeners:
             await self._tell(body, str(error))
             return
         await ack()
-        if "view" in body:
-            await self._gateway.update_view(body["view"]["id"], self._leaving(draft))
+        if view_id := _modal(body):
+            await self._gateway.update_view(view_id, self._leaving(draft))
 
     def _leaving(self, draft: Draft) -> View:
         words = richtext.lines(draft.rich_text)
@@ -331,8 +334,7 @@ class Listeners:
     async def _open(self, body: Body, title: str, make: Callable[[], Awaitable[View]]) -> None:
         """Open a view at once and fill it when it is ready; a refusal is shown where the view would be."""
         try:
-            inside = (body.get("view") or {}).get("type") == "modal"  # what that one shows is still wanted
-            put = self._gateway.push_view if inside else self._gateway.open_view
+            put = self._gateway.push_view if _modal(body) else self._gateway.open_view  # what it shows is still wanted
             view_id = await put(body["trigger_id"], modals.loading(title))
         except BridgeError as error:
             await self._tell(body, str(error))
@@ -345,12 +347,22 @@ class Listeners:
 
     async def _tell(self, body: Body, sentence: str) -> None:
         """Tell the person who asked, and nobody else."""
-        if "view" in body:
-            await self._gateway.update_view(body["view"]["id"], modals.notice("Mail", sentence))
+        if view_id := _modal(body):
+            await self._gateway.update_view(view_id, modals.notice("Mail", sentence))
+            return
+        if "view" in body:  # on Home nothing else can be said; where the trigger has expired, nothing at all
+            with contextlib.suppress(BridgeError):
+                await self._gateway.open_view(body["trigger_id"], modals.notice("Mail", sentence))
             return
         channel = body.get("channel_id") or (body.get("channel") or {}).get("id")
         if channel:
             await self._gateway.ephemeral(ChannelId(channel), _user(body), text=sentence, thread_ts=_thread(body))
+
+
+def _modal(body: Body) -> str:
+    """The id of the modal in which a person pressed; empty where it was in none."""
+    view = body.get("view") or {}
+    return str(view["id"]) if view.get("type") == "modal" else ""
 
 
 def _user(body: Body) -> UserId:

@@ -13,9 +13,9 @@ TYPED = 1900  # characters of what was typed, in a button's value of 2,000 at mo
 
 
 def answer(found: Found, typed: str, *, workspace: str) -> Block:
-    """A page as an answer to a command, and to its own buttons. `workspace`: its address, for links to cards."""
+    """A page as an answer to a command. `workspace`: its address, for links to cards."""
     blocks = [section(_title(found, typed)), *page(found, typed, workspace=workspace)]
-    return {"response_type": "ephemeral", "replace_original": True, "text": _title(found, typed), "blocks": blocks}
+    return {"response_type": "ephemeral", "text": _title(found, typed), "blocks": blocks}
 
 
 def modal(found: Found, typed: str, *, workspace: str) -> Block:

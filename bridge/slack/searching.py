@@ -57,8 +57,8 @@ class Searching:
         try:
             said = await self.answer(typed, user=user, page=int(number))
         except BridgeError as error:
-            said = {"response_type": "ephemeral", "replace_original": True, "text": str(error)}
-        await respond(said)
+            said = {"response_type": "ephemeral", "text": str(error)}
+        await respond({**said, "replace_original": True})
 
     async def _show(self, view_id: str, typed: str, *, user: UserId, page: int) -> None:
         try:

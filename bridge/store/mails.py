@@ -21,7 +21,7 @@ from bridge.model import (
     Ts,
 )
 from bridge.rules import outlook_thread
-from bridge.store import search
+from bridge.store import wordindex
 from bridge.store.packing import clean, pack_message, pack_reading, unpack_message, unpack_reading
 from bridge.store.schema import (
     arrivals,
@@ -184,7 +184,7 @@ async def add(
     )
     mail_id = MailId(made.scalar_one())
     await _list_files(conn, mail_id, message)
-    await search.index(conn, mail_id, message)
+    await wordindex.index(conn, mail_id, message)
     await refer(
         conn,
         mailbox=mailbox,
@@ -200,7 +200,7 @@ async def reread(conn: AsyncConnection, mail_id: MailId, message: Message, *, re
     await conn.execute(update(messages).where(messages.c.id == mail_id).values(**fresh))
     await conn.execute(delete(attachments).where(attachments.c.mail_id == mail_id))
     await _list_files(conn, mail_id, message)
-    await search.index(conn, mail_id, message)
+    await wordindex.index(conn, mail_id, message)
 
 
 async def get(conn: AsyncConnection, mail_id: MailId) -> StoredMessage | None:

@@ -1,28 +1,25 @@
-"""Search: the index of every mail's words, and what is asked of it. On each database's own full-text index.
-
-`search_words` holds a row for each mail, made in the transaction that keeps the mail and gone with it: in SQLite a
-table of FTS5, in PostgreSQL a tsvector with a GIN index. Both hold the tokens of `words.py` and nothing that the
-database would take apart itself, so that both find the same.
+"""Search: what is asked of the index of words (`wordindex.py`), and of everything else that is known of a mail.
 
 How it is ranked: of the newest WEIGHED mails that fit, by where the words stand (subject before sender before
 recipients before text), as the database weighs it (SQLite: bm25, so rare words count for more; PostgreSQL: ts_rank); an
 old mail counts down to half as much as a new one (HALVED). A conversation stands where its best mail does.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Integer, Select, TextClause, bindparam, column, exists, literal, select, table, text
+from sqlalchemy import Integer, Text, TextClause, bindparam, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.lookup import PAGE, Field, Found, Hit, Query, Term, Trait
-from bridge.model import ChannelId, Conversation, Direction, Folder, MailId, Message, Number, UserId, now
+from bridge.model import ChannelId, Conversation, Direction, Folder, MailId, Number, UserId, now
 from bridge.store import conversations
 from bridge.store.packing import unpack_addresses
-from bridge.store.schema import Utc, attachments, messages
-from bridge.store.words import Sought, sought, spots, tokens
+from bridge.store.schema import Utc, messages
+from bridge.store.wordindex import INDEXED, is_postgresql
+from bridge.store.words import Sought, sought, spots
 
 WEIGHED = 2_000
 """How many mails are weighed: the newest. A word that more of them hold tells little by where it stands."""
@@ -30,29 +27,11 @@ WEIGHED = 2_000
 HALVED = timedelta(days=90)
 """In which the part of a mail's weight that age can take falls by half; the other half of it stays."""
 
-BATCH = 100
-"""Mails that are entered in one transaction: a tenth of a second, in which nothing else is written."""
-
-INDEXED = 100_000
-"""Characters of a mail's text that can be found: the first. To take more apart would hold up other work."""
-
-MOST_BYTES = 400_000
-"""Of a mail's tokens: PostgreSQL takes a tsvector of 1 MiB, and so many can never make a larger one."""
-
-MOST_POSITIONS = 200
-"""Of one word in one mail. PostgreSQL keeps 255."""
-
-LAST_POSITION = 16_383
-"""That PostgreSQL can tell apart (its manual, section 8.11.1)."""
-
-_FIELDS = ("subject", "sender", "recipients", "text")
 _WEIGHTS = (8.0, 4.0, 2.0, 1.0)
-"""One for each field; of PostgreSQL's labels A, B, C and D."""
+"""One for each field of the index; of PostgreSQL's labels A, B, C and D."""
 
 _BEFORE, _AFTER = 70, 170
 """Characters that are shown before and after a word that was found."""
-
-_index = table("search_words", column("rowid"), column("mail_id"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,121 +40,6 @@ class _Candidate:
     number: Number
     received: datetime
     score: float
-
-
-# --- keeping the index ------------------------------------------------------------------------------------------------
-
-
-async def index(conn: AsyncConnection, mail_id: MailId, message: Message) -> None:
-    """Enter a mail's words, in place of those that stood for it."""
-    packed = {name: [(one.name, one.email) for one in getattr(message, name)] for name in _PEOPLE}
-    files = [one.filename for one in message.attachments]
-    row = _words(subject=message.subject, people=packed, files=files, body=message.text)
-    await _enter(conn, [(mail_id, row)])
-
-
-async def missing(conn: AsyncConnection) -> bool:
-    """Whether mails are kept that the index does not know: those of a version that had none."""
-    return bool(await conn.scalar(_unindexed(conn).limit(1)))
-
-
-async def index_missing(conn: AsyncConnection, *, below: int | None = None) -> int | None:
-    """Enter mails that the index does not know, up to BATCH of them, the newest first: of all, or of those below an id.
-
-    The id below which there may be more, or None where there are none.
-    """
-    question = _unindexed(conn).order_by(messages.c.id.desc()).limit(BATCH)
-    if below is not None:
-        question = question.where(messages.c.id < below)
-    ids = (await conn.execute(question)).scalars().all()
-    if not ids:
-        return None
-    files: dict[int, list[str]] = {}
-    listed = select(attachments.c.mail_id, attachments.c.filename).where(attachments.c.mail_id.in_(ids))
-    for one in await conn.execute(listed):
-        files.setdefault(one.mail_id, []).append(one.filename)
-    kept = select(messages.c.id, messages.c.subject, messages.c.head, messages.c.text).where(messages.c.id.in_(ids))
-    rows = [
-        (MailId(row.id), _words(subject=row.subject, people=row.head, files=files.get(row.id, ()), body=row.text))
-        for row in await conn.execute(kept)
-    ]
-    await _enter(conn, rows)
-    return int(min(ids))
-
-
-_PEOPLE = ("from_", "sender", "reply_to", "to", "cc", "bcc")
-
-
-def _words(
-    *, subject: str, people: Mapping[str, Any], files: Iterable[str], body: str
-) -> tuple[list[str], list[str], list[str], list[str]]:
-    """A mail's tokens by field, as many as may be kept."""
-
-    def of(*names: str) -> list[str]:
-        return tokens(" ".join(f"{one} {email}" for name in names for one, email in people.get(name, ())))
-
-    told = [tokens(subject), of("from_", "sender", "reply_to"), of("to", "cc", "bcc"), tokens(" ".join(files))]
-    room = MOST_BYTES
-    kept: list[list[str]] = []
-    for field in (*told, tokens(body[:INDEXED])):
-        size = 0
-        for place, token in enumerate(field):
-            size += len(token.encode()) + 1
-            if size > room:
-                field = field[:place]  # noqa: PLW2901 - as much of it as there is room for
-                break
-        room -= min(size, room)
-        kept.append(field)
-    return kept[0], kept[1], kept[2], kept[3] + kept[4]
-
-
-async def _enter(conn: AsyncConnection, rows: Sequence[tuple[MailId, tuple[list[str], ...]]]) -> None:
-    if _is_postgresql(conn):
-        statement = (
-            "INSERT INTO search_words (mail_id, words) VALUES (:mail_id, CAST(CAST(:words AS text) AS tsvector)) "
-            "ON CONFLICT (mail_id) DO UPDATE SET words = excluded.words"
-        )
-        made = [{"mail_id": mail_id, "words": _tsvector(fields)} for mail_id, fields in rows]
-    else:
-        statement = (
-            "INSERT OR REPLACE INTO search_words (rowid, subject, sender, recipients, text) "
-            "VALUES (:mail_id, :subject, :sender, :recipients, :text)"
-        )
-        made = [
-            {"mail_id": mail_id, **{name: " ".join(field) for name, field in zip(_FIELDS, fields, strict=True)}}
-            for mail_id, fields in rows
-        ]
-    await conn.execute(text(statement), made)
-
-
-def _tsvector(fields: Sequence[Sequence[str]]) -> str:
-    """Tokens as PostgreSQL writes a tsvector: `'bag':3A,17D`. They hold no quotes, so none is escaped."""
-    places: dict[str, list[str]] = {}
-    position = 0
-    for label, field in zip("ABCD", fields, strict=True):
-        for token in field:
-            position += 1
-            found = places.setdefault(token, [])
-            if len(found) < MOST_POSITIONS:
-                found.append(f"{min(position, LAST_POSITION)}{label}")
-        position += 1  # no phrase goes from one field into the next
-    return " ".join(f"'{token}':{','.join(found)}" for token, found in places.items())
-
-
-def _unindexed(conn: AsyncConnection) -> Select[Any]:
-    known = select(literal(1)).where(_index.c[_key(conn)] == messages.c.id)
-    return select(messages.c.id).where(~exists(known.select_from(_index)))
-
-
-def _key(conn: AsyncConnection) -> str:
-    return "mail_id" if _is_postgresql(conn) else "rowid"
-
-
-def _is_postgresql(conn: AsyncConnection) -> bool:
-    return conn.dialect.name == "postgresql"
-
-
-# --- finding ----------------------------------------------------------------------------------------------------------
 
 
 async def find(
@@ -226,18 +90,21 @@ async def _candidates(
     """The newest mails that fit, each with how well."""
     if query.terms and not wanted:
         return []  # nothing but signs was typed
-    write = _tsquery if _is_postgresql(conn) else _fts5
+    write = _tsquery if is_postgresql(conn) else _fts5
     words = [write(term, one) for term, one in wanted if not term.unwanted]
     conditions, values = _conditions(query, channels=channels, user=user)
     unwanted = [write(term, one) for term, one in wanted if term.unwanted]
     if words:
-        both, without = (" & ", " & !") if _is_postgresql(conn) else (" AND ", " NOT ")
+        both, without = (" & ", " & !") if is_postgresql(conn) else (" AND ", " NOT ")
         values["words"] = without.join([f"({both.join(words)})", *unwanted])
     elif unwanted:
-        conditions.append(_WITHOUT[_is_postgresql(conn)])
-        values["unwanted"] = (" | " if _is_postgresql(conn) else " OR ").join(unwanted)
+        conditions.append(_WITHOUT[is_postgresql(conn)])
+        values["unwanted"] = (" | " if is_postgresql(conn) else " OR ").join(unwanted)
     question = _question(conn, " AND ".join(conditions) or "1 = 1", by_words=bool(words))
-    found = await conn.execute(_typed(question, values), {**values, "weighed": WEIGHED})
+    if is_postgresql(conn):
+        # A plan for any words would walk through all mails by their ids, or through all that hold a common word.
+        await conn.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
+    found = await conn.execute(_typed(question, values), values)
     return [
         _Candidate(
             mail_id=MailId(row.id), number=Number(row.number), received=row.received, score=abs(float(row.score))
@@ -262,31 +129,33 @@ def _question(conn: AsyncConnection, conditions: str, *, by_words: bool) -> str:
     if not by_words:
         return (
             f"SELECT {told}, 1.0 AS score FROM {_MAILS} WHERE {conditions} "  # noqa: S608 - of our own parts alone
-            "ORDER BY messages.id DESC LIMIT :weighed"
+            f"ORDER BY messages.id DESC LIMIT {WEIGHED}"
         )
-    if _is_postgresql(conn):
+    if is_postgresql(conn):
         ranks = ", ".join(str(one / _WEIGHTS[0]) for one in reversed(_WEIGHTS))
+        asked = "CAST(CAST(:words AS text) AS tsquery)"
         return (
-            "WITH asked AS (SELECT CAST(CAST(:words AS text) AS tsquery) AS query), "  # noqa: S608 - likewise
-            f"newest AS (SELECT {told} FROM asked CROSS JOIN search_words "
+            f"WITH newest AS MATERIALIZED (SELECT {told} FROM search_words "  # noqa: S608 - likewise
             "JOIN messages ON messages.id = search_words.mail_id "
             "JOIN conversations ON conversations.number = messages.number "
-            f"WHERE search_words.words @@ asked.query AND {conditions} ORDER BY messages.id DESC LIMIT :weighed) "
-            f"SELECT newest.*, ts_rank('{{{ranks}}}', search_words.words, asked.query) AS score "
-            "FROM asked CROSS JOIN newest JOIN search_words ON search_words.mail_id = newest.id"
+            f"WHERE search_words.words @@ {asked} AND {conditions} ORDER BY search_words.mail_id DESC LIMIT {WEIGHED}) "
+            f"SELECT newest.*, ts_rank('{{{ranks}}}', search_words.words, {asked}) AS score "
+            "FROM newest JOIN search_words ON search_words.mail_id = newest.id"
         )
     ranks = ", ".join(map(str, _WEIGHTS))
     return (  # CROSS JOIN keeps SQLite from turning the joins round: the index gives its rows in order, and ends early
         f"SELECT {told}, bm25(search_words, {ranks}) AS score FROM search_words "  # noqa: S608 - likewise
         "CROSS JOIN messages ON messages.id = search_words.rowid "
         "CROSS JOIN conversations ON conversations.number = messages.number "
-        f"WHERE search_words MATCH :words AND {conditions} ORDER BY search_words.rowid DESC LIMIT :weighed"
+        f"WHERE search_words MATCH :words AND {conditions} ORDER BY search_words.rowid DESC LIMIT {WEIGHED}"
     )
 
 
 def _typed(question: str, values: Mapping[str, Any]) -> TextClause:
     kinds = [bindparam(name, type_=Utc) for name, value in values.items() if isinstance(value, datetime)]
-    lists: list[Any] = [bindparam(name, expanding=True) for name, value in values.items() if isinstance(value, list)]
+    lists: list[Any] = [
+        bindparam(name, expanding=True, type_=Text) for name, value in values.items() if isinstance(value, list)
+    ]
     made: Any = text(question).bindparams(*kinds, *lists).columns(id=Integer, number=Integer, received=Utc)
     clause: TextClause = made
     return clause
