@@ -8,7 +8,7 @@
 import asyncio
 import contextlib
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,7 +25,7 @@ from bridge.answers import Answers
 from bridge.config import Settings, check_runnable
 from bridge.desk import Desk, Mailbox
 from bridge.erasure import Eraser
-from bridge.errors import BridgeError, Temporary
+from bridge.errors import BridgeError, Misconfigured, Refused, Temporary
 from bridge.filing import Filing
 from bridge.health import Health, Site
 from bridge.home import Home, set_up
@@ -35,7 +35,7 @@ from bridge.jobs import Engine
 from bridge.mail.local import Intake
 from bridge.mail.parse import parse
 from bridge.metrics import Metrics
-from bridge.model import Job, MailboxName, MailId, Message, UserId
+from bridge.model import ChannelId, Job, MailboxName, MailId, Message, UserId
 from bridge.originals import Originals
 from bridge.outbox import Outbox
 from bridge.post import Post
@@ -43,7 +43,7 @@ from bridge.reception import Reception
 from bridge.show import Show
 from bridge.slack import web
 from bridge.slack.acting import Acting
-from bridge.slack.decisions import Decisions
+from bridge.slack.decisions import Decide, Decisions
 from bridge.slack.events import Events
 from bridge.slack.gateway import Gateway, Identity
 from bridge.slack.homes import Homes
@@ -106,6 +106,9 @@ class Bridge:
         self._finishing.append(accounts.close)
         posts = mailboxes_of.posts(settings, accounts=accounts)
         mailboxes = await _patiently(lambda: _mailboxes(settings, gateway=gateway))
+        if mailboxes and not any(box.channel for box in mailboxes.values()):
+            first = settings.mailboxes[0].channel
+            await _patiently(lambda: gateway.resolve_channel(first))  # raises the sentence that says why
         senders = {name: box.address for name, box in mailboxes.items()}
 
         agents = Agents(
@@ -155,8 +158,6 @@ class Bridge:
         self._finishing.append(functools.partial(_cancel, house))
 
         status = functools.partial(self._status, store)
-        searching = Searching(gateway=gateway, desk=desk)
-        typed = Typed(gateway=gateway, desk=desk, filing=filing, searching=searching, status=status)
         people = Home(
             store,
             desk=desk,
@@ -167,7 +168,7 @@ class Bridge:
             setup=set_up(settings.agents),
         )
         self._finishing.append(people.close)
-        app = self._app(me)
+        app, searching = self._app(me), Searching(gateway=gateway, desk=desk)
         Listeners(
             acting := Acting(app, done=people.touched),
             gateway=gateway,
@@ -175,24 +176,31 @@ class Bridge:
             answers=answers,
             filing=filing,
             originals=originals,
-            typed=typed,
+            typed=Typed(gateway=gateway, desk=desk, filing=filing, searching=searching, status=status),
             senders=senders,
         )
-        Homes(app, acting, gateway=gateway, people=people)
-        searching.listen(app)
-        Events(app, gateway=gateway)
-        Decisions(app, gateway=gateway, buttons={"mute_sender": acknowledge.mute, "resume_sender": acknowledge.resume})
+        buttons = {"mute_sender": acknowledge.mute, "resume_sender": acknowledge.resume}
+        _listen(app, acting, gateway=gateway, people=people, searching=searching, buttons=buttons)
         await self._connect(app, gateway=gateway, store=store, metrics=metrics)
-        await self._watch(store, reception=reception, in_step=in_step, alarms=alarms, mailboxes=mailboxes, posts=posts)
+        await self._watch(
+            store,
+            gateway=gateway,
+            reception=reception,
+            in_step=in_step,
+            alarms=alarms,
+            mailboxes=mailboxes,
+            posts=posts,
+        )
         log.info("bridge ready", mailboxes=len(mailboxes))
 
     async def _status(self, store: Store) -> dict[str, Any]:
         """How the mailboxes fare, and what is still to be done."""
         async with store.read() as conn:
-            counts = await jobs.counts(conn)
+            counts, parked = await jobs.counts(conn), await jobs.parked(conn)
         waiting = counts[jobs.State.READY] + counts[jobs.State.RUNNING]
         told = [one.told() for one in self._health]
-        return {"mailboxes": told, "waiting": waiting, "parked": counts[jobs.State.PARKED]}
+        reasons = list(dict.fromkeys(reason for _, reason in parked if reason))
+        return {"mailboxes": told, "waiting": waiting, "parked": counts[jobs.State.PARKED], "reasons": reasons}
 
     def _app(self, me: Identity) -> AsyncApp:
         slack = self._settings.slack
@@ -234,27 +242,35 @@ class Bridge:
         self,
         store: Store,
         *,
+        gateway: Gateway,
         reception: Reception,
         in_step: InStep,
         alarms: Alarms,
         mailboxes: dict[MailboxName, Mailbox],
         posts: dict[MailboxName, Post],
     ) -> None:
-        for name, post in posts.items():
-            self._closing.push_async_callback(post.close)
-            health = Health(name=name, source=post.source)
-            self._health.append(health)
-            watching = mailboxes_of.watch(
+        wanted = {MailboxName(one.name): one.channel for one in self._settings.mailboxes}
+
+        async def watch(post: Post, health: Health) -> None:
+            resolve = functools.partial(gateway.resolve_channel, wanted[post.name])
+            await mailboxes_of.find_channel(mailboxes, health=health, resolve=resolve)
+            await mailboxes_of.watch(
                 store,
                 reception=reception,
                 in_step=in_step,
                 alarms=alarms,
-                mailbox=mailboxes[name],
+                mailbox=mailboxes[post.name],
                 post=post,
                 health=health,
             )
-            self._finishing.append(functools.partial(_cancel, asyncio.create_task(watching)))
-        await mailboxes_of.settled(posts, within=FIRST_ANSWER)
+
+        for name, post in posts.items():
+            self._closing.push_async_callback(post.close)
+            health = Health(name=name, source=post.source)
+            self._health.append(health)
+            self._finishing.append(functools.partial(_cancel, asyncio.create_task(watch(post, health))))
+        shown = {name: post for name, post in posts.items() if mailboxes[name].channel}
+        await mailboxes_of.settled(shown, within=FIRST_ANSWER)
         if addresses := {mailboxes[name].address.email: post.maildir for name, post in posts.items() if post.maildir}:
             smtp, lmtp = self._settings.intake.smtp, self._settings.intake.lmtp
             max_bytes = self._settings.max_bytes
@@ -265,10 +281,29 @@ class Bridge:
                 self._finishing.append(intake.stop)
 
 
+def _listen(
+    app: AsyncApp,
+    acting: Acting,
+    *,
+    gateway: Gateway,
+    people: Home,
+    searching: Searching,
+    buttons: Mapping[str, Decide],
+) -> None:
+    """Hear what Slack says beside the verbs of the cards."""
+    Homes(app, acting, gateway=gateway, people=people)
+    searching.listen(app)
+    Events(app, gateway=gateway)
+    Decisions(app, gateway=gateway, buttons=buttons)
+
+
 async def _mailboxes(settings: Settings, *, gateway: Gateway) -> dict[MailboxName, Mailbox]:
+    """Every mailbox; where the bot sees no such channel, with an empty one."""
     made = {}
     for one in settings.mailboxes:
-        channel = await gateway.resolve_channel(one.channel)
+        channel = ChannelId("")
+        with contextlib.suppress(Misconfigured):
+            channel = await gateway.resolve_channel(one.channel)
         made[MailboxName(one.name)] = mailboxes_of.mailbox(one, channel=channel, max_bytes=settings.max_bytes)
     return made
 
@@ -319,7 +354,10 @@ async def replay(settings: Settings, what: str) -> str:
         if raw is None:
             stored = await reception.replay(MailId(int(what)))
             return f"Mail {what} was read again; it stands in conversation #{stored.number}."
-        number = await reception.take_again(next(iter(mailboxes.values())), raw)
+        shown = next((box for box in mailboxes.values() if box.channel), None)
+        if shown is None:
+            raise Refused("The bot sees no mailbox's channel: `bridge check` says what to do.")
+        number = await reception.take_again(shown, raw)
         return f"{_described(parse(raw))}\nIt stands in conversation #{number}."
 
 

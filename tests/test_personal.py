@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from mailroom import until
 from onstage import Desk, ask, received, rich, said
 
 from bridge.config import RetentionSettings
@@ -107,7 +108,7 @@ async def test_a_mail_whose_bytes_went_on_schedule_is_had_from_the_mailbox(stage
 async def test_what_was_done_long_ago_goes_and_the_card_still_changes(stage: Stage, mina: Desk) -> None:
     await ask(stage)
     card = await mina.sees_card("Two bags")
-    await mina.sees(lambda: "'done'" in kept(stage))
+    await until(lambda: "'done'" in kept(stage))
     store = await Store.open(f"sqlite:///{stage.database}")
     gone = await tidy(store, retention=RetentionSettings(raw=0, jobs=1), at=now() + timedelta(days=2))
     await store.close()
