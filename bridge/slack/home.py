@@ -116,7 +116,6 @@ def _search() -> Block:
         "type": "input",
         "block_id": "search",
         "dispatch_action": True,
-        "optional": True,
         "label": plain("Search all mail"),
         "element": element,
     }

@@ -69,13 +69,15 @@ def _told(hit: Hit, workspace: str) -> str:
 
 
 def _snippet(around: Sequence[str]) -> str:
+    """The words around, on one line, the one that was found in bold."""
     before, word, after = (" ".join(part.split()) for part in around)
-    gaps = [" " if part[-1:].isspace() else "" for part in around[:2]]
-    lead = "…" if before and not around[0][:1].isupper() else ""
-    first = " " if around[2][:1].isspace() and word else ""
-    spans = (Span(text=f"{lead}{before}{gaps[0]}"), Span(text=word, bold=True), Span(text=f"{first}{after}"))
+    if not (word or after):
+        return ""
+    gap = " " if around[0][-1:].isspace() else ""
+    next_gap = " " if word and around[2][:1].isspace() else ""
+    spans = (Span(text=f"{before}{gap}"), Span(text=word, bold=True), Span(text=f"{next_gap}{after}"))
     pieces, _ = sections([Line(spans=tuple(one for one in spans if one.text), quote=1)], limit=SNIPPET, total=SNIPPET)
-    return pieces[0] if pieces and (word or after) else ""
+    return pieces[0] if pieces else ""
 
 
 def _show(hit: Hit) -> Block:

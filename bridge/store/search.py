@@ -262,6 +262,7 @@ def _around(body: str, wanted: Sequence[Sought]) -> tuple[str, str, str]:
     looked_through = body[:INDEXED]
     places = (place for one in wanted for place in spots(looked_through, one))
     begin, end = next(places, (0, 0))
-    start = max(0, begin - _BEFORE)
-    before = " ".join(body[start:begin].split(" ")[1:]) if start else body[:begin]
-    return before, body[begin:end], body[end : end + _AFTER]
+    start, stop = max(0, begin - _BEFORE), end + _AFTER
+    before = f"… {body[start:begin].partition(' ')[2]}" if start else body[:begin]
+    after = f"{body[end:stop].rpartition(' ')[0]} …" if stop < len(body) else body[end:]
+    return before, body[begin:end], after
