@@ -14,11 +14,12 @@ from dataclasses import replace
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge import rules
+from bridge import rules, settling
 from bridge.as_read import AsRead, as_read, unreadable
 from bridge.desk import Mailbox, changed, show_again, told, write_down
 from bridge.errors import BridgeError, Refused
 from bridge.filing import write_down_elsewhere
+from bridge.later import customer_wrote
 from bridge.mail.identifiers import own_message_id
 from bridge.mail.parse import parse
 from bridge.mail.quotes import read
@@ -26,6 +27,7 @@ from bridge.metrics import Metrics
 from bridge.model import (
     BRIDGE,
     Arrival,
+    Automatic,
     Batch,
     Cursor,
     Direction,
@@ -39,6 +41,7 @@ from bridge.model import (
 )
 from bridge.store import conversations, drafts, jobs, mails, personal, places
 from bridge.store.database import Store
+from bridge.watches import Holds, alone
 
 log = structlog.get_logger()
 
@@ -54,12 +57,14 @@ class Reception:
         metrics: Metrics,
         own: Collection[str] = (),
         parse_mail: Callable[[bytes], Message] = parse,
+        holds: Holds = alone,
     ) -> None:
         self._store = store
         self._keys = keys
         self._metrics = metrics
         self._own = own
         self._parse = parse_mail
+        self._holds = holds
 
     async def receive(self, mailbox: Mailbox, batch: Batch) -> None:
         """Take in mails in the order of their uids. After it returns they are durable, and so is the cursor.
@@ -91,12 +96,13 @@ class Reception:
     async def _keep(self, mailbox: Mailbox, batch: Batch, mails_read: Sequence[AsRead]) -> None:
         taken = 0
         async with self._store.write() as conn:
+            await self._holds(conn, mailbox.name)
             uids = [one.uid for one in batch.arrivals]
             seen = await mails.seen_places(conn, mailbox.name, uidvalidity=batch.cursor.uidvalidity, uids=uids)
             for arrival, read_mail in zip(batch.arrivals, mails_read, strict=True):
                 if arrival.uid not in seen:
                     taken += await self._take_in(conn, mailbox, arrival, read_mail)
-            await mails.move_cursor(conn, mailbox.name, batch.cursor)
+            await mails.move_cursor(conn, mailbox.name, batch.cursor, first=min(uids, default=None))
         self._metrics.received(mailbox.name, taken)
 
     async def _take_in(
@@ -112,6 +118,7 @@ class Reception:
         if await personal.was_erased(conn, mailbox.name, read_mail.digest):
             await self._record(conn, mailbox, place, state="erased", mail_id=None)
             return False
+        await settling.hear(conn, message)
         if await self._is_own(conn, mailbox, message):
             await self._record(conn, mailbox, place, state="own", mail_id=None)
             return False
@@ -192,6 +199,8 @@ class Reception:
             if status is not conversation.status:
                 detail = told(conversation, {"status": status})
                 await write_down(conn, conversation.number, "reopen", user=BRIDGE, detail=detail)
+            if message.automatic is Automatic.NO and not old:
+                await customer_wrote(conn, conversation.number)
             return conversation.number
         number = await conversations.create(
             conn,
@@ -224,6 +233,14 @@ class Reception:
         async with self._store.write() as conn:
             seen = await mails.seen_places(conn, mailbox.name, uidvalidity=arrival.uidvalidity, uids=[arrival.uid])
             return not seen and await self._take_in(conn, mailbox, arrival, mail, old=True)
+
+    async def take_missed(self, mailbox: Mailbox, arrival: Arrival) -> None:
+        """Take in a mail that the ledger should have had: as any that just came. The cursor stays where it is."""
+        mail = await asyncio.to_thread(as_read, arrival, self._parse)
+        async with self._store.write() as conn:
+            seen = await mails.seen_places(conn, mailbox.name, uidvalidity=arrival.uidvalidity, uids=[arrival.uid])
+            if not seen:
+                await self._take_in(conn, mailbox, arrival, mail)
 
     async def replay(self, mail_id: MailId) -> StoredMessage:
         """Read a kept mail again, after the reader was mended: its post and card follow."""

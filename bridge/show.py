@@ -33,11 +33,12 @@ from bridge.model import (
 )
 from bridge.slack import blocks, modals, richtext
 from bridge.slack.blocks import Surface
+from bridge.slack.card import Busy
 from bridge.slack.card import card as card_of
 from bridge.slack.faults import Gone, Malformed
 from bridge.slack.gateway import Gateway
 from bridge.slack.mrkdwn import sections
-from bridge.store import conversations, drafts, mails
+from bridge.store import conversations, drafts, forms, mails
 from bridge.store.database import Store
 
 log = structlog.get_logger()
@@ -71,10 +72,14 @@ class Show:
             shown = await conversations.shown(conn, number)
             messages = await mails.of_conversation(conn, number)
             behind = await drafts.unshown(conn, number)
+            busy = Busy(
+                writing=tuple(await forms.writing(conn, number, at=now())),
+                waiting=tuple(await drafts.waiting(conn, number)),
+            )
         if conversation is None or conversation.version <= shown:
             return
         try:
-            await self._bring_up(conversation, messages, behind)
+            await self._bring_up(conversation, messages, behind, busy=busy)
         except Gone as gone:
             # Somebody deleted the card, or its thread. What comes in now must not be lost with it.
             async with self._store.write() as conn:
@@ -88,8 +93,10 @@ class Show:
         conversation: Conversation,
         messages: Sequence[StoredMessage],
         behind: Sequence[tuple[Draft, int, str]],
+        *,
+        busy: Busy,
     ) -> None:
-        surface = card_of(conversation, messages, mailbox=conversation.mailbox)
+        surface = card_of(conversation, messages, mailbox=conversation.mailbox, busy=busy)
         card = conversation.card_ts or await self._post_card(conversation, surface, messages)
         for stored in messages:
             if not stored.shared:

@@ -15,16 +15,30 @@ import bridge
 
 ROOT = Path(bridge.__file__).parent
 
-BASE = {"errors", "model", "config", "layers", "lookup", "providers", "settings", "rules", "logs", "templates"}
+BASE = {
+    "errors",
+    "model",
+    "canned",
+    "config",
+    "layers",
+    "lookup",
+    "providers",
+    "settings",
+    "rules",
+    "logs",
+    "templates",
+}
 WORLDS = {"store", "mail", "slack"}
 DESK = {
     "accounts",
     "acknowledge",
+    "addressees",
     "agents",
     "alarms",
     "answers",
     "as_read",
     "desk",
+    "enclosures",
     "erasure",
     "filing",
     "home",
@@ -32,17 +46,25 @@ DESK = {
     "housekeeping",
     "instep",
     "jobs",
+    "later",
+    "ledger",
     "mailboxes",
     "metrics",
+    "notices",
     "originals",
     "outbox",
     "post",
     "reception",
+    "secondlook",
+    "settling",
     "show",
+    "spoken",
+    "watches",
     "where",
+    "writing",
 }
 
-COMMANDS = {"backfill", "check", "commands", "init", "login", "personal", "scripts"}
+COMMANDS = {"backfill", "check", "commands", "init", "login", "personal", "replay", "scripts"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     # Who stands where, and what it may know of. The package's own version is everyone's.
@@ -51,6 +73,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "logs": set(),
     "providers": {"errors", "model"},
     "templates": {"errors", "model"},
+    "canned": {"errors", "model", "templates"},
     "settings": {"errors", "model", "providers", "templates"},
     "layers": {"errors", "model"},
     "config": {"errors", "model", "providers", "settings", "layers"},
@@ -61,11 +84,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "slack": BASE | {"slack"},
     **dict.fromkeys(DESK, BASE | WORLDS | DESK),
     "app": BASE | WORLDS | DESK,
-    "check": BASE | WORLDS | {"accounts", "mailboxes", "health", "desk"},
+    "check": BASE | WORLDS | {"accounts", "mailboxes", "health", "desk", "ledger"},
     "init": BASE | WORLDS,
     "scripts": BASE | WORLDS | DESK,
     "backfill": BASE | WORLDS | DESK | {"scripts"},
     "commands": BASE | {"scripts"},
+    "replay": BASE | WORLDS | DESK | {"app"},
     "personal": BASE | WORLDS | DESK | {"scripts"},
     "login": BASE | WORLDS | {"accounts", "check"},
     "demo": BASE | WORLDS | DESK | {"app", "demo"},
@@ -74,6 +98,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 CALL_THE_DESK = {
     "slack.acting",
+    "slack.composer",
     "slack.decisions",
     "slack.events",
     "slack.homes",
@@ -86,6 +111,7 @@ CALL_THE_DESK = {
 TALKERS = {
     "mail": {"imap", "local", "maildir", "maildirfiles", "maildirsource", "oauth", "sent", "smtp", "trust", "uidlist"},
     "slack": {
+        "composer",
         "decisions",
         "acting",
         "directory",
@@ -101,6 +127,7 @@ TALKERS = {
         "socket",
         "typed",
         "web",
+        "windows",
     },
 }
 """The modules of an outside world that talk to it, or are part of doing so; all its others are pure."""

@@ -1,5 +1,6 @@
 """How a person's act reaches its listener: with the place that it comes from noted, and their Home following it."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -23,13 +24,17 @@ class Acting:
         self._app = app
         self._done = done
 
-    def action(self, action_id: str) -> Register:
+    def action(self, action_id: str | dict[str, str | re.Pattern[Any]]) -> Register:
         """A button, a menu, an input."""
         return lambda listener: self._app.action(action_id)(self._following(listener))
 
     def view(self, callback_id: str) -> Register:
         """A modal that is submitted."""
         return lambda listener: self._app.view(callback_id)(self._following(listener))
+
+    def view_closed(self, callback_id: str) -> Register:
+        """A modal that is closed without being submitted."""
+        return lambda listener: self._app.view_closed(callback_id)(self._following(listener))
 
     def command(self, name: str) -> Register:
         """A slash command."""
@@ -54,7 +59,7 @@ def where(body: Body) -> Where:
         return Where.COMMAND
     if body["type"] in ("shortcut", "message_action"):
         return Where.SHORTCUT
-    if body["type"] == "view_submission":
+    if body["type"] in ("view_submission", "view_closed"):
         return Where.MODAL
     if (body.get("view") or {}).get("type") == "home":
         return Where.HOME

@@ -29,6 +29,7 @@ class Member:
     team_id: str
     locale: str
     tz: str
+    full_name: str = ""  # as it is signed with; `name` is what colleagues see
     is_admin: bool = False
 
 
@@ -59,6 +60,7 @@ def read_member(body: Mapping[str, Any]) -> Member:
         locale=body.get("locale") or "",
         tz=body.get("tz") or "",
         is_admin=bool(body.get("is_admin") or body.get("is_owner")),
+        full_name=profile.get("real_name") or body.get("real_name") or "",
     )
 
 

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from bridge.canned import Template, by_folder
 from bridge.errors import Refused
-from bridge.model import BRIDGE, ELSEWHERE, Act, Conversation, Line, MailId, StoredMessage, Where
+from bridge.model import BRIDGE, ELSEWHERE, Act, Conversation, Line, MailId, StoredMessage, UserId, Where
 from bridge.slack import blocks, modals
 from bridge.slack.card import STATUS_WORDS
 from bridge.slack.mrkdwn import escape
@@ -91,11 +92,38 @@ def status(
 
 def _fares(mailbox: Mapping[str, str | None]) -> str:
     name = f"*{blocks.inert(mailbox['name'] or '')}*"
+    entered = f"\n{blocks.inert(mailbox.get('ledger') or '')}".rstrip()
     if mailbox["state"] == "failing":
-        return f":warning: {name}: {blocks.inert(mailbox['reason'] or '')}"
+        return f":warning: {name}: {blocks.inert(mailbox['reason'] or '')}{entered}"
+    if mailbox["state"] == "watched elsewhere":
+        return f":large_green_circle: {name} is watched by another replica{entered}"
     heard = mailbox["last_heard"]
     since = f", last heard {blocks.moment(datetime.fromisoformat(heard))}" if heard else ""
-    return f":large_green_circle: {name} is watched{since}"
+    return f":large_green_circle: {name} is watched{since}{entered}"
+
+
+def templates(found: Sequence[Template], uses: Mapping[str, int]) -> dict[str, Any]:
+    """The canned answers by their folders, with how often each was sent, as an answer to a command."""
+    if not found:
+        return sentence("There are no canned answers yet: `[[template]]` in bridge.toml makes one.")
+    lines = []
+    for folder, inside in by_folder(found):
+        lines.append(f"*{blocks.inert(folder)}*" if folder else "*Canned answers*")
+        for one in inside:
+            language = f" ({blocks.inert(one.language)})" if one.language else ""
+            used = f"  ·  sent {blocks.count(uses[one.name], 'time')}" if uses.get(one.name) else ""
+            words = blocks.inert(blocks.shorten(one.text, 80))
+            lines.append(f"• *{blocks.inert(one.name)}*{language}{used}  ·  {words}")
+    return sentence("\n".join(lines)[:TEXT_LIMIT])
+
+
+def claimed(before: Conversation, *, user: UserId) -> str:
+    """What whoever claims a conversation is told of it, in mrkdwn; `before` is how it stood."""
+    if before.owner is None:
+        return f"#{before.number} is yours."
+    if before.owner == user:
+        return f"#{before.number} is yours already."
+    return f"#{before.number} was {blocks.person(before.owner)}'s, and is yours now."
 
 
 def row(one: Conversation) -> str:

@@ -51,6 +51,11 @@ async def add(conn: AsyncConnection, draft: Draft, *, view_id: str) -> None:
             shown=0,
             reason="",
             outcome=[],
+            closes=draft.closes,
+            later=draft.later,
+            said_channel=draft.said[0] if draft.said else "",
+            said_ts=draft.said[1] if draft.said else "",
+            note=clean(draft.note),
         )
     )
     rows = [
@@ -79,6 +84,11 @@ async def get(conn: AsyncConnection, draft_id: DraftId) -> Draft | None:
 async def of_conversation(conn: AsyncConnection, number: Number) -> list[Draft]:
     """The drafts of a conversation, the oldest first."""
     return await _drafts(conn, drafts.c.number == number)
+
+
+async def waiting(conn: AsyncConnection, number: Number) -> list[Draft]:
+    """The drafts of a conversation that leave at a time their author named."""
+    return await _drafts(conn, (drafts.c.number == number) & (drafts.c.state == DraftState.HELD) & drafts.c.later)
 
 
 async def move(
@@ -138,10 +148,35 @@ async def troubled(conn: AsyncConnection, *, channels: Collection[ChannelId], li
     return await _drafts(conn, drafts.c.id.in_(ids))
 
 
+async def reword(conn: AsyncConnection, draft_id: DraftId, rich_text: dict[str, Any]) -> bool:
+    """Give a held draft other words; False where it is held no more."""
+    change = update(drafts).where(drafts.c.id == draft_id, drafts.c.state == DraftState.HELD)
+    return bool((await conn.execute(change.values(rich_text=rich_text, revision=drafts.c.revision + 1))).rowcount)
+
+
+async def remark(conn: AsyncConnection, draft_id: DraftId, note: str) -> bool:
+    """Tell something beside a draft; False where something is told there already."""
+    change = update(drafts).where(drafts.c.id == draft_id, drafts.c.note == "")
+    return bool((await conn.execute(change.values(note=clean(note), revision=drafts.c.revision + 1))).rowcount)
+
+
+async def said_in(conn: AsyncConnection, *, channel: ChannelId, ts: Ts) -> list[Draft]:
+    """The drafts that were made of that Slack message, the oldest first."""
+    return await _drafts(conn, (drafts.c.said_ts == ts) & (drafts.c.said_channel == channel))
+
+
 async def by_message_id(conn: AsyncConnection, message_id: str) -> DraftId | None:
     """The draft that leaves, or left, under that Message-ID."""
     found = (await conn.execute(select(drafts.c.id).where(drafts.c.message_id == message_id))).scalar()
     return DraftId(found) if found else None
+
+
+async def of_message_ids(
+    conn: AsyncConnection, message_ids: Collection[str], *, states: Collection[DraftState]
+) -> list[DraftId]:
+    """The drafts in one of these states that leave, or left, under one of these Message-IDs."""
+    which = drafts.c.message_id.in_(message_ids) & drafts.c.state.in_(list(states))
+    return [DraftId(one) for one in (await conn.execute(select(drafts.c.id).where(which))).scalars()]
 
 
 async def composed(conn: AsyncConnection, draft_id: DraftId, *, raw_id: int) -> None:
@@ -207,5 +242,9 @@ def _draft(row: RowMapping, files: Sequence[DraftFile]) -> Draft:
         automatic=Automatic(row["automatic"]),
         reason=row["reason"],
         outcome=tuple((address, said) for address, said in row["outcome"]),
+        closes=row["closes"],
+        later=row["later"],
+        said=(ChannelId(row["said_channel"]), Ts(row["said_ts"])) if row["said_ts"] else None,
+        note=row["note"],
         **{name: unpack_addresses(row["recipients"][name]) for name in ("to", "cc", "bcc")},
     )

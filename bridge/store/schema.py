@@ -71,6 +71,26 @@ mailboxes = Table(
     Column("folder", Text, primary_key=True),  # "inbox", or "sent": what other mail clients send is looked for there
     Column("uidvalidity", BigInteger, nullable=False),
     Column("uidnext", BigInteger, nullable=False),
+    Column("first_uid", BigInteger, nullable=True),  # from here on the ledger must have every uid; unknown in old rows
+)
+
+watches = Table(  # which replica watches a mailbox, where several could
+    "watches",
+    metadata,
+    Column("mailbox", Text, primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("lease_until", Utc, nullable=False),
+    Column("fence", BigInteger, nullable=False),  # grows with every claim: an owner who lost it commits nothing
+)
+
+reconciliations = Table(  # how the ledger last compared with the server
+    "reconciliations",
+    metadata,
+    Column("mailbox", Text, primary_key=True),
+    Column("at", Utc, nullable=False),
+    Column("standing", BigInteger, nullable=False),  # mails on the server since the first watch
+    Column("missing", BigInteger, nullable=False),  # of them not in the ledger
+    Column("repaired", BigInteger, nullable=False),  # and taken in then
 )
 
 tokens = Table(  # OAuth2 sign-ins, sealed with BRIDGE_SECRET_KEY
@@ -255,6 +275,37 @@ drafts = Table(
     Column("reason", Text, nullable=False, default=""),
     Column("outcome", Json, nullable=False),
     Column("raw_id", ForeignKey("raw_mails.id"), nullable=True),  # as composed; every try sends the same bytes
+    Column("closes", Boolean, nullable=False, default=False),
+    Column("later", Boolean, nullable=False, default=False),
+    Column("said_channel", Text, nullable=False, default=""),  # the thread's message it was made of
+    Column("said_ts", Text, nullable=False, default="", index=True),
+    Column("note", Text, nullable=False, default=""),
+)
+
+forms = Table(  # compose modals: while one is open it has a lease; what was typed into one that was closed is kept
+    "forms",
+    metadata,
+    Column("draft_id", Text, primary_key=True),  # the draft that it would become
+    Column("number", ForeignKey("conversations.number"), nullable=True, index=True),
+    Column("author", Text, nullable=False, index=True),
+    Column("opened", Utc, nullable=False),
+    Column("until", Utc, nullable=False),
+    Column("kept", Json, nullable=True),
+)
+
+correspondents = Table(  # who was ever written to
+    "correspondents",
+    metadata,
+    Column("email", Text, primary_key=True),
+    Column("domain", Text, nullable=False, index=True),
+    Column("since", Utc, nullable=False),
+)
+
+template_uses = Table(
+    "template_uses",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("count", Integer, nullable=False),
 )
 
 draft_files = Table(
