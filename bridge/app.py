@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 
 import structlog
 from slack_bolt.async_app import AsyncApp
-from slack_bolt.authorization import AuthorizeResult
 
 from bridge import mailboxes as mailboxes_of
 from bridge.accounts import Accounts
@@ -43,8 +42,8 @@ from bridge.post import Post
 from bridge.reception import Reception
 from bridge.settling import Settling
 from bridge.show import Show
-from bridge.slack import web
 from bridge.slack.acting import Acting
+from bridge.slack.bolt import bolt_app
 from bridge.slack.composer import Composer
 from bridge.slack.decisions import Decide, Decisions
 from bridge.slack.events import Events
@@ -260,7 +259,7 @@ class Bridge:
         typed = Typed(
             gateway=gateway, desk=desk, filing=filing, searching=searching, templates=templates, status=status
         )
-        app, windows = self._app(me), Windows(gateway)
+        app, windows = bolt_app(self._settings.slack, me), Windows(gateway)
         acting = Acting(app, done=people.touched)
         composer = Composer(
             acting,
@@ -285,25 +284,6 @@ class Bridge:
         searching.listen(app)
         Decisions(app, gateway=gateway, buttons=buttons)
         return app
-
-    def _app(self, me: Identity) -> AsyncApp:
-        slack = self._settings.slack
-
-        async def authorize() -> AuthorizeResult:
-            # One auth.test at the start, not one for each event: one that met a limit would lose what was said.
-            return AuthorizeResult(
-                enterprise_id=None,
-                team_id=me.team_id,
-                bot_token=slack.bot_token.get_secret_value(),
-                bot_id=me.bot_id,
-                bot_user_id=me.bot_user_id,
-            )
-
-        return AsyncApp(
-            client=web.client(token=None, api_url=slack.api_url, session=None),
-            authorize=authorize,
-            signing_secret=slack.signing_secret.get_secret_value(),
-        )
 
     async def _connect(self, app: AsyncApp, *, gateway: Gateway, store: Store, metrics: Metrics) -> None:
         """Open Slack's way in, and before it the site that tells whether it is open."""
@@ -369,8 +349,7 @@ class Bridge:
 
 
 async def with_channels(settings: Settings, *, gateway: Gateway) -> dict[MailboxName, Mailbox]:
-    """The configured mailboxes by name, their channels asked of Slack."""
-    """Every mailbox; where the bot sees no such channel, with an empty one."""
+    """Every mailbox by its name; where the bot sees no such channel, with an empty one."""
     made = {}
     for one in settings.mailboxes:
         channel = ChannelId("")

@@ -114,6 +114,7 @@ TALKERS = {
         "composer",
         "decisions",
         "acting",
+        "bolt",
         "directory",
         "events",
         "faults",
