@@ -153,7 +153,7 @@ class Answers:
             await jobs.add(conn, key=f"send:{draft.id}", kind="send", lane=lane, payload=payload, due=draft.due)
             await self._written(conn, form, author=user)
             await changed(conn, number)
-            await write_down(conn, number, draft.kind, user=user)
+            await write_down(conn, number, draft.kind, user=user, detail=f"none → {draft.state}")
             if before and before.owner:
                 theirs = "{who} answers this conversation of yours. Until it leaves, the answer can be undone."
                 undo = [("Undo", "cancel_send", draft.id)]
@@ -231,7 +231,7 @@ class Answers:
             if not await self._undo(conn, draft, out_of={DraftState.HELD, DraftState.QUEUED, DraftState.FAILED}):
                 raise Refused(f"Too late: this mail is {draft.state}.")
             await drafts.let_go(conn, draft_id, view_id=view_id)
-            await write_down(conn, draft.number, "undo", user=user)
+            await write_down(conn, draft.number, "undo", user=user, detail=f"{draft.state} → {DraftState.CANCELLED}")
             stored = await mails.of_conversation(conn, draft.number)
         mailbox = self._mailbox(draft.mailbox)
         return Form(
@@ -277,14 +277,19 @@ class Answers:
         draft = await self._draft(draft_id, user=user)
         if draft.state is DraftState.CANCELLED:
             raise Refused("This mail was undone; it does not leave.")
-        await self._leave_at(draft_id, after=timedelta(0))
+        if await self._leave_at(draft_id, after=timedelta(0)):
+            async with self._store.write() as conn:
+                await write_down(conn, draft.number, "send now", user=user, detail="held → due")
         return await self._draft(draft_id, user=user)
 
-    async def _leave_at(self, draft_id: DraftId, *, after: timedelta) -> None:
+    async def _leave_at(self, draft_id: DraftId, *, after: timedelta) -> bool:
+        """Set when a held draft leaves; False where it is held no more."""
         due = now() + after
         async with self._store.write() as conn:
-            if await drafts.hold_until(conn, draft_id, due):
+            held = await drafts.hold_until(conn, draft_id, due)
+            if held:
                 await jobs.reschedule(conn, f"send:{draft_id}", due=due)
+        return held
 
     # --- where delivery failed or cannot be known ---------------------------------------------------------------------
 
@@ -301,7 +306,7 @@ class Answers:
                 await jobs.add(conn, key=f"fetch:{key}", kind="fetch", lane=f"draft:{draft_id}", payload=payload)
             await jobs.add(conn, key=key, kind="send", lane=f"draft:{draft_id}", payload=payload)
             await changed(conn, draft.number)
-            await write_down(conn, draft.number, "resend", user=user)
+            await write_down(conn, draft.number, "resend", user=user, detail=f"{draft.state} → {DraftState.QUEUED}")
         return await self._draft(draft_id, user=user)
 
     async def mark_delivered(self, draft_id: DraftId, *, user: UserId) -> Draft:
@@ -312,7 +317,8 @@ class Answers:
             if not await drafts.move(conn, draft_id, DraftState.SENT, out_of={DraftState.UNCERTAIN}, reason=""):
                 raise Refused(f"This mail is {draft.state}; there is nothing to decide.")
             await keep_sent(conn, draft, sent, copy=self._mailbox(draft.mailbox).saves_sent)
-            await write_down(conn, draft.number, "mark delivered", user=user)
+            detail = f"{DraftState.UNCERTAIN} → {DraftState.SENT}"
+            await write_down(conn, draft.number, "mark delivered", user=user, detail=detail)
         return await self._draft(draft_id, user=user)
 
     async def _draft(self, draft_id: DraftId, *, user: UserId) -> Draft:

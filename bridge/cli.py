@@ -217,7 +217,7 @@ def replay(
     if not is_id and not Path(what).is_file():
         raise Misconfigured(f"{what} is neither a file nor a number: give a mail's file, or its number in quarantine.")
     settings = load(config_file=config)
-    from bridge.app import replay as run_replay
+    from bridge.replay import replay as run_replay
 
     typer.echo(until_stopped(run_replay(settings, what)))
 

@@ -11,9 +11,13 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bridge import where
 from bridge.agents import MayAct
 from bridge.errors import BridgeError, Permanent, Refused
+from bridge.lookup import Found, Query
 from bridge.model import (
+    BRIDGE,
+    ELSEWHERE,
     Act,
     Address,
     ChannelId,
@@ -25,10 +29,11 @@ from bridge.model import (
     StoredMessage,
     Ts,
     UserId,
+    Where,
     now,
 )
 from bridge.notices import tell
-from bridge.store import acts, conversations, correspondents, jobs, mails
+from bridge.store import acts, conversations, correspondents, jobs, mails, search, wordindex
 from bridge.store.database import Store
 
 log = structlog.get_logger()
@@ -100,8 +105,9 @@ async def obey(conn: AsyncConnection, number: Number, *, version: int) -> None:
 
 
 async def write_down(conn: AsyncConnection, number: Number, verb: str, *, user: UserId, detail: str = "") -> None:
-    """Enter an act into the audit log."""
-    await acts.add(conn, number, Act(at=now(), actor=user, verb=verb, detail=detail))
+    """Enter an act into the audit log, with the place that it comes from."""
+    place = Where.ELSEWHERE if user == ELSEWHERE else where.here()
+    await acts.add(conn, number, Act(at=now(), actor=user, verb=verb, detail=detail, place=place))
 
 
 class Desk:
@@ -163,7 +169,7 @@ class Desk:
             return before
         async with self._store.write() as conn:
             version = await changed(conn, number, owner=to)
-            await write_down(conn, number, verb, user=user, detail=_told(before, {"owner": to}))
+            await write_down(conn, number, verb, user=user, detail=told(before, {"owner": to}))
             key = f"owner:{number}:{version}"
             if before.owner:
                 gone = "{who} took this over from you." if to else "{who} released this: it is nobody's now."
@@ -188,8 +194,8 @@ class Desk:
         async with self._store.write() as conn:
             version = await changed(conn, number, status=Status.SNOOZED, wakes=until)
             await jobs.add(conn, key=f"wake:{number}:{version}", kind="wake", payload=payload, due=until)
-            told = _told(found, {"status": Status.SNOOZED, "wakes": until})
-            await write_down(conn, number, "snooze", user=user, detail=told)
+            detail = told(found, {"status": Status.SNOOZED, "wakes": until})
+            await write_down(conn, number, "snooze", user=user, detail=detail)
         return await self.conversation(number, user=user)
 
     async def wake(self, job: Job) -> None:
@@ -198,8 +204,9 @@ class Desk:
         async with self._store.write() as conn:
             found = await conversations.get(conn, number)
             waits = found is not None and found.status is Status.SNOOZED and found.wakes
-            if waits and waits.isoformat() == job.payload["until"]:
+            if found and waits and waits.isoformat() == job.payload["until"]:
                 await changed(conn, number, status=Status.OPEN, wakes=None)
+                await write_down(conn, number, "wake", user=BRIDGE, detail=told(found, {"status": Status.OPEN}))
 
     async def _set(self, number: Number, verb: str, *, user: UserId, **values: object) -> Conversation:
         found = await self.conversation(number, user=user)
@@ -207,7 +214,7 @@ class Desk:
             return found
         async with self._store.write() as conn:
             await changed(conn, number, **values)
-            await write_down(conn, number, verb, user=user, detail=_told(found, values))
+            await write_down(conn, number, verb, user=user, detail=told(found, values))
         return await self.conversation(number, user=user)
 
     async def log(self, number: Number, *, user: UserId, limit: int = 30) -> tuple[Conversation, list[Act]]:
@@ -223,17 +230,33 @@ class Desk:
 
     async def inbox(self, *, user: UserId, limit: int = 20) -> list[Conversation]:
         """What is not closed in the channels where the user may act, the longest waiting first."""
-        channels = await self._channels(user)
+        channels = await self.channels(user)
         async with self._store.read() as conn:
             return await conversations.unfinished(conn, channels=channels, limit=limit)
 
-    async def search(self, words: Sequence[str], *, user: UserId, limit: int = 20) -> list[Conversation]:
-        """Conversations that hold every word, in the channels where the user may act; the newest first."""
-        channels = await self._channels(user)
+    async def search(self, query: Query, *, user: UserId, page: int = 1) -> Found:
+        """A page of what fits in the channels where the user may act, the best first (`store/search.py` says how)."""
+        channels = await self.channels(user)
         async with self._store.read() as conn:
-            return await conversations.search(conn, words, channels=channels, limit=limit)
+            return await search.find(conn, query, channels=channels, user=user, page=page)
 
-    async def _channels(self, user: UserId) -> list[ChannelId]:
+    async def index(self, job: Job) -> None:
+        """The job "index": enter mails into the index of words that an older version kept without, the newest first."""
+        async with self._store.write() as conn:
+            below = await wordindex.index_missing(conn, below=job.payload["below"])
+            if below is not None:
+                await promise_index(conn, below=below)
+
+    async def index_what_is_missing(self) -> None:
+        """Promise it, where there are such mails."""
+        async with self._store.read() as conn:
+            missing = await wordindex.missing(conn)
+        if missing:
+            async with self._store.write() as conn:
+                await promise_index(conn)
+
+    async def channels(self, user: UserId) -> list[ChannelId]:
+        """Where the user may act; `Refused` with the sentence where that is nowhere."""
         open_to_user: list[ChannelId] = []
         last: BridgeError = Refused("No mailbox is configured; ask whoever runs the bridge.")
         for channel in dict.fromkeys(box.channel for box in self._mailboxes.values() if box.channel):
@@ -247,6 +270,18 @@ class Desk:
         return open_to_user
 
 
-def _told(before: Conversation, values: Mapping[str, object]) -> str:
-    """From what to what, in a few words."""
-    return ", ".join(f"{name}: {getattr(before, name) or 'none'} → {value or 'none'}" for name, value in values.items())
+async def promise_index(conn: AsyncConnection, *, below: int | None = None) -> None:
+    """Promise that mails without an entry in the index of words get one: all of them, or those below an id."""
+    key = f"index:{below}:{now().isoformat()}"
+    await jobs.add(conn, key=key, kind="index", lane="index", payload={"below": below})
+
+
+def told(before: object, values: Mapping[str, object]) -> str:
+    """From what to what, in a few words: what the audit log says of a change."""
+    return ", ".join(f"{name}: {_word(getattr(before, name))} → {_word(value)}" for name, value in values.items())
+
+
+def _word(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value or "none")

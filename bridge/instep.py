@@ -18,13 +18,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge import rules, settling
 from bridge.as_read import AsRead, as_read
-from bridge.desk import changed
+from bridge.desk import changed, write_down
 from bridge.errors import Permanent
-from bridge.filing import ANSWERED, DELETED, KEPT_IN_STEP, locate
+from bridge.filing import ANSWERED, DELETED, KEPT_IN_STEP, locate, write_down_elsewhere
 from bridge.mail.identifiers import own_message_id
 from bridge.mail.parse import parse
 from bridge.mail.source import Change, Role
 from bridge.model import (
+    ELSEWHERE,
     Arrival,
     Batch,
     Direction,
@@ -105,6 +106,7 @@ class InStep:
         if any(getattr(stored, name) != value for name, value in values.items()):
             await mails.stand(conn, [stored.id], **values)
             await changed(conn, stored.number)
+            await write_down_elsewhere(conn, stored, values)
 
     async def _look_for(self, conn: AsyncConnection, stored: StoredMessage) -> None:
         left = await places.of(conn, [stored.id])
@@ -131,8 +133,10 @@ class InStep:
                 Folder.INBOX,
                 Folder.GONE,
             ):  # else an agent has said where it is to be
-                await mails.stand(conn, [stored.id], folder=found.folder if found else Folder.GONE)
+                folder = found.folder if found else Folder.GONE
+                await mails.stand(conn, [stored.id], folder=folder)
                 await changed(conn, stored.number)
+                await write_down_elsewhere(conn, stored, {"folder": folder})
 
     # --- answers ------------------------------------------------------------------------------------------------------
 
@@ -197,4 +201,12 @@ class InStep:
             at=arrival.received,
             elsewhere=True,
         )
+        before = await conversations.get(conn, number)
         await changed(conn, number, status=Status.WAITING)
+        await write_down(
+            conn,
+            number,
+            "answer",
+            user=ELSEWHERE,
+            detail=f"status: {before.status if before else 'none'} → {Status.WAITING}",
+        )

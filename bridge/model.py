@@ -325,6 +325,15 @@ class Conversation:
     wakes: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brief:
+    """A conversation in a line: `who` wrote last to us, `since` when that customer waits for an answer, if one does."""
+
+    conversation: Conversation
+    who: str
+    since: datetime | None
+
+
 class Direction(StrEnum):
     """Which way a mail went."""
 
@@ -442,14 +451,37 @@ class Draft:
     note: str = ""  # what its author is told beside it, in a sentence
 
 
+class Where(StrEnum):
+    """From where something was done to a conversation."""
+
+    BUTTON = "button"
+    MENU = "menu"
+    MODAL = "modal"
+    COMMAND = "command"
+    SHORTCUT = "shortcut"
+    HOME = "home"
+    REACTION = "reaction"
+    CLI = "cli"
+    RULE = "rule"
+    ELSEWHERE = "other mail client"
+    BRIDGE = "bridge"  # by itself: an answer that left, a time that came
+
+
+BRIDGE, ELSEWHERE = UserId("bridge"), UserId("elsewhere")
+"""Who acts where no agent does: the bridge by itself, and whoever uses another mail client."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
-    """One line of the audit log: who did what to a conversation. `detail` says from what to what, in a few words."""
+    """One line of the audit log: who did what to a conversation, and from where. `detail` says from what to what, in a
+    few words. What was done before places were noted has none.
+    """
 
     at: datetime
     actor: UserId
     verb: str
     detail: str = ""
+    place: Where | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,12 +17,13 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge import rules
-from bridge.desk import Mailbox, changed, obey
+from bridge.desk import Mailbox, changed, obey, write_down
 from bridge.errors import BridgeError, Permanent, Refused, Temporary, Uncertain
 from bridge.mail import compose, smtp
 from bridge.mail.parse import parse
 from bridge.metrics import Metrics
 from bridge.model import (
+    BRIDGE,
     Attachment,
     Automatic,
     Direction,
@@ -240,12 +241,15 @@ class Outbox:
         """Bring a draft to where it stays. Nothing happens where it is in none of `out_of` any more."""
         sent = await as_sent(self._store, draft) if state is DraftState.SENT else None
         async with self._store.write() as conn:
+            before = await drafts.get(conn, draft.id)
             if not await drafts.move(conn, draft.id, state, out_of=out_of, reason=reason, outcome=list(outcome)):
                 return
             if state is DraftState.SENT:
                 await keep_sent(conn, draft, sent, copy=self._mailbox(draft).saves_sent)
             else:
                 await changed(conn, draft.number)
+            detail = f"{(before or draft).state} → {state}"
+            await write_down(conn, draft.number, str(state), user=BRIDGE, detail=detail)
         self._metrics.sent(draft.mailbox, outcome=str(state))
         log.info("an answer has reached a state", draft=draft.id, state=str(state))
 

@@ -18,14 +18,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge import rules, settling
 from bridge.as_read import AsRead, as_read, unreadable
-from bridge.desk import Mailbox, changed, changed_all, show_all_again
+from bridge.desk import Mailbox, changed, changed_all, show_all_again, write_down
 from bridge.errors import BridgeError, Refused
+from bridge.filing import write_down_elsewhere
 from bridge.later import customer_wrote
 from bridge.mail.identifiers import own_message_id
 from bridge.mail.parse import parse
 from bridge.mail.quotes import read
 from bridge.metrics import Metrics
 from bridge.model import (
+    BRIDGE,
     Arrival,
     Automatic,
     Batch,
@@ -205,6 +207,7 @@ class Reception:
         if stored.folder is not Folder.INBOX and left:  # else it is only still to be moved, as an agent said
             await mails.stand(conn, [mail_id], folder=Folder.INBOX)
             await changed(conn, stored.number)
+            await write_down_elsewhere(conn, stored, {"folder": Folder.INBOX})
 
     async def _is_own(self, conn: AsyncConnection, mailbox: Mailbox, message: Message) -> bool:
         """Whether the bridge sent this mail itself and finds it again: our signed Message-ID, from our own address."""
@@ -229,6 +232,7 @@ class Reception:
         """
         asked = [one for message in messages for one in (*rules.spoken_of(message), *mails.ids_of(message))]
         known = dict(await mails.referred(conn, mailbox=mailbox.name, ids=asked))
+        before: dict[Number, Status | None] = {}
         standing: dict[Number, Status | None] = {}
         numbers: list[Number] = []
         begun: list[str] = []
@@ -238,7 +242,7 @@ class Reception:
                 with_them = [one for one, joined in zip(messages, numbers, strict=False) if joined == named]
                 number = await self._named_in_subject(conn, mailbox, message, named, beside=with_them)
             if number is not None and number > 0 and number not in standing:
-                standing[number] = await self._status(conn, mailbox, number)
+                before[number] = standing[number] = await self._status(conn, mailbox, number)
             status = standing.get(number) if number is not None else None
             if number is None or status is None:
                 begun.append(message.subject)
@@ -252,6 +256,9 @@ class Reception:
         for status in Status:
             joined = sorted(one for one in {*numbers} if one > 0 and standing[one] is status)
             await changed_all(conn, joined, status=status)
+            for number in (one for one in joined if before[one] is not status):
+                detail = f"status: {before[number]} → {status}"
+                await write_down(conn, number, "reopen", user=BRIDGE, detail=detail)
         if not old:
             wrote = {one for one, by in zip(numbers, messages, strict=True) if one > 0 and by.automatic is Automatic.NO}
             for number in sorted(wrote):

@@ -310,9 +310,10 @@ class RetentionSettings(_Model):
 
 
 class AgentSettings(_Model):
-    """Who may act. No `users` means the full members of the conversation's channel."""
+    """Who may act. No `users` means the full members of the conversation's channel; no `admins`, the workspace's."""
 
     users: tuple[Annotated[str, AfterValidator(_user)], ...] = ()
+    admins: tuple[Annotated[str, AfterValidator(_user)], ...] = ()
 
 
 class TemplateSettings(_Model):

@@ -22,6 +22,7 @@ BASE = {
     "config",
     "layers",
     "limits",
+    "lookup",
     "providers",
     "settings",
     "rules",
@@ -41,6 +42,7 @@ DESK = {
     "enclosures",
     "erasure",
     "filing",
+    "home",
     "health",
     "housekeeping",
     "instep",
@@ -59,10 +61,11 @@ DESK = {
     "show",
     "spoken",
     "watches",
+    "where",
     "writing",
 }
 
-COMMANDS = {"backfill", "check", "commands", "init", "login", "personal", "scripts"}
+COMMANDS = {"backfill", "check", "commands", "init", "login", "personal", "replay", "scripts"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     # Who stands where, and what it may know of. The package's own version is everyone's.
@@ -77,6 +80,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "limits": set(),
     "config": {"errors", "model", "providers", "settings", "layers"},
     "rules": {"errors", "model"},
+    "lookup": {"errors", "model"},
     "store": BASE | {"store"},
     "mail": BASE | {"mail"},
     "slack": BASE | {"slack"},
@@ -87,6 +91,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "scripts": BASE | WORLDS | DESK,
     "backfill": BASE | WORLDS | DESK | {"scripts"},
     "commands": BASE | {"scripts"},
+    "replay": BASE | WORLDS | DESK | {"app"},
     "personal": BASE | WORLDS | DESK | {"scripts"},
     "login": BASE | WORLDS | {"accounts", "check"},
     "demo": BASE | WORLDS | DESK | {"app", "demo"},
@@ -95,7 +100,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cli": BASE | WORLDS | DESK | COMMANDS | {"app", "demo", "bench", "stopping"},
     "__main__": {"cli"},
 }
-CALL_THE_DESK = {"slack.composer", "slack.decisions", "slack.events", "slack.listeners", "slack.typed"}
+CALL_THE_DESK = {
+    "slack.acting",
+    "slack.composer",
+    "slack.decisions",
+    "slack.events",
+    "slack.homes",
+    "slack.listeners",
+    "slack.searching",
+    "slack.typed",
+}
 """Talkers whose callbacks end in a verb of the desk: the only way back up."""
 
 TALKERS = {
@@ -103,14 +117,18 @@ TALKERS = {
     "slack": {
         "composer",
         "decisions",
+        "acting",
+        "bolt",
         "directory",
         "events",
         "faults",
         "files",
         "gateway",
+        "homes",
         "listeners",
         "pacing",
         "requests",
+        "searching",
         "socket",
         "typed",
         "web",

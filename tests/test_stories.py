@@ -497,7 +497,7 @@ async def test_each_mail_of_a_thread_has_its_full_text_and_its_original(stage: S
         ("", "/mail inbox"),
         ("inbox", "Two bags are missing"),
         ("search BAGS where", "Two bags are missing"),
-        ("search unicorn", "nothing"),
+        ("search unicorn", "Nothing found"),
         ("search", "Say what to look for"),
         ("read 1", "where are they?"),
         ("read 99", "no conversation #99"),

@@ -4,6 +4,7 @@ Slack escapes what it knows (`should_escape`): a person comes as <@U123|name>, a
 <mailto:a@b|a@b>.
 """
 
+import html
 import re
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ from bridge.model import Mark, Number, UserId
 USAGE = {
     "inbox": "inbox — what is open, the longest waiting first",
     "read": "read N — the newest mail of conversation N",
-    "search": "search WORDS — conversations that hold every word",
+    "search": "search WORDS — mails that hold every word; also from: to: has: is: before: after: in: and -word",
     "new": "new [address] — write a new mail",
     "reply": "reply N — answer conversation N",
     "reply_all": "reply_all N — answer everybody",
@@ -38,6 +39,7 @@ USAGE = {
 NUMBERED = frozenset(USAGE) - {"inbox", "search", "new", "templates", "status", "help"}
 
 _USER = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*)?>")
+_LINK = re.compile(r"<((?:https?|tel|ftp)[^|>]*)(?:\|([^>]*))?>")
 _MAILTO = re.compile(r"<mailto:([^|>]+)(?:\|[^>]*)?>")
 
 
@@ -53,11 +55,11 @@ class Command:
     rest: str = ""
 
     @property
-    def words(self) -> list[str]:
-        """The words of the rest; `Refused` where there are none."""
+    def sought(self) -> str:
+        """What is looked for, without Slack's escapes; `Refused` where it is nothing."""
         if not self.rest:
             raise Refused("Say what to look for: `/mail search WORDS`.")
-        return self.rest.split()
+        return html.unescape(_LINK.sub(lambda found: found[2] or found[1], self.rest))
 
     @property
     def mark(self) -> Mark:

@@ -43,9 +43,10 @@ _CHANNEL_ID = re.compile(r"[CDG][A-Z0-9]{5,}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """Who the bot token makes us, and the scopes that it was granted."""
+    """Who the bot token makes us, and the scopes that it was granted. `url`: the workspace's address."""
 
     team_id: str
+    url: str
     bot_id: str
     bot_user_id: UserId
     scopes: frozenset[str]
@@ -97,6 +98,7 @@ class Gateway:
             answer = await self._web.call("auth.test")
             self._identity = Identity(
                 team_id=answer.body["team_id"],
+                url=answer.body.get("url", ""),
                 bot_id=answer.body.get("bot_id", ""),
                 bot_user_id=UserId(answer.body["user_id"]),
                 scopes=answer.scopes,

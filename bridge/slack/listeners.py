@@ -9,7 +9,7 @@ import functools
 from collections.abc import Awaitable, Callable
 
 import structlog
-from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_bolt.async_app import AsyncAck
 
 from bridge.desk import Desk
 from bridge.errors import BridgeError
@@ -24,6 +24,7 @@ from bridge.model import (
 )
 from bridge.originals import Originals
 from bridge.slack import modals, reading
+from bridge.slack.acting import Acting
 from bridge.slack.commands import Command, parse_command
 from bridge.slack.composer import Composer
 from bridge.slack.typed import Typed
@@ -45,7 +46,7 @@ class Listeners:
 
     def __init__(
         self,
-        app: AsyncApp,
+        app: Acting,
         *,
         windows: Windows,
         desk: Desk,
@@ -69,6 +70,7 @@ class Listeners:
             "archive": filing.archive,
             "spam": filing.spam,
         }
+        app.action("new_mail")(composer.new_email)
         app.action("reply")(self.reply)
         app.action("claim")(self.claim)
         app.action("release")(self.release)

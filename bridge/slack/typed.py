@@ -12,6 +12,7 @@ from bridge.slack import reading
 from bridge.slack.blocks import moment
 from bridge.slack.commands import Command, help_text
 from bridge.slack.gateway import Gateway
+from bridge.slack.searching import Searching
 from bridge.slack.when import when
 
 Said = dict[str, Any]
@@ -26,6 +27,7 @@ class Typed:
         gateway: Gateway,
         desk: Desk,
         filing: Filing,
+        searching: Searching,
         templates: Templates,
         status: Callable[[], Awaitable[Mapping[str, Any]]],
     ) -> None:
@@ -34,6 +36,7 @@ class Typed:
         self._gateway = gateway
         self._desk = desk
         self._filing = filing
+        self._searching = searching
         self._status = status
 
     async def say(self, command: Command, *, user: UserId) -> Said:
@@ -42,8 +45,7 @@ class Typed:
             case "inbox":
                 said = reading.listing("Open conversations", await self._desk.inbox(user=user))
             case "search":
-                found = await self._desk.search(command.words, user=user)
-                said = reading.listing(f"Found for “{command.rest}”", found)
+                said = await self._searching.answer(command.sought, user=user)
             case "templates":
                 await self._desk.inbox(user=user, limit=1)  # whoever may not see the mail learns nothing of its answers
                 said = reading.templates(self._templates.listed(), await self._desk.uses())

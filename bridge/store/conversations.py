@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, delete, func, insert, or_, select, update
+from sqlalchemy import RowMapping, delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import ChannelId, Conversation, MailboxName, Number, Status, Ts, UserId
@@ -129,30 +129,11 @@ async def channel_of(conn: AsyncConnection, mailbox: MailboxName) -> ChannelId |
     return ChannelId(found) if found else None
 
 
-async def search(
-    conn: AsyncConnection, words: Sequence[str], *, channels: Sequence[ChannelId] | None, limit: int
-) -> list[Conversation]:
-    """Conversations that hold every word, in a subject, an address or a text; the newest first.
-
-    `channels`: only those that show there.
-    """
-    question = select(conversations).where(*map(_holds, words))
-    if channels is not None:
-        question = question.where(conversations.c.channel.in_(channels))
-    question = question.order_by(conversations.c.updated.desc()).limit(limit)
-    return [_conversation(row) for row in (await conn.execute(question)).mappings()]
-
-
-def _holds(word: str) -> ColumnElement[bool]:
-    wanted = word.lower()
-    in_messages = select(messages.c.number).where(
-        or_(
-            func.lower(messages.c.subject).contains(wanted, autoescape=True),
-            func.lower(messages.c.people).contains(wanted, autoescape=True),
-            func.lower(messages.c.text).contains(wanted, autoescape=True),
-        )
-    )
-    return conversations.c.number.in_(in_messages)
+async def of_numbers(conn: AsyncConnection, numbers: Collection[Number]) -> dict[Number, Conversation]:
+    """The conversations of those numbers, by them."""
+    rows = await conn.execute(select(conversations).where(conversations.c.number.in_(numbers)))
+    found = [_conversation(row) for row in rows.mappings()]
+    return {one.number: one for one in found}
 
 
 def _conversation(row: RowMapping) -> Conversation:

@@ -23,7 +23,7 @@ from bridge.model import (
     UserId,
 )
 from bridge.store.packing import clean, pack_addresses, unpack_addresses
-from bridge.store.schema import draft_files, drafts
+from bridge.store.schema import conversations, draft_files, drafts
 
 
 async def add(conn: AsyncConnection, draft: Draft, *, view_id: str) -> None:
@@ -131,6 +131,21 @@ async def unshown(conn: AsyncConnection, number: Number) -> list[tuple[Draft, in
         for row in await conn.execute(select(drafts.c.id, drafts.c.revision, drafts.c.view_id).where(behind))
     }
     return [(draft, *rest[draft.id]) for draft in await _drafts(conn, behind)]
+
+
+async def troubled(conn: AsyncConnection, *, channels: Collection[ChannelId], limit: int) -> list[Draft]:
+    """Answers that failed, or may not have arrived, in these channels: a person must decide. The newest."""
+    both = drafts.join(conversations, conversations.c.number == drafts.c.number)
+    states = (DraftState.FAILED, DraftState.UNCERTAIN)
+    question = (
+        select(drafts.c.id)
+        .select_from(both)
+        .where(conversations.c.channel.in_(channels), drafts.c.state.in_(states))
+        .order_by(drafts.c.created.desc())
+        .limit(limit)
+    )
+    ids = (await conn.execute(question)).scalars().all()
+    return await _drafts(conn, drafts.c.id.in_(ids))
 
 
 async def reword(conn: AsyncConnection, draft_id: DraftId, rich_text: dict[str, Any]) -> bool:

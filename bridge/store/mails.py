@@ -23,6 +23,7 @@ from bridge.model import (
     now,
 )
 from bridge.rules import outlook_thread
+from bridge.store import wordindex
 from bridge.store.database import insert_new
 from bridge.store.packing import clean, pack_message, pack_reading, unpack_message, unpack_reading
 from bridge.store.schema import (
@@ -199,6 +200,7 @@ async def add(
     )
     mail_id = MailId((await _ids(conn, messages, [row]))[0])
     await _list_files(conn, [(mail_id, message)])
+    await wordindex.index(conn, [(mail_id, message)])
     await refer(conn, mailbox=mailbox, number=number, ids=ids_of(message))
     return mail_id
 
@@ -238,7 +240,9 @@ async def take_in(conn: AsyncConnection, mailbox: MailboxName, incoming: Sequenc
     ]
     mail_ids = [MailId(one) for one in await _ids(conn, messages, rows)]
     kept = [*zip(mail_ids, incoming, strict=True)]
-    await _list_files(conn, [(mail_id, one.message) for mail_id, one in kept])
+    read = [(mail_id, one.message) for mail_id, one in kept]
+    await _list_files(conn, read)
+    await wordindex.index(conn, read)
     await _refer(conn, mailbox, [(name, one.number) for one in incoming for name in ids_of(one.message)])
     seen = [_seen(mailbox, one.place, state=one.state, mail_id=mail_id, seen=now()) for mail_id, one in kept]
     await conn.execute(insert(arrivals), seen)
@@ -247,10 +251,11 @@ async def take_in(conn: AsyncConnection, mailbox: MailboxName, incoming: Sequenc
 
 async def reread(conn: AsyncConnection, mail_id: MailId, message: Message, *, reading: Reading) -> None:
     """Replace what was read of a mail by a new reading of the same bytes; the thread has yet to show it."""
-    fresh = {"shared": False, "quarantined": False, "readings": messages.c.readings + 1, **_read(message, reading)}
+    fresh = {"shared": False, "quarantined": False, "readings": messages.c.readings + 1, **columns(message, reading)}
     await conn.execute(update(messages).where(messages.c.id == mail_id).values(**fresh))
     await conn.execute(delete(attachments).where(attachments.c.mail_id == mail_id))
     await _list_files(conn, [(mail_id, message)])
+    await wordindex.index(conn, [(mail_id, message)])
 
 
 async def get(conn: AsyncConnection, mail_id: MailId) -> StoredMessage | None:
@@ -320,7 +325,8 @@ def _as_kept(message_id: str) -> str:
 # --- rows and records -------------------------------------------------------------------------------------------------
 
 
-def _read(message: Message, reading: Reading) -> dict[str, Any]:
+def columns(message: Message, reading: Reading) -> dict[str, Any]:
+    """What the table keeps of a message as read."""
     people = (*message.from_, *message.to, *message.cc, *message.reply_to)
     return {
         "message_id": clean(message.message_id),
@@ -334,7 +340,7 @@ def _read(message: Message, reading: Reading) -> dict[str, Any]:
 
 def _row(message: Message, reading: Reading, **values: Any) -> dict[str, Any]:
     """A new message's row; `values` are the columns that its words do not say."""
-    return {"shared": False, "readings": 1, **values, **_read(message, reading)}
+    return {"shared": False, "readings": 1, **values, **columns(message, reading)}
 
 
 def _seen(mailbox: MailboxName, place: tuple[int, int], **row: Any) -> dict[str, Any]:

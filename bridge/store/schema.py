@@ -147,7 +147,7 @@ messages = Table(
     Column("digest", Text, nullable=False),
     Column("message_id", Text, nullable=False),
     Column("subject", Text, nullable=False),
-    Column("people", Text, nullable=False),  # names and addresses, for search
+    Column("people", Text, nullable=False),  # names and addresses: what the version before searches
     Column("head", Json, nullable=False),  # addresses, dates, kinds: what is shown and answered, not searched
     Column("text", Text, nullable=False),
     Column("reading", Json, nullable=False),
@@ -182,6 +182,8 @@ places = Table(  # where a mail really is; a mail that was delivered twice is in
     Column("mail_id", ForeignKey("messages.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("flags", Text, nullable=False, default=""),
 )
+
+# Beside `messages` stands `search_words`, the index of their words: each database has its own kind (`search.py`).
 
 attachments = Table(
     "attachments",
@@ -232,6 +234,17 @@ acts = Table(  # the audit log
     Column("actor", Text, nullable=False),
     Column("verb", Text, nullable=False),
     Column("detail", Text, nullable=False, default=""),
+    Column("place", Text, nullable=False, default=""),  # from where: a button, a command, another mail client
+)
+
+# --- people -----------------------------------------------------------------------------------------------------------
+
+people = Table(  # what agents have chosen for themselves
+    "people",
+    metadata,
+    Column("user", Text, primary_key=True),
+    Column("signature", Text, nullable=False, default=""),
+    Column("reminders", Boolean, nullable=False, default=True),
 )
 
 # --- drafts -----------------------------------------------------------------------------------------------------------
