@@ -17,7 +17,7 @@ from bridge import rules
 from bridge.agents import MayAct
 from bridge.desk import Desk, Mailbox, changed, write_down
 from bridge.errors import Refused
-from bridge.mail.compose import forward_subject, reply_subject
+from bridge.mail.compose import bare_subject, forward_subject, reply_subject
 from bridge.mail.identifiers import new_message_id
 from bridge.mail.recipients import parse_recipients
 from bridge.model import (
@@ -86,6 +86,7 @@ class Answers:
             raise Refused(f"#{number} has no mail yet that could be answered.")
         to = rules.recipients(kind, mail, own=self._own_addresses())
         subject = mail.message.subject or conversation.subject
+        subject = bare_subject(subject) if mail.written_by else subject
         forward = kind is DraftKind.FORWARD
         return Form(
             draft=new_draft_id(),

@@ -45,6 +45,7 @@ from bridge.slack.socket import Connection
 from bridge.slack.typed import Typed
 from bridge.store import jobs
 from bridge.store.database import Store
+from bridge.teammates import Teammates
 
 log = structlog.get_logger()
 
@@ -101,7 +102,8 @@ class Bridge:
 
         agents = Agents(gateway, team_id=me.team_id, only=[UserId(one) for one in settings.agents.users])
         desk = Desk(store, agents=agents, mailboxes=mailboxes)
-        reception = Reception(store, keys=settings.secret_keys, metrics=metrics)
+        is_teammate = Teammates(gateway, team_id=me.team_id, mailboxes=[one.email for one in senders.values()])
+        reception = Reception(store, keys=settings.secret_keys, metrics=metrics, is_teammate=is_teammate)
         answers = Answers(
             store, desk=desk, agents=agents, gateway=gateway, mailboxes=mailboxes, key=settings.secret_keys[0]
         )

@@ -36,7 +36,11 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mailbox:
-    """One address as the desk works with it: what it is called, and where it shows."""
+    """One address as the desk works with it: what it is called, and where it shows.
+
+    `signature` stands below its mails (`bridge.mail.signature`); `forwards`: what teammates pass on to it is treated
+    as the customer's mail that it was.
+    """
 
     name: MailboxName
     address: Address
@@ -44,6 +48,8 @@ class Mailbox:
     hold: timedelta
     saves_sent: bool
     max_bytes: int
+    signature: str = ""
+    forwards: bool = True
 
 
 async def changed(conn: AsyncConnection, number: Number, **values: object) -> int:

@@ -10,7 +10,7 @@ makes the draft "uncertain": then a person decides.
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -19,7 +19,9 @@ from bridge import rules
 from bridge.desk import Mailbox, changed, obey
 from bridge.errors import BridgeError, Permanent, Refused, Temporary, Uncertain
 from bridge.mail import compose, smtp
+from bridge.mail.forwards import passed_on
 from bridge.mail.parse import parse
+from bridge.mail.signature import signature
 from bridge.metrics import Metrics
 from bridge.model import (
     Attachment,
@@ -39,7 +41,7 @@ from bridge.model import (
 from bridge.post import Post
 from bridge.slack import richtext
 from bridge.slack.gateway import Gateway
-from bridge.store import drafts, jobs, mails
+from bridge.store import drafts, jobs, mails, people
 from bridge.store.database import Store
 
 log = structlog.get_logger()
@@ -71,22 +73,23 @@ async def as_sent(store: Store, draft: Draft) -> Sent | None:
 
 async def keep_sent(conn: AsyncConnection, draft: Draft, sent: Sent | None, *, copy: bool) -> None:
     """Keep a mail that left as a message of its conversation, and promise its copy in Sent where one is kept."""
+    number = await drafts.number_of(conn, draft)
     if sent is not None:
         await mails.add(
             conn,
             sent.message,
             reading=sent.reading,
             mailbox=draft.mailbox,
-            number=draft.number,
+            number=number,
             direction=Direction.OUT,
             digest=sent.digest,
             raw_id=sent.raw_id,
             at=now(),
         )
-    version = await changed(conn, draft.number, status=Status.WAITING)
+    version = await changed(conn, number, status=Status.WAITING)
     if draft.answers and draft.kind is not DraftKind.FORWARD:
         await mails.stand(conn, [draft.answers], seen=True, answered=True)  # as every mail client does
-        await obey(conn, draft.number, version=version)
+        await obey(conn, number, version=version)
     if copy:
         await jobs.add(conn, key=f"copy:{draft.id}", kind="file_copy", lane="", payload={"draft": draft.id})
 
@@ -194,7 +197,7 @@ class Outbox:
     async def _back_to_queue(self, draft: Draft, *, reason: str) -> None:
         async with self._store.write() as conn:
             if await drafts.move(conn, draft.id, DraftState.QUEUED, out_of=UNSENT, reason=reason):
-                await changed(conn, draft.number)
+                await changed(conn, await drafts.number_of(conn, draft))
 
     async def _end(
         self, draft: Draft, state: DraftState, *, reason: str = "", outcome: Sequence[tuple[str, str]] = ()
@@ -206,7 +209,7 @@ class Outbox:
             if state is DraftState.SENT:
                 await keep_sent(conn, draft, sent, copy=self._mailbox(draft).saves_sent)
             else:
-                await changed(conn, draft.number)
+                await changed(conn, await drafts.number_of(conn, draft))
         self._metrics.sent(draft.mailbox, outcome=str(state))
         log.info("an answer has reached a state", draft=draft.id, state=str(state))
 
@@ -225,13 +228,15 @@ class Outbox:
             if not await drafts.move(conn, draft.id, DraftState.QUEUED, out_of={DraftState.HELD, DraftState.QUEUED}):
                 raise Refused("This mail was undone.")
             await drafts.composed(conn, draft.id, raw_id=await mails.save_raw(conn, raw, at=now()))
-            await changed(conn, draft.number)
+            await changed(conn, await drafts.number_of(conn, draft))
         return raw
 
     async def _outgoing(self, draft: Draft, mailbox: Mailbox) -> compose.Outgoing:
-        original = await self._message(draft.answers) if draft.answers else None
+        original = await self._original(draft.answers) if draft.answers else None
         forwarded = original if draft.kind is DraftKind.FORWARD else None
         answered = None if draft.kind is DraftKind.FORWARD else original
+        async with self._store.read() as conn:
+            author = await people.get(conn, draft.author)
         return compose.Outgoing(
             message_id=draft.message_id,
             date=draft.due,
@@ -245,7 +250,27 @@ class Outbox:
             references=(answered.references or answered.in_reply_to) if answered else (),
             quoted=answered if draft.quote else None,
             forwarded=forwarded,
+            signature=signature(
+                mailbox.signature, own=author.signature, name=draft.author_name, address=mailbox.address.email
+            ),
         )
+
+    async def _original(self, mail_id: MailId) -> Message | None:
+        """The mail that a draft answers or passes on.
+
+        Of one that a teammate passed on only what the customer wrote: what is said above it is none of their business.
+        """
+        async with self._store.read() as conn:
+            stored = await mails.get(conn, mail_id)
+        message = await self._message(mail_id)
+        if stored is None or message is None or stored.written_by is None:
+            return message
+        inner = await asyncio.to_thread(passed_on, message)
+        if inner is None:  # it can no longer be told what is whose
+            return replace(message, text="", html=None, from_=(stored.written_by,))
+        if inner.message_id:
+            return inner
+        return replace(inner, message_id=message.message_id, references=message.references)
 
     async def _message(self, mail_id: MailId) -> Message | None:
         async with self._store.read() as conn:

@@ -18,19 +18,37 @@ from bridge import rules
 from bridge.as_read import AsRead, as_read, unreadable
 from bridge.desk import Mailbox, changed, show_again
 from bridge.errors import BridgeError, Refused
+from bridge.familiar import Familiar, with_lookalike
+from bridge.mail.compose import bare_subject
 from bridge.mail.identifiers import own_message_id
 from bridge.mail.parse import parse
 from bridge.mail.quotes import read
 from bridge.metrics import Metrics
-from bridge.model import Arrival, Batch, Cursor, Direction, Folder, MailId, Message, Number, Status, StoredMessage, now
+from bridge.model import (
+    Arrival,
+    Batch,
+    Cursor,
+    Direction,
+    Folder,
+    Joined,
+    MailId,
+    Message,
+    Number,
+    Status,
+    StoredMessage,
+    now,
+)
 from bridge.store import conversations, drafts, mails, places
 from bridge.store.database import Store
+from bridge.teammates import IsTeammate, nobody
 
 log = structlog.get_logger()
 
 
 class Reception:
-    """Takes mails in. `keys`: those that may have signed our Message-IDs."""
+    """Takes mails in. `keys`: those that may have signed our Message-IDs; `is_teammate`: whose forwards are customers'
+    mails.
+    """
 
     def __init__(
         self,
@@ -39,11 +57,14 @@ class Reception:
         keys: Sequence[bytes],
         metrics: Metrics,
         parse_mail: Callable[[bytes], Message] = parse,
+        is_teammate: IsTeammate = nobody,
     ) -> None:
         self._store = store
         self._keys = keys
         self._metrics = metrics
         self._parse = parse_mail
+        self._is_teammate = is_teammate
+        self._familiar = Familiar()
 
     async def receive(self, mailbox: Mailbox, batch: Batch) -> None:
         """Take in mails in the order of their uids. After it returns they are durable, and so is the cursor.
@@ -51,6 +72,7 @@ class Reception:
         A mail that nobody foresaw goes into quarantine, and those behind it come in all the same.
         """
         mails_read = await asyncio.to_thread(lambda: [as_read(one, self._parse) for one in batch.arrivals])
+        mails_read = [await self._if_trusted(mailbox, one) for one in mails_read]
         try:
             await self._keep(mailbox, batch, mails_read)
         except BridgeError:
@@ -62,6 +84,17 @@ class Reception:
             for arrival, read_mail in zip(batch.arrivals, mails_read, strict=True):
                 await self._keep_alone(mailbox, arrival, read_mail)
             await self._keep(mailbox, replace(batch, arrivals=()), [])
+
+    async def _if_trusted(self, mailbox: Mailbox, mail: AsRead) -> AsRead:
+        """The mail, as one that passes on another's only where a teammate passes on what a stranger wrote."""
+        if mail.passed_on is None:
+            return mail
+        signs = mail.message.authenticity
+        forged = signs is not None and signs.dmarc == "fail"
+        ours = mailbox.forwards and not forged and await self._is_teammate(mail.message.author.email)
+        if ours and not await self._is_teammate(mail.passed_on.author.email):
+            return mail
+        return replace(mail, passed_on=None)
 
     async def _keep_alone(self, mailbox: Mailbox, arrival: Arrival, read_mail: AsRead) -> None:
         alone = Batch(cursor=Cursor(uidvalidity=arrival.uidvalidity, uidnext=arrival.uid), arrivals=(arrival,))
@@ -96,11 +129,13 @@ class Reception:
         if await self._is_own(conn, mailbox, message):
             await self._record(conn, mailbox, place, state="own", mail_id=None)
             return False
-        number = await self._conversation_for(conn, mailbox, message, old=old)
+        number, joined = await self._conversation_for(conn, mailbox, read_mail, old=old)
+        customer = read_mail.passed_on.author if read_mail.passed_on else None
+        likeness = await self._familiar.lookalike(conn, mailbox, customer or message.author)
         raw_id = await mails.save_raw(conn, arrival.raw, at=arrival.received) if arrival.raw is not None else None
         mail_id = await mails.add(
             conn,
-            message,
+            with_lookalike(message, likeness),
             reading=read_mail.reading,
             mailbox=mailbox.name,
             number=number,
@@ -109,7 +144,11 @@ class Reception:
             raw_id=raw_id,
             at=arrival.received,
             quarantined=read_mail.state == "quarantined",
+            joined=joined,
+            written_by=customer,
         )
+        if read_mail.passed_on:
+            await mails.refer(conn, mailbox=mailbox.name, number=number, ids=[read_mail.passed_on.message_id])
         await self._record(conn, mailbox, place, state=read_mail.state, mail_id=mail_id)
         await places.arrived(conn, mailbox.name, mail_id, place)
         return True
@@ -142,32 +181,46 @@ class Reception:
         await mails.record_arrival(conn, mailbox=mailbox.name, place=place, state=state, mail_id=mail_id, at=now())
 
     async def _conversation_for(
-        self, conn: AsyncConnection, mailbox: Mailbox, message: Message, *, old: bool
-    ) -> Number:
-        """The conversation that a mail joins or begins, changed so that its card is shown again."""
-        ids = rules.spoken_of(message)
-        known = await mails.referred(conn, mailbox=mailbox.name, ids=[*ids, message.message_id])
-        signed = {one: Number(own[0]) for one in ids if (own := own_message_id(one, keys=self._keys))}
-        number = rules.joins(message, known=known, signed=signed) or await self._named_in_subject(
-            conn, mailbox, message
-        )
-        conversation = await conversations.get(conn, number) if number else None
-        if conversation and conversation.mailbox == mailbox.name:
+        self, conn: AsyncConnection, mailbox: Mailbox, mail: AsRead, *, old: bool
+    ) -> tuple[Number, Joined]:
+        """The conversation that a mail joins or begins, changed so that its card is shown again; and why it joins."""
+        message = mail.message
+        join = await self._by_ids(conn, mailbox, mail) or await self._named_in_subject(conn, mailbox, message)
+        conversation = await conversations.current(conn, join.number) if join else None
+        if join and conversation and conversation.mailbox == mailbox.name:
             status = conversation.status if old else rules.status_after_mail(conversation.status, message)
             await changed(conn, conversation.number, status=status)
-            return conversation.number
+            return conversation.number, await self._seen(conn, join)
         number = await conversations.create(
             conn,
             mailbox=mailbox.name,
             channel=mailbox.channel,
-            subject=message.subject,
+            subject=bare_subject(mail.passed_on.subject or message.subject) if mail.passed_on else message.subject,
             status=Status.CLOSED if old else Status.OPEN,
             at=now(),
         )
         await show_again(conn, number, version=1)
-        return number
+        return number, Joined.BEGAN
 
-    async def _named_in_subject(self, conn: AsyncConnection, mailbox: Mailbox, message: Message) -> Number | None:
+    async def _by_ids(self, conn: AsyncConnection, mailbox: Mailbox, mail: AsRead) -> rules.Join | None:
+        """By the Message-IDs that it speaks of, or that the mail does which it passes on."""
+        message = mail.message
+        if mail.passed_on and (inner := mail.passed_on.message_id):
+            message = replace(message, references=(*mail.passed_on.references, inner, *message.references))
+        ids = rules.spoken_of(message)
+        known = await mails.referred(conn, mailbox=mailbox.name, ids=[*ids, message.message_id])
+        # One of ours may have moved to another conversation than its number says, by a merge or a split.
+        signed = {one: known.get(one, Number(own[0])) for one in ids if (own := own_message_id(one, keys=self._keys))}
+        split_from = await conversations.splits(conn, known.values()) if signed else {}
+        return rules.joins(message, known=known, signed=signed, split_from=split_from)
+
+    async def _seen(self, conn: AsyncConnection, join: rules.Join) -> Joined:
+        """Why a mail joins: two that speak of a mail which never came here need not look related."""
+        if join.why in (Joined.IN_REPLY_TO, Joined.REFERENCES) and not await mails.holds(conn, join.number, join.by):
+            return Joined.NEVER_SEEN
+        return join.why
+
+    async def _named_in_subject(self, conn: AsyncConnection, mailbox: Mailbox, message: Message) -> rules.Join | None:
         """The conversation whose number the subject names, where the mail's author takes part in it.
 
         Our own address takes part in all of them, so a mail that claims to be from it joins none.
@@ -175,15 +228,18 @@ class Reception:
         number = rules.numbered(message.subject)
         if number is None or message.author.email.lower() == mailbox.address.email.lower():
             return None
-        stored = await mails.of_conversation(conn, number)
-        return number if rules.takes_part(message.author, [one.message for one in stored]) else None
+        conversation = await conversations.current(conn, number)
+        stored = await mails.of_conversation(conn, conversation.number) if conversation else []
+        if conversation is None or not rules.takes_part(message.author, stored):
+            return None
+        return rules.Join(number=conversation.number, why=Joined.SUBJECT_NUMBER)
 
     async def take_old(self, mailbox: Mailbox, arrival: Arrival) -> bool:
         """Take in a mail that came before the first watch: a closed matter, unless it belongs to one that stands.
 
         False for one that is known. The cursor stays where it is.
         """
-        mail = await asyncio.to_thread(as_read, arrival, self._parse)
+        mail = await self._if_trusted(mailbox, await asyncio.to_thread(as_read, arrival, self._parse))
         async with self._store.write() as conn:
             seen = await mails.seen_places(conn, mailbox.name, uidvalidity=arrival.uidvalidity, uids=[arrival.uid])
             return not seen and await self._take_in(conn, mailbox, arrival, mail, old=True)
@@ -197,8 +253,10 @@ class Reception:
             raise Refused(f"There is no kept mail {mail_id}; the ledger lists what is in quarantine.")
         message = await asyncio.to_thread(self._parse, raw)
         reading = await asyncio.to_thread(read, message)
+        before = stored.message.authenticity
         async with self._store.write() as conn:
-            await mails.reread(conn, mail_id, message, reading=reading)
+            again = with_lookalike(message, before.lookalike if before else "")
+            await mails.reread(conn, mail_id, again, reading=reading)
             await mails.released(conn, mail_id)
             renamed = {"subject": message.subject} if stored.quarantined else {}
             await changed(conn, stored.number, **renamed)
@@ -212,7 +270,7 @@ class Reception:
         if quarantined:
             return (await self.replay(quarantined)).number
         arrival = Arrival(uidvalidity=0, uid=uid, size=len(raw), raw=raw)  # no mailbox has a uidvalidity of 0
-        mail = await asyncio.to_thread(as_read, arrival, self._parse)
+        mail = await self._if_trusted(mailbox, await asyncio.to_thread(as_read, arrival, self._parse))
         async with self._store.write() as conn:
             await self._take_in(conn, mailbox, arrival, mail)
             mail_id = await mails.known(conn, mailbox.name, mail.digest)

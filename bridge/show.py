@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.errors import BridgeError, Permanent, Temporary
 from bridge.jobs import Engine
@@ -32,6 +33,7 @@ from bridge.model import (
     now,
 )
 from bridge.slack import blocks, modals, richtext
+from bridge.slack.about import about
 from bridge.slack.blocks import Surface
 from bridge.slack.card import card as card_of
 from bridge.slack.faults import Gone, Malformed
@@ -71,10 +73,12 @@ class Show:
             shown = await conversations.shown(conn, number)
             messages = await mails.of_conversation(conn, number)
             behind = await drafts.unshown(conn, number)
+            earlier = await self._earlier(conn, messages)
         if conversation is None or conversation.version <= shown:
             return
+        surface = card_of(conversation, messages, mailbox=conversation.mailbox, earlier=earlier)
         try:
-            await self._bring_up(conversation, messages, behind)
+            await self._bring_up(conversation, surface, messages, behind)
         except Gone as gone:
             # Somebody deleted the card, or its thread. What comes in now must not be lost with it.
             async with self._store.write() as conn:
@@ -83,20 +87,29 @@ class Show:
         async with self._store.write() as conn:
             await conversations.mark_shown(conn, number, version=conversation.version)
 
+    async def _earlier(self, conn: AsyncConnection, messages: Sequence[StoredMessage]) -> int | None:
+        """In how many conversations its customer wrote before; None of one without a customer's mail."""
+        first = next((one for one in messages if one.direction is Direction.IN), None)
+        if first is None:
+            return None
+        return await mails.earlier(conn, first.mailbox, first.customer.email, before=first.number)
+
     async def _bring_up(
         self,
         conversation: Conversation,
+        surface: Surface,
         messages: Sequence[StoredMessage],
         behind: Sequence[tuple[Draft, int, str]],
     ) -> None:
-        surface = card_of(conversation, messages, mailbox=conversation.mailbox)
         card = conversation.card_ts or await self._post_card(conversation, surface, messages)
+        lines = list(behind)
         for stored in messages:
             if not stored.shared:
+                while lines and lines[0][0].created < stored.received:  # those of a thread that moved here as a whole
+                    await self._show_line(conversation, card, *lines.pop(0))
                 await self._show_mail(conversation, card, stored)
-        for draft, revision, view_id in behind:
-            await self._show_draft(conversation, card, draft, revision=revision)
-            await self._show_view(draft, view_id)
+        for line in lines:
+            await self._show_line(conversation, card, *line)
         if conversation.card_ts:
             await self._update(conversation, card, surface, key=_card_key(conversation.number))
 
@@ -113,16 +126,16 @@ class Show:
             await self._show_text(conversation, card, stored)
         await self._share_files(conversation, card, stored)
         async with self._store.write() as conn:
-            await mails.files_shared(conn, stored.id)
+            await mails.files_shared(conn, stored)
 
     async def _show_text(self, conversation: Conversation, card: Ts, stored: StoredMessage) -> None:
         """A mail's text as a message of the thread; a mail that the bridge sent has its draft's line."""
-        surface = blocks.mail(stored)
-        key = f"mail:{stored.id}"
+        surface = blocks.mail(stored, about=about(stored))
+        key = f"mail:{stored.shown_as}"
         if stored.thread_ts is None:
             ts = await self._post(conversation, surface, key=key, thread=card)
             async with self._store.write() as conn:
-                await mails.posted(conn, stored.id, ts=ts)
+                await mails.posted(conn, stored, ts=ts)
         elif stored.readings > 1:
             with contextlib.suppress(Gone):  # somebody deleted that post; the card and the rest stand
                 await self._update(conversation, stored.thread_ts, surface, key=key)
@@ -131,7 +144,7 @@ class Show:
         """Put a mail's attachments, and the rest of a long text, into the thread, in one message."""
         put: list[tuple[FileId, str]] = []
         for position, (filename, content) in enumerate(await self._files(stored)):
-            uploaded = await self._put(f"file:{stored.id}:{stored.readings}:{position}", filename, content)
+            uploaded = await self._put(f"file:{stored.shown_as}:{stored.readings}:{position}", filename, content)
             if uploaded:
                 put.append((uploaded, filename))
         if not put:
@@ -144,7 +157,7 @@ class Show:
         async def look(since: datetime) -> dict[str, str] | None:  # noqa: ARG001 - a file id says it all
             return {} if await self._gateway.wait_shared(put[0][0], conversation.channel) else None
 
-        await self._engine.once(f"files:{stored.id}:{stored.readings}", act=share, find=look)
+        await self._engine.once(f"files:{stored.shown_as}:{stored.readings}", act=share, find=look)
 
     async def _put(self, key: str, filename: str, content: bytes) -> FileId | None:
         async def upload() -> dict[str, str]:
@@ -175,9 +188,13 @@ class Show:
                 files.append((f"mail-{stored.number}.eml", await mails.load_raw(conn, stored.raw_id)))
         return files
 
+    async def _show_line(self, conversation: Conversation, card: Ts, draft: Draft, revision: int, view_id: str) -> None:
+        await self._show_draft(conversation, card, draft, revision=revision)
+        await self._show_view(draft, view_id)
+
     async def _show_draft(self, conversation: Conversation, card: Ts, draft: Draft, *, revision: int) -> None:
         surface = blocks.line(draft, words=richtext.lines(draft.rich_text))
-        key = f"draft:{draft.id}"
+        key = f"draft:{draft.shown_as}"
         try:
             ts = draft.line_ts or await self._post(conversation, surface, key=key, thread=card)
             if draft.line_ts:
@@ -187,8 +204,7 @@ class Show:
                 raise
             ts = await self._post(conversation, surface, key=f"{key}:{revision}", thread=card)
         async with self._store.write() as conn:
-            await drafts.line_posted(conn, draft.id, ts=ts)
-            await drafts.mark_shown(conn, draft.id, revision=revision)
+            await drafts.line_posted(conn, draft, ts=ts, revision=revision)
 
     async def _show_view(self, draft: Draft, view_id: str) -> None:
         """The view that its author may still have open follows too; one that is closed is no loss.

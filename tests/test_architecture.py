@@ -24,6 +24,7 @@ DESK = {
     "answers",
     "as_read",
     "desk",
+    "familiar",
     "filing",
     "health",
     "instep",
@@ -33,7 +34,9 @@ DESK = {
     "outbox",
     "post",
     "reception",
+    "regroup",
     "show",
+    "teammates",
 }
 
 COMMANDS = {"backfill", "check", "commands", "init", "login", "scripts"}

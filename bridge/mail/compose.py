@@ -92,6 +92,19 @@ def forward_subject(subject: str) -> str:
     return f"Fwd: {_without_prefixes(subject, _FORWARD)}".rstrip()
 
 
+def bare_subject(subject: str) -> str:
+    """What a mail is about, without what answers and forwards put before it."""
+    before = None
+    while before != subject:
+        before, subject = subject, _without_prefixes(_without_prefixes(subject, _REPLY), _FORWARD)
+    return subject
+
+
+def is_answer(subject: str) -> bool:
+    """Whether the outermost mark of the subject says that the mail is an answer."""
+    return _REPLY.match(" ".join(subject.split())) is not None
+
+
 def _without_prefixes(subject: str, prefix: re.Pattern[str]) -> str:
     """The subject in one line, without such words before it. It comes from outside: its line breaks are undone."""
     subject = " ".join(subject.split())

@@ -4,13 +4,15 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, RowMapping, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import (
+    Address,
     Cursor,
     Direction,
     Folder,
+    Joined,
     MailboxName,
     MailId,
     Message,
@@ -21,7 +23,15 @@ from bridge.model import (
     Ts,
 )
 from bridge.rules import outlook_thread
-from bridge.store.packing import clean, pack_message, pack_reading, unpack_message, unpack_reading
+from bridge.store.packing import (
+    clean,
+    pack_addresses,
+    pack_message,
+    pack_reading,
+    unpack_addresses,
+    unpack_message,
+    unpack_reading,
+)
 from bridge.store.schema import arrivals, attachments, mailboxes, message_refs, messages, raw_chunks, raw_mails
 
 INBOX, SENT = "inbox", "sent"
@@ -133,8 +143,14 @@ async def add(
     at: datetime,
     quarantined: bool = False,
     elsewhere: bool = False,
+    joined: Joined = Joined.BEGAN,
+    written_by: Address | None = None,
 ) -> MailId:
-    """Keep a message as read, its attachments' list, and every Message-ID it speaks of."""
+    """Keep a message as read, its attachments' list, and every Message-ID it speaks of.
+
+    `joined`: why it came to that conversation; `written_by`: the customer, where a teammate passed their mail on.
+    """
+    customer = written_by or message.author
     made = await conn.execute(
         insert(messages)
         .values(
@@ -148,6 +164,9 @@ async def add(
             quarantined=quarantined,
             readings=1,
             elsewhere=elsewhere,
+            joined=joined,
+            written_by=pack_addresses([written_by])[0] if written_by else None,
+            author=clean(customer.email.lower()),
             **_read(message, reading),
         )
         .returning(messages.c.id)
@@ -182,19 +201,67 @@ async def of_conversation(conn: AsyncConnection, number: Number) -> list[StoredM
     return await _stored(conn, messages.c.number == number)
 
 
+async def holds(conn: AsyncConnection, number: Number, message_id: str) -> bool:
+    """Whether the mail of that Message-ID stands in that conversation: it may only have been spoken of there."""
+    question = select(messages.c.id).where(messages.c.number == number, messages.c.message_id == clean(message_id))
+    return (await conn.execute(question.limit(1))).first() is not None
+
+
+async def earlier(conn: AsyncConnection, mailbox: MailboxName, email: str, *, before: Number) -> int:
+    """In how many conversations of that mailbox, begun before that one, somebody wrote."""
+    question = select(func.count(messages.c.number.distinct())).where(
+        messages.c.author == clean(email.lower()),
+        messages.c.mailbox == mailbox,
+        messages.c.direction == Direction.IN,
+        messages.c.number < before,
+    )
+    return int((await conn.execute(question)).scalar_one()) if email else 0
+
+
+async def familiar(conn: AsyncConnection, mailbox: MailboxName, *, limit: int) -> list[str]:
+    """The addresses that mails of that mailbox came from more than once, the most frequent first."""
+    question = (
+        select(messages.c.author)
+        .where(messages.c.mailbox == mailbox, messages.c.direction == Direction.IN, messages.c.author != "")
+        .group_by(messages.c.author)
+        .having(func.count() > 1)
+        .order_by(func.count().desc())
+        .limit(limit)
+    )
+    return list((await conn.execute(question)).scalars())
+
+
 async def stand(conn: AsyncConnection, mail_ids: Collection[MailId], **values: Any) -> None:
     """How these mails are to stand in their mailbox from now on: `folder`, `seen`, `flagged`, `answered`."""
     await conn.execute(update(messages).where(messages.c.id.in_(mail_ids)).values(**values))
 
 
-async def posted(conn: AsyncConnection, mail_id: MailId, *, ts: Ts) -> None:
-    """Remember the thread's message that shows this mail."""
-    await conn.execute(update(messages).where(messages.c.id == mail_id).values(thread_ts=ts))
+async def posted(conn: AsyncConnection, stored: StoredMessage, *, ts: Ts) -> None:
+    """Remember the thread's message that shows this mail, unless it has moved to another conversation since."""
+    await conn.execute(update(messages).where(*_still(stored)).values(thread_ts=ts))
 
 
-async def files_shared(conn: AsyncConnection, mail_id: MailId) -> None:
-    """Its files stand in the thread."""
-    await conn.execute(update(messages).where(messages.c.id == mail_id).values(shared=True))
+async def files_shared(conn: AsyncConnection, stored: StoredMessage) -> None:
+    """Its files stand in the thread, unless it has moved to another conversation since."""
+    await conn.execute(update(messages).where(*_still(stored)).values(shared=True))
+
+
+def _still(stored: StoredMessage) -> tuple[ColumnElement[bool], ...]:
+    return messages.c.id == stored.id, messages.c.moved == stored.moved
+
+
+async def move(conn: AsyncConnection, mail_ids: Collection[MailId], *, to: Number) -> None:
+    """These mails belong to that conversation from now on, with their Message-IDs; its thread has yet to show them."""
+    mine = messages.c.id.in_(mail_ids)
+    of_them = select(messages.c.message_id).where(mine, messages.c.message_id != "")
+    await conn.execute(update(message_refs).where(message_refs.c.message_id.in_(of_them)).values(number=to))
+    moved = {"moved": messages.c.moved + 1, "thread_ts": None, "shared": False}
+    await conn.execute(update(messages).where(mine).values(number=to, **moved))
+
+
+async def move_refs(conn: AsyncConnection, number: Number, *, to: Number) -> None:
+    """What would have joined the one conversation joins the other from now on."""
+    await conn.execute(update(message_refs).where(message_refs.c.number == number).values(number=to))
 
 
 # --- which conversation -----------------------------------------------------------------------------------------------
@@ -282,4 +349,7 @@ def _message(row: RowMapping, files: tuple[StoredFile, ...]) -> StoredMessage:
         flagged=row["flagged"],
         answered=row["answered"],
         elsewhere=row["elsewhere"],
+        joined=Joined(row["joined"]),
+        moved=row["moved"],
+        written_by=next(iter(unpack_addresses([row["written_by"]])), None) if row["written_by"] else None,
     )

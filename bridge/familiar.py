@@ -1,0 +1,60 @@
+"""Whom a mailbox knows, and whether a new sender only looks like one of them."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bridge.desk import Mailbox
+from bridge.mail.authenticity import lookalike
+from bridge.model import Address, Authenticity, MailboxName, Message
+from bridge.providers import provider_of
+from bridge.store import mails
+
+KEPT = 600.0  # seconds that the list of known domains is used before it is asked for again
+MOST = 200  # domains that a new one is compared with, those first that most mails come from
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    until: float
+    domains: frozenset[str]
+
+
+class Familiar:
+    """The domains that the mailboxes' mails come from, each list kept for a while."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._known: dict[MailboxName, _Known] = {}
+
+    async def lookalike(self, conn: AsyncConnection, mailbox: Mailbox, author: Address) -> str:
+        """The known domain, or our own, that the author's only looks like; or nothing.
+
+        A provider's domain proves nothing of who writes from it, so nobody is told that another looks like it.
+        """
+        domain = _domain(author.email)
+        if not domain or provider_of(author.email):
+            return ""
+        known = await self._domains(conn, mailbox)
+        return "" if domain in known else lookalike(domain, sorted(known)) or ""
+
+    async def _domains(self, conn: AsyncConnection, mailbox: Mailbox) -> frozenset[str]:
+        kept = self._known.get(mailbox.name)
+        if kept is None or kept.until < self._clock():
+            addresses = [mailbox.address.email, *await mails.familiar(conn, mailbox.name, limit=MOST)]
+            domains = frozenset(_domain(one) for one in addresses if provider_of(one) is None)
+            kept = self._known[mailbox.name] = _Known(until=self._clock() + KEPT, domains=domains)
+        return kept.domains
+
+
+def with_lookalike(message: Message, domain: str) -> Message:
+    """The mail, with what its author's domain looks like among the signs of whether it is what it says."""
+    if not domain:
+        return message
+    return replace(message, authenticity=replace(message.authenticity or Authenticity(), lookalike=domain))
+
+
+def _domain(email: str) -> str:
+    return email.rpartition("@")[2].lower()
