@@ -82,6 +82,8 @@ class Answers:
         """The compose modal's content for an answer to a conversation's newest mail."""
         conversation, messages = await self._desk.messages(number, user=user)
         mail = rules.answered(messages)
+        if conversation.merged_into:
+            raise Refused(f"#{number} was merged into #{conversation.merged_into}; answer there.")
         if mail is None:
             raise Refused(f"#{number} has no mail yet that could be answered.")
         to = rules.recipients(kind, mail, own=self._own_addresses())
@@ -153,13 +155,18 @@ class Answers:
         async with self._store.write() as conn:
             if stands := await drafts.get(conn, form.draft):
                 return stands
-            number = form.number or await conversations.create(
-                conn,
-                mailbox=mailbox.name,
-                channel=mailbox.channel,
-                subject=form.subject,
-                status=Status.OPEN,
-                at=at,
+            there = await conversations.current(conn, Number(form.number)) if form.number else None
+            number = (
+                there.number
+                if there
+                else await conversations.create(
+                    conn,
+                    mailbox=mailbox.name,
+                    channel=mailbox.channel,
+                    subject=form.subject,
+                    status=Status.OPEN,
+                    at=at,
+                )
             )
             draft = Draft(
                 id=form.draft,

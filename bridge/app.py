@@ -35,6 +35,7 @@ from bridge.model import Address, Job, MailboxName, MailId, Message, UserId
 from bridge.outbox import Outbox
 from bridge.post import Post
 from bridge.reception import Reception
+from bridge.regroup import Regroup
 from bridge.show import Show
 from bridge.slack import web
 from bridge.slack.events import Events
@@ -109,6 +110,7 @@ class Bridge:
         )
         outbox = Outbox(store, gateway=gateway, mailboxes=mailboxes, posts=posts, metrics=metrics)
         filing = Filing(store, desk=desk, posts=posts)
+        regroup = Regroup(store, desk=desk)
         in_step = InStep(store, posts=posts, keys=settings.secret_keys)
         kinds: dict[str, Callable[[Job], Awaitable[None]]] = {
             "fetch": outbox.fetch,
@@ -138,8 +140,17 @@ class Bridge:
             told = [one.told() for one in self._health]
             return {"mailboxes": told, "waiting": waiting, "parked": counts[jobs.State.PARKED]}
 
-        typed = Typed(gateway=gateway, desk=desk, filing=filing, status=status)
-        app = self._app(me, gateway=gateway, desk=desk, answers=answers, filing=filing, typed=typed, senders=senders)
+        typed = Typed(gateway=gateway, desk=desk, filing=filing, regroup=regroup, status=status)
+        app = self._app(
+            me,
+            gateway=gateway,
+            desk=desk,
+            answers=answers,
+            filing=filing,
+            typed=typed,
+            regroup=regroup,
+            senders=senders,
+        )
         await self._connect(app, gateway=gateway, store=store, metrics=metrics)
         await self._watch(store, reception=reception, in_step=in_step, alarms=alarms, mailboxes=mailboxes, posts=posts)
         log.info("bridge ready", mailboxes=len(mailboxes))
@@ -153,6 +164,7 @@ class Bridge:
         answers: Answers,
         filing: Filing,
         typed: Typed,
+        regroup: Regroup,
         senders: dict[MailboxName, Address],
     ) -> AsyncApp:
         slack = self._settings.slack
@@ -172,7 +184,16 @@ class Bridge:
             authorize=authorize,
             signing_secret=slack.signing_secret.get_secret_value(),
         )
-        Listeners(app, gateway=gateway, desk=desk, answers=answers, filing=filing, typed=typed, senders=senders)
+        Listeners(
+            app,
+            gateway=gateway,
+            desk=desk,
+            answers=answers,
+            filing=filing,
+            typed=typed,
+            regroup=regroup,
+            senders=senders,
+        )
         Events(app, gateway=gateway, desk=desk)
         return app
 

@@ -105,7 +105,8 @@ def passed_on(mail: StoredMessage) -> str:
     """Who passed a customer's mail on, or nothing."""
     if mail.written_by is None:
         return ""
-    return f":arrow_right: Forwarded by {inert(shorten(str(mail.message.author), NAME_LIMIT))}; answers go to the customer."
+    teammate = inert(shorten(str(mail.message.author), NAME_LIMIT))
+    return f":arrow_right: Forwarded by {teammate}; answers go to the customer."
 
 
 def why_here(mail: StoredMessage) -> str:

@@ -63,9 +63,8 @@ def card(
     known = acquaintance(inbound[0], earlier) if inbound else ""
     blocks.append(context(f"{facts}  ·  {known}" if known else facts))
     if conversation.merged_into:
-        blocks.append(
-            section(f":twisted_rightwards_arrows: Merged into *#{conversation.merged_into}*: it goes on there.")
-        )
+        there = f"*#{conversation.merged_into}*"
+        blocks.append(section(f":twisted_rightwards_arrows: Merged into {there}: it goes on there."))
         return Surface(text=escape(shorten(f"#{conversation.number} {subject}", FALLBACK_LIMIT)), blocks=blocks)
     if conversation.trouble:
         blocks.append(section(f":warning: {inert(shorten(conversation.trouble, TROUBLE_LIMIT))}"))

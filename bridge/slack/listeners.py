@@ -31,7 +31,8 @@ from bridge.model import (
     Ts,
     UserId,
 )
-from bridge.slack import modals, reading, richtext
+from bridge.regroup import Regroup
+from bridge.slack import modals, parting, reading, richtext
 from bridge.slack.commands import Command, parse_command
 from bridge.slack.gateway import Gateway
 from bridge.slack.typed import Typed
@@ -61,6 +62,7 @@ class Listeners:
         answers: Answers,
         filing: Filing,
         typed: Typed,
+        regroup: Regroup,
         senders: Mapping[MailboxName, Address],
     ) -> None:
         self._gateway = gateway
@@ -68,6 +70,7 @@ class Listeners:
         self._answers = answers
         self._filing = filing
         self._typed = typed
+        self._regroup = regroup
         self._senders = senders
         self._menu: dict[str, Verb] = {
             "mark_read": functools.partial(filing.mark, mark=Mark.READ),
@@ -92,6 +95,7 @@ class Listeners:
         app.view("compose")(self.compose)
         app.view("confirm_delete")(self.confirm_delete)
         app.view("snooze")(self.snooze)
+        app.view("split")(self.split)
         app.command("/mail")(self.mail)
         app.shortcut("send_as_email")(self.send_as_email)
         app.shortcut("new_email")(self.new_email)
@@ -136,6 +140,9 @@ class Listeners:
         """The menu of one mail in the thread: `verb:number:mail`."""
         await ack()
         verb, number, mail_id = _option(body).split(":")
+        if verb == "split":
+            await self._ask_split(body, Number(int(number)), chosen=MailId(int(mail_id)))
+            return
         await self._read(body, Number(int(number)), mail_id=MailId(int(mail_id)), original=verb == "show_original")
 
     async def show_mail(self, ack: AsyncAck, body: Body) -> None:
@@ -168,6 +175,23 @@ class Listeners:
             return modals.snooze(await self._desk.conversation(number, user=_user(body)))
 
         await self._open(body, "Snooze", view)
+
+    async def _ask_split(self, body: Body, number: Number, *, chosen: MailId | None = None) -> None:
+        async def view() -> View:
+            return parting.split(*await self._desk.messages(number, user=_user(body)), chosen=chosen)
+
+        await self._open(body, "Split", view)
+
+    async def split(self, ack: AsyncAck, body: Body) -> None:
+        """From that mail on."""
+        try:
+            number = modals.carried_number(body["view"])
+            new = await self._regroup.split(number, parting.asked_split(body["view"]), user=_user(body))
+        except BridgeError as error:
+            await ack(response_action="errors", errors={"mail": str(error)})
+        else:
+            sentence = f"It goes on as *#{new.number}*, with a card of its own."
+            await ack(response_action="update", view=modals.notice("Split", sentence))
 
     async def confirm_delete(self, ack: AsyncAck, body: Body) -> None:
         """Yes, to the trash."""
@@ -292,8 +316,9 @@ class Listeners:
                 return lambda: self._write_new(body, to=command.rest)
             case "show":
                 return lambda: self._read(body, number, original=command.rest.lower() == "original")
-            case "delete":
-                return lambda: self._ask_delete(body, number)
+            case "delete" | "split" as verb:
+                ask = self._ask_delete if verb == "delete" else self._ask_split
+                return lambda: ask(body, number)
             case "snooze" if not command.rest:
                 return lambda: self._ask_snooze(body, number)
             case verb if verb in WRITING:

@@ -6,6 +6,7 @@ from typing import Any
 from bridge.desk import Desk
 from bridge.filing import Filing
 from bridge.model import Conversation, Number, UserId, now
+from bridge.regroup import Regroup
 from bridge.slack import reading
 from bridge.slack.blocks import moment
 from bridge.slack.commands import Command, help_text
@@ -21,12 +22,19 @@ class Typed:
     """The verbs that are answered in words; those that open a modal are `Listeners`'."""
 
     def __init__(
-        self, *, gateway: Gateway, desk: Desk, filing: Filing, status: Callable[[], Awaitable[Mapping[str, Any]]]
+        self,
+        *,
+        gateway: Gateway,
+        desk: Desk,
+        filing: Filing,
+        regroup: Regroup,
+        status: Callable[[], Awaitable[Mapping[str, Any]]],
     ) -> None:
         """`status`: what `reading.status` shows."""
         self._gateway = gateway
         self._desk = desk
         self._filing = filing
+        self._regroup = regroup
         self._status = status
 
     async def say(self, command: Command, *, user: UserId) -> Said:
@@ -67,6 +75,9 @@ class Typed:
             case "assign":
                 await self._desk.assign(number, user=user, to=command.user)
                 return f"#{number} is <@{command.user}>'s now."
+            case "merge":
+                found = await self._regroup.merge(number, command.other, user=user)
+                return f"#{number} is part of #{found.number} now."
             case "snooze":
                 found = await self.snooze(number, command.rest, user=user)
                 return f"#{number} is put aside until {moment(found.wakes or now())}."

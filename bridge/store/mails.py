@@ -251,12 +251,20 @@ def _still(stored: StoredMessage) -> tuple[ColumnElement[bool], ...]:
 
 
 async def move(conn: AsyncConnection, mail_ids: Collection[MailId], *, to: Number) -> None:
-    """These mails belong to that conversation from now on, with their Message-IDs; its thread has yet to show them."""
+    """These mails of one mailbox belong to that conversation from now on, with their Message-IDs; its thread has yet to
+    show them.
+    """
     mine = messages.c.id.in_(mail_ids)
-    of_them = select(messages.c.message_id).where(mine, messages.c.message_id != "")
-    await conn.execute(update(message_refs).where(message_refs.c.message_id.in_(of_them)).values(number=to))
+    for row in (await conn.execute(select(messages.c.mailbox, messages.c.message_id).where(mine))).all():
+        await redirect(conn, MailboxName(row.mailbox), [row.message_id], to=to)
     moved = {"moved": messages.c.moved + 1, "thread_ts": None, "shared": False}
     await conn.execute(update(messages).where(mine).values(number=to, **moved))
+
+
+async def redirect(conn: AsyncConnection, mailbox: MailboxName, ids: Sequence[str], *, to: Number) -> None:
+    """What speaks of these Message-IDs joins that conversation from now on."""
+    which = (message_refs.c.mailbox == mailbox) & message_refs.c.message_id.in_([clean(one)[:998] for one in ids])
+    await conn.execute(update(message_refs).where(which).values(number=to))
 
 
 async def move_refs(conn: AsyncConnection, number: Number, *, to: Number) -> None:
