@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge import rules
 from bridge.agents import MayAct
@@ -155,18 +156,13 @@ class Answers:
         async with self._store.write() as conn:
             if stands := await drafts.get(conn, form.draft):
                 return stands
-            there = await conversations.current(conn, Number(form.number)) if form.number else None
-            number = (
-                there.number
-                if there
-                else await conversations.create(
-                    conn,
-                    mailbox=mailbox.name,
-                    channel=mailbox.channel,
-                    subject=form.subject,
-                    status=Status.OPEN,
-                    at=at,
-                )
+            number = await self._belongs(conn, form) or await conversations.create(
+                conn,
+                mailbox=mailbox.name,
+                channel=mailbox.channel,
+                subject=form.subject,
+                status=Status.OPEN,
+                at=at,
             )
             draft = Draft(
                 id=form.draft,
@@ -203,6 +199,14 @@ class Answers:
             await changed(conn, number)
             await write_down(conn, number, draft.kind, user=user)
         return draft
+
+    async def _belongs(self, conn: AsyncConnection, form: Submission) -> Number | None:
+        """The conversation that an answer belongs to: it may have been merged or split while the modal was open."""
+        answered = await mails.get(conn, form.answers) if form.answers else None
+        if answered:
+            return answered.number
+        there = await conversations.current(conn, Number(form.number)) if form.number else None
+        return there.number if there else None
 
     async def seen(self, draft: Draft) -> None:
         """The agent sees the Undo button from now on: the hold begins."""
