@@ -231,6 +231,8 @@ class Answers:
         return [parsed["to"], parsed["cc"], parsed["bcc"]]
 
     async def _without_mentions(self, rich_text: dict[str, Any]) -> dict[str, Any]:
+        if richtext.mentions_group(rich_text):
+            raise Invalid({"body": "Nobody outside Slack knows your user group: write its name without the @."})
         names: dict[str, str] = {}
         for one in richtext.mentioned(rich_text):
             if one.startswith("C"):
