@@ -351,7 +351,7 @@ def test_a_formatted_mail_is_quoted_with_its_links_and_lists_in_both_forms() -> 
     assert text_of(message).endswith("> I ordered this <https://example.com/7>:\n>\n> 1. beans\n> 2. a mill\n")
     page = html_of(message)
     quoted = page[page.index("<blockquote") : page.index("</blockquote>")]
-    assert '<b>ordered</b> <a href="https://example.com/7">this</a>' in quoted
+    assert '<b>ordered</b><a href="https://example.com/7"> this</a>' in quoted
     assert quoted.count("<li") == 2
 
 
