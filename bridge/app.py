@@ -18,26 +18,31 @@ from slack_bolt.authorization import AuthorizeResult
 
 from bridge import mailboxes as mailboxes_of
 from bridge.accounts import Accounts
+from bridge.acknowledge import Acknowledge
 from bridge.agents import Agents
 from bridge.alarms import Alarms
 from bridge.answers import Answers
 from bridge.config import Settings, check_runnable
 from bridge.desk import Desk, Mailbox
+from bridge.erasure import Eraser
 from bridge.errors import BridgeError, Temporary
 from bridge.filing import Filing
 from bridge.health import Health, Site
+from bridge.housekeeping import keep_house
 from bridge.instep import InStep
 from bridge.jobs import Engine
 from bridge.mail.local import Intake
 from bridge.mail.parse import parse
 from bridge.metrics import Metrics
 from bridge.model import Address, Job, MailboxName, MailId, Message, UserId
+from bridge.originals import Originals
 from bridge.outbox import Outbox
 from bridge.post import Post
 from bridge.reception import Reception
 from bridge.regroup import Regroup
 from bridge.show import Show
 from bridge.slack import web
+from bridge.slack.decisions import Decisions
 from bridge.slack.events import Events
 from bridge.slack.gateway import Gateway, Identity
 from bridge.slack.listeners import Listeners
@@ -104,11 +109,13 @@ class Bridge:
         agents = Agents(gateway, team_id=me.team_id, only=[UserId(one) for one in settings.agents.users])
         desk = Desk(store, agents=agents, mailboxes=mailboxes)
         is_teammate = Teammates(gateway, team_id=me.team_id, mailboxes=[one.email for one in senders.values()])
-        reception = Reception(store, keys=settings.secret_keys, metrics=metrics, is_teammate=is_teammate)
+        own = [box.address.email.lower() for box in mailboxes.values()]
+        reception = Reception(store, keys=settings.secret_keys, metrics=metrics, own=own, is_teammate=is_teammate)
         answers = Answers(
             store, desk=desk, agents=agents, gateway=gateway, mailboxes=mailboxes, key=settings.secret_keys[0]
         )
-        outbox = Outbox(store, gateway=gateway, mailboxes=mailboxes, posts=posts, metrics=metrics)
+        originals = Originals(store, posts=posts)
+        outbox = Outbox(store, gateway=gateway, mailboxes=mailboxes, posts=posts, originals=originals, metrics=metrics)
         filing = Filing(store, desk=desk, posts=posts)
         regroup = Regroup(store, desk=desk)
         in_step = InStep(store, posts=posts, keys=settings.secret_keys)
@@ -119,6 +126,7 @@ class Bridge:
             "apply": filing.apply,
             "locate": in_step.locate,
             "wake": desk.wake,
+            "erase": Eraser(gateway).erase,
         }
 
         async def given_up(job: Job, error: BridgeError) -> None:
@@ -128,10 +136,16 @@ class Bridge:
         kinds["show"] = Show(store, engine=engine, gateway=gateway, senders=senders, metrics=metrics).show
         alarms = Alarms(store, engine=engine, gateway=gateway, mailboxes=mailboxes)
         kinds["alarm"] = alarms.tell
+        acknowledge = Acknowledge(
+            store, engine=engine, gateway=gateway, agents=agents, mailboxes=mailboxes, key=settings.secret_keys[0]
+        )
+        kinds |= {"acknowledge": acknowledge.acknowledge, "loop": acknowledge.tell}
         async with store.write() as conn:  # an operator who mends a channel or a scope starts the bridge again
             await jobs.unpark_kind(conn, "show")
         await engine.start()
         self._finishing.append(functools.partial(engine.stop, STOPPING))
+        house = asyncio.create_task(keep_house(store, retention=settings.retention), name="housekeeping")
+        self._finishing.append(functools.partial(_cancel, house))
 
         async def status() -> dict[str, Any]:
             async with store.read() as conn:
@@ -147,10 +161,12 @@ class Bridge:
             desk=desk,
             answers=answers,
             filing=filing,
+            originals=originals,
             typed=typed,
             regroup=regroup,
             senders=senders,
         )
+        Decisions(app, gateway=gateway, buttons={"mute_sender": acknowledge.mute, "resume_sender": acknowledge.resume})
         await self._connect(app, gateway=gateway, store=store, metrics=metrics)
         await self._watch(store, reception=reception, in_step=in_step, alarms=alarms, mailboxes=mailboxes, posts=posts)
         log.info("bridge ready", mailboxes=len(mailboxes))
@@ -163,6 +179,7 @@ class Bridge:
         desk: Desk,
         answers: Answers,
         filing: Filing,
+        originals: Originals,
         typed: Typed,
         regroup: Regroup,
         senders: dict[MailboxName, Address],
@@ -190,6 +207,7 @@ class Bridge:
             desk=desk,
             answers=answers,
             filing=filing,
+            originals=originals,
             typed=typed,
             regroup=regroup,
             senders=senders,

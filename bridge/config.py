@@ -28,12 +28,14 @@ from bridge.layers import Layers, PathInTree
 from bridge.providers import Security, provider_of, sign_in_of
 from bridge.settings import (
     SHORTEST_KEY,
+    AckSettings,
     AgentSettings,
     FolderSettings,
     IntakeSettings,
     Listen,
     MailboxSettings,
     OAuthSettings,
+    RetentionSettings,
     ServerSettings,
     Settings,
     SlackSettings,
@@ -41,12 +43,14 @@ from bridge.settings import (
 )
 
 __all__ = [
+    "AckSettings",
     "AgentSettings",
     "FolderSettings",
     "IntakeSettings",
     "Listen",
     "MailboxSettings",
     "OAuthSettings",
+    "RetentionSettings",
     "ServerSettings",
     "Settings",
     "SlackSettings",

@@ -20,7 +20,6 @@ from bridge.model import (
     Conversation,
     Job,
     MailboxName,
-    MailId,
     Number,
     Status,
     StoredMessage,
@@ -32,6 +31,15 @@ from bridge.store import acts, conversations, jobs, mails
 from bridge.store.database import Store
 
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledgement:
+    """What a new conversation's sender is told at once: templates, and how many such mails one sender gets in a day."""
+
+    subject: str
+    text: str
+    per_sender: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +58,7 @@ class Mailbox:
     max_bytes: int
     signature: str = ""
     forwards: bool = True
+    ack: Acknowledgement | None = None
 
 
 async def changed(conn: AsyncConnection, number: Number, **values: object) -> int:
@@ -193,12 +202,6 @@ class Desk:
         if not open_to_user:
             raise last
         return open_to_user
-
-    async def original(self, mail_id: MailId) -> bytes | None:
-        """The raw mail, or None where it was too large to take in."""
-        async with self._store.read() as conn:
-            stored = await mails.get(conn, mail_id)
-            return await mails.load_raw(conn, stored.raw_id) if stored and stored.raw_id else None
 
 
 def _told(before: Conversation, values: Mapping[str, object]) -> str:

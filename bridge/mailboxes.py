@@ -14,7 +14,7 @@ import structlog
 from bridge.accounts import Accounts
 from bridge.alarms import Alarms
 from bridge.config import MailboxSettings, ServerSettings, Settings
-from bridge.desk import Mailbox
+from bridge.desk import Acknowledgement, Mailbox
 from bridge.errors import BridgeError, Temporary
 from bridge.health import Health
 from bridge.instep import InStep
@@ -71,6 +71,7 @@ def mailbox(one: MailboxSettings, *, channel: ChannelId, max_bytes: int) -> Mail
         max_bytes=max_bytes,
         signature=one.signature,
         forwards=one.forwards,
+        ack=Acknowledgement(**dict(one.ack)) if one.auto_ack else None,
     )
 
 

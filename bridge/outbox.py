@@ -25,6 +25,7 @@ from bridge.mail.signature import signature
 from bridge.metrics import Metrics
 from bridge.model import (
     Attachment,
+    Automatic,
     Direction,
     Draft,
     DraftId,
@@ -38,6 +39,7 @@ from bridge.model import (
     Status,
     now,
 )
+from bridge.originals import Originals
 from bridge.post import Post
 from bridge.slack import richtext
 from bridge.slack.gateway import Gateway
@@ -86,8 +88,10 @@ async def keep_sent(conn: AsyncConnection, draft: Draft, sent: Sent | None, *, c
             raw_id=sent.raw_id,
             at=now(),
         )
-    version = await changed(conn, number, status=Status.WAITING)
-    if draft.answers and draft.kind is not DraftKind.FORWARD:
+    # What the bridge says by itself answers nothing: it is still our turn, and the mail is still to be read.
+    by_a_person = draft.automatic is Automatic.NO
+    version = await changed(conn, number, **({"status": Status.WAITING} if by_a_person else {}))
+    if by_a_person and draft.answers and draft.kind is not DraftKind.FORWARD:
         await mails.stand(conn, [draft.answers], seen=True, answered=True)  # as every mail client does
         await obey(conn, number, version=version)
     if copy:
@@ -104,12 +108,14 @@ class Outbox:
         gateway: Gateway,
         mailboxes: Mapping[MailboxName, Mailbox],
         posts: Mapping[MailboxName, Post],
+        originals: Originals,
         metrics: Metrics,
     ) -> None:
         self._store = store
         self._gateway = gateway
         self._mailboxes = mailboxes
         self._posts = posts
+        self._originals = originals
         self._metrics = metrics
 
     async def fetch(self, job: Job) -> None:
@@ -253,6 +259,7 @@ class Outbox:
             signature=signature(
                 mailbox.signature, own=author.signature, name=draft.author_name, address=mailbox.address.email
             ),
+            automatic=draft.automatic,
         )
 
     async def _original(self, mail_id: MailId) -> Message | None:
@@ -275,9 +282,9 @@ class Outbox:
     async def _message(self, mail_id: MailId) -> Message | None:
         async with self._store.read() as conn:
             stored = await mails.get(conn, mail_id)
-            raw = await mails.load_raw(conn, stored.raw_id) if stored and stored.raw_id else None
         if stored is None:
             return None
+        raw = await self._originals.of(stored)
         return await asyncio.to_thread(parse, raw) if raw is not None else stored.message
 
     async def _contents(self, draft: Draft) -> tuple[Attachment, ...]:

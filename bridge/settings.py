@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
+from bridge import templates
+from bridge.errors import Refused
 from bridge.providers import Security, files_sent_mail
 
 _MIB = 1024 * 1024
@@ -147,6 +149,14 @@ def _file(value: Path) -> Path:
     return value
 
 
+def _template(value: str) -> str:
+    try:
+        templates.check(value)
+    except Refused as error:
+        raise ValueError(f"is no template: {error}") from None
+    return value
+
+
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -226,6 +236,20 @@ class OAuthSettings(_Model):
     scopes: tuple[str, ...] = ()
 
 
+class AckSettings(_Model):
+    """What a new conversation's sender is told at once, where `auto_ack` is on. Subject and text are templates."""
+
+    subject: Annotated[str, AfterValidator(_template)] = "Re: {{ subject }} [#{{ number }}]"
+    text: Annotated[str, AfterValidator(_template)] = (
+        "Hello{% if sender.name %} {{ sender.name }}{% endif %},\n\n"
+        "thank you for writing to us. Your message has arrived, and somebody will answer it as soon as possible.\n"
+        "Its number is #{{ number }}. To add something, just answer this mail.\n\n"
+        "{{ mailbox.name }}"
+    )
+    per_sender: int = Field(default=3, ge=1, le=100)
+    """How many automatic mails one sender gets in 24 hours; then it is taken for a loop."""
+
+
 class MailboxSettings(_Model):
     """One address. `imap` is None where the mail comes from the embedded intake (`source` "local")."""
 
@@ -237,6 +261,7 @@ class MailboxSettings(_Model):
     signature: str = Field(default="", max_length=2000)
     forwards: bool = True
     auto_ack: bool = False
+    ack: AckSettings = AckSettings()
     source: Literal["imap", "local"] = "imap"
     imap: ServerSettings | None = None
     smtp: ServerSettings = ServerSettings()
@@ -264,6 +289,15 @@ class IntakeSettings(_Model):
     lmtp: Listen = Listen(port=2424)
 
 
+class RetentionSettings(_Model):
+    """How many days is kept what can be had again: `raw`, mails as they came (their text stays, and the original is
+    fetched from the mailbox when somebody asks for it); `jobs`, what was done. 0 keeps it for ever.
+    """
+
+    raw: int = Field(default=365, ge=0)
+    jobs: int = Field(default=30, ge=0)
+
+
 class AgentSettings(_Model):
     """Who may act. No `users` means the full members of the conversation's channel."""
 
@@ -286,3 +320,4 @@ class Settings(_Model):
     mailboxes: tuple[MailboxSettings, ...] = Field(default=(), alias="mailbox")
     intake: IntakeSettings = IntakeSettings()
     agents: AgentSettings = AgentSettings()
+    retention: RetentionSettings = RetentionSettings()

@@ -144,7 +144,7 @@ class Gateway:
         return None
 
     async def update(
-        self, channel: ChannelId, ts: Ts, *, text: str, blocks: Sequence[Json], key: str, number: Number
+        self, channel: ChannelId, ts: Ts, *, text: str, blocks: Sequence[Json], key: str, number: Number | None = None
     ) -> None:
         """Put these blocks in a message of ours in place of what it shows. Raises Gone where it was deleted."""
         await self._web.write(
@@ -220,6 +220,11 @@ class Gateway:
         session, proxy = self._web.session, self._web.proxy
         await deposit(session, url=upload["upload_url"], content=content, proxy=proxy)
         return FileId(upload["file_id"])
+
+    async def delete_file(self, file: FileId) -> None:
+        """Delete a file of ours for everybody; one that is gone already is as wanted."""
+        with contextlib.suppress(Gone):
+            await self._web.call("files.delete", file=file)
 
     async def share_files(
         self, channel: ChannelId, *, thread_ts: Ts, files: Sequence[tuple[FileId, str]], comment: str = ""
