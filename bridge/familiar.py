@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -13,13 +13,16 @@ from bridge.providers import provider_of
 from bridge.store import mails
 
 KEPT = 600.0  # seconds that the list of known domains is used before it is asked for again
-MOST = 200  # domains that a new one is compared with, those first that most mails come from
+MOST = 100  # domains that a new one is compared with, those first that most mails come from: 0.4 ms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Known:
+    """The list of known domains while it holds, and what others were found to look like."""
+
     until: float
     domains: frozenset[str]
+    answers: dict[str, str] = field(default_factory=dict)
 
 
 class Familiar:
@@ -38,15 +41,17 @@ class Familiar:
         if not domain or provider_of(author.email):
             return ""
         known = await self._domains(conn, mailbox)
-        return "" if domain in known else lookalike(domain, sorted(known)) or ""
+        if domain not in known.domains and domain not in known.answers:
+            known.answers[domain] = lookalike(domain, sorted(known.domains)) or ""
+        return known.answers.get(domain, "")
 
-    async def _domains(self, conn: AsyncConnection, mailbox: Mailbox) -> frozenset[str]:
+    async def _domains(self, conn: AsyncConnection, mailbox: Mailbox) -> _Known:
         kept = self._known.get(mailbox.name)
         if kept is None or kept.until < self._clock():
             addresses = [mailbox.address.email, *await mails.familiar(conn, mailbox.name, limit=MOST)]
             domains = frozenset(_domain(one) for one in addresses if provider_of(one) is None)
             kept = self._known[mailbox.name] = _Known(until=self._clock() + KEPT, domains=domains)
-        return kept.domains
+        return kept
 
 
 def with_lookalike(message: Message, domain: str) -> Message:

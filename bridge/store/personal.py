@@ -168,12 +168,13 @@ async def _drop_raw(conn: AsyncConnection, raw_ids: Collection[int]) -> None:
 async def _take_out_empty(
     conn: AsyncConnection, numbers: Collection[Number]
 ) -> list[tuple[Number, ChannelId, Ts | None]]:
+    # What was merged into one of them holds nothing but its subject.
+    merged = select(conversations.c.number).where(conversations.c.merged_into.in_(numbers))
+    numbers = {*numbers, *map(Number, (await conn.execute(merged)).scalars())}
     kept: set[int] = set()
     for table in (messages, drafts):
         kept |= set((await conn.execute(select(table.c.number).where(table.c.number.in_(numbers)))).scalars())
     empty = set(numbers) - kept
-    merged = select(conversations.c.number).where(conversations.c.merged_into.in_(empty))
-    empty |= set(map(Number, (await conn.execute(merged)).scalars()))
     gone = conversations.c.number.in_(empty)
     cards = (await conn.execute(select(conversations).where(gone))).mappings().all()
     lanes = [f"{kind}:{number}" for number in empty for kind in ("conversation", "filing")]
