@@ -522,3 +522,13 @@ async def test_mail_answers_in_a_sentence(stage: Stage, mina: Desk, typed: str, 
     await mina.sees(lambda: mina.line(card, "where are they?"))
     await mina.person.command(CHANNEL, "/mail", typed)
     assert answer in said(mina.person.ephemerals(CHANNEL)[-1])
+
+
+async def test_a_user_groups_mention_is_not_sent_as_an_id(stage: Stage, mina: Desk) -> None:
+    await ask(stage)
+    await mina.opens(await mina.sees_card("Two bags"))
+    words: dict[str, Any] = rich("Ask ")
+    words["elements"][0]["elements"].append({"type": "usergroup", "usergroup_id": "S0ROASTERS"})
+    errors = await mina.person.submit({"body": words})
+    assert "user group" in str(errors)
+    assert stage.world.envelopes == []
