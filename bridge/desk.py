@@ -47,7 +47,7 @@ class Mailbox:
     """One address as the desk works with it: what it is called, and where it shows.
 
     `signature` stands below its mails (`bridge.mail.signature`); `forwards`: what teammates pass on to it is treated
-    as the customer's mail that it was.
+    as the customer's mail that it was; `trusted`: servers whose word on a mail's sender is believed.
     """
 
     name: MailboxName
@@ -58,6 +58,7 @@ class Mailbox:
     max_bytes: int
     signature: str = ""
     forwards: bool = True
+    trusted: frozenset[str] = frozenset()
     ack: Acknowledgement | None = None
 
 

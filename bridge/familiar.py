@@ -61,5 +61,13 @@ def with_lookalike(message: Message, domain: str) -> Message:
     return replace(message, authenticity=replace(message.authenticity or Authenticity(), lookalike=domain))
 
 
+def as_judged(message: Message, before: Authenticity | None) -> Message:
+    """The mail read again, with what was found of its sender when it came in."""
+    if before is None:
+        return message
+    found = {name: getattr(before, name) for name in ("server", "spf", "dkim", "dmarc", "signers", "lookalike")}
+    return replace(message, authenticity=replace(message.authenticity or Authenticity(), **found))
+
+
 def _domain(email: str) -> str:
     return email.rpartition("@")[2].lower()

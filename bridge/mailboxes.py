@@ -71,6 +71,7 @@ def mailbox(one: MailboxSettings, *, channel: ChannelId, max_bytes: int) -> Mail
         max_bytes=max_bytes,
         signature=one.signature,
         forwards=one.forwards,
+        trusted=one.trusted,
         ack=Acknowledgement(**dict(one.ack)) if one.auto_ack else None,
     )
 

@@ -104,6 +104,7 @@ _BY_DOMAIN: dict[str, Provider] = {
     **dict.fromkeys(("qq.com", "foxmail.com"), _QQ),
 }
 
+_CHECKERS = {_GOOGLE: "mx.google.com", _MICROSOFT_365: ""}
 _FILE_SENT_MAIL_THEMSELVES = frozenset(provider.smtp for provider in (_GOOGLE, _OUTLOOK, _MICROSOFT_365))
 
 
@@ -146,6 +147,15 @@ def sign_in_advice(host: str) -> str:
 def sign_in_of(host: str) -> SignIn | None:
     """How the provider whose IMAP or SMTP server has this name signs in by OAuth2; None where that is not known."""
     return next((one for provider, one in _SIGN_INS.items() if host.lower() in {provider.imap, provider.smtp}), None)
+
+
+def checks_senders(imap_host: str) -> frozenset[str]:
+    """The names under which the provider of this IMAP server says what it found of a mail's sender (RFC 8601).
+
+    The empty one is Microsoft's, which names no server, and sets aside what others wrote before.
+    """
+    host = imap_host.lower()
+    return frozenset(name for provider, name in _CHECKERS.items() if provider.imap == host)
 
 
 def files_sent_mail(smtp_host: str) -> bool:

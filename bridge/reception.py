@@ -7,6 +7,7 @@ Nothing is promised before it is committed: the source's cursor moves in the sam
 """
 
 import asyncio
+import functools
 import hashlib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
@@ -18,7 +19,7 @@ from bridge import rules
 from bridge.as_read import AsRead, as_read, unreadable
 from bridge.desk import Mailbox, changed, show_again
 from bridge.errors import BridgeError, Refused
-from bridge.familiar import Familiar, with_lookalike
+from bridge.familiar import Familiar, as_judged, with_lookalike
 from bridge.mail.compose import bare_subject
 from bridge.mail.identifiers import own_message_id
 from bridge.mail.parse import parse
@@ -57,7 +58,7 @@ class Reception:
         keys: Sequence[bytes],
         metrics: Metrics,
         own: Collection[str] = (),
-        parse_mail: Callable[[bytes], Message] = parse,
+        parse_mail: Callable[..., Message] = parse,
         is_teammate: IsTeammate = nobody,
     ) -> None:
         self._store = store
@@ -73,7 +74,7 @@ class Reception:
 
         A mail that nobody foresaw goes into quarantine, and those behind it come in all the same.
         """
-        mails_read = await asyncio.to_thread(lambda: [as_read(one, self._parse) for one in batch.arrivals])
+        mails_read = await asyncio.to_thread(lambda: [as_read(one, self._reader(mailbox)) for one in batch.arrivals])
         mails_read = [await self._if_trusted(mailbox, one) for one in mails_read]
         try:
             await self._keep(mailbox, batch, mails_read)
@@ -86,6 +87,9 @@ class Reception:
             for arrival, read_mail in zip(batch.arrivals, mails_read, strict=True):
                 await self._keep_alone(mailbox, arrival, read_mail)
             await self._keep(mailbox, replace(batch, arrivals=()), [])
+
+    def _reader(self, mailbox: Mailbox) -> Callable[[bytes], Message]:
+        return functools.partial(self._parse, trusted=mailbox.trusted)
 
     async def _if_trusted(self, mailbox: Mailbox, mail: AsRead) -> AsRead:
         """The mail, as one that passes on another's only where a teammate passes on what a stranger wrote."""
@@ -258,7 +262,7 @@ class Reception:
 
         False for one that is known. The cursor stays where it is.
         """
-        mail = await self._if_trusted(mailbox, await asyncio.to_thread(as_read, arrival, self._parse))
+        mail = await self._if_trusted(mailbox, await asyncio.to_thread(as_read, arrival, self._reader(mailbox)))
         async with self._store.write() as conn:
             seen = await mails.seen_places(conn, mailbox.name, uidvalidity=arrival.uidvalidity, uids=[arrival.uid])
             return not seen and await self._take_in(conn, mailbox, arrival, mail, old=True)
@@ -272,9 +276,8 @@ class Reception:
             raise Refused(f"There is no kept mail {mail_id}; the ledger lists what is in quarantine.")
         message = await asyncio.to_thread(self._parse, raw)
         reading = await asyncio.to_thread(read, message)
-        before = stored.message.authenticity
         async with self._store.write() as conn:
-            again = with_lookalike(message, before.lookalike if before else "")
+            again = as_judged(message, stored.message.authenticity)
             await mails.reread(conn, mail_id, again, reading=reading)
             await mails.released(conn, mail_id)
             renamed = {"subject": message.subject} if stored.quarantined else {}
@@ -289,7 +292,7 @@ class Reception:
         if quarantined:
             return (await self.replay(quarantined)).number
         arrival = Arrival(uidvalidity=0, uid=uid, size=len(raw), raw=raw)  # no mailbox has a uidvalidity of 0
-        mail = await self._if_trusted(mailbox, await asyncio.to_thread(as_read, arrival, self._parse))
+        mail = await self._if_trusted(mailbox, await asyncio.to_thread(as_read, arrival, self._reader(mailbox)))
         async with self._store.write() as conn:
             await self._take_in(conn, mailbox, arrival, mail)
             mail_id = await mails.known(conn, mailbox.name, mail.digest)

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from bridge import templates
 from bridge.errors import Refused
-from bridge.providers import Security, files_sent_mail
+from bridge.providers import Security, checks_senders, files_sent_mail
 
 _MIB = 1024 * 1024
 _UNITS = {"": 1, "b": 1, "kib": 1024, "kb": 1000, "mib": _MIB, "mb": 1000 * 1000, "gib": 1024 * _MIB, "gb": 1000**3}
@@ -260,6 +260,7 @@ class MailboxSettings(_Model):
     hold_seconds: float = Field(default=10, ge=0, le=3600)
     signature: str = Field(default="", max_length=2000)
     forwards: bool = True
+    trusted_servers: tuple[str, ...] | None = None
     auto_ack: bool = False
     ack: AckSettings = AckSettings()
     source: Literal["imap", "local"] = "imap"
@@ -273,6 +274,13 @@ class MailboxSettings(_Model):
     def signs_in_by_token(self) -> bool:
         """Whether one of its servers is signed in to by OAuth2."""
         return any(server is not None and server.auth == "xoauth2" for server in (self.imap, self.smtp))
+
+    @property
+    def trusted(self) -> frozenset[str]:
+        """The servers whose word on a mail's sender is believed, by their authserv-ids (RFC 8601) in lower case."""
+        if self.trusted_servers is not None:
+            return frozenset(one.lower() for one in self.trusted_servers)
+        return checks_senders(self.imap.host) if self.imap else frozenset()
 
     @property
     def saves_sent(self) -> bool:

@@ -200,6 +200,23 @@ async def test_a_sender_whose_domain_looks_like_ours_is_pointed_out(stage: Stage
     assert await mina.sees(lambda: mina.line(card, "only looks like"))
 
 
+async def test_what_the_mail_server_found_of_a_sender_is_believed_only_from_a_server_that_is_named(
+    stage: Stage, mina: Desk
+) -> None:
+    await stage.stop_bridge()
+    stage.source += '\ntrusted_servers = ["mx.fernhill.example.com"]'
+    await stage.start_bridge()
+    mail = (
+        "Authentication-Results: {server}; dmarc=fail header.from=example.com\r\nFrom: Dana <dana@example.com>\r\n"
+        "To: hello@fernhill.example.com\r\nSubject: From {server}\r\nMessage-ID: <{server}@x>\r\n\r\nhello\r\n"
+    )
+    for server in ("mx.fernhill.example.com", "mx.evil.example"):
+        raw = mail.format(server=server).encode()
+        await stage.world.hand_over(raw, sender="dana@example.com", recipients=[SHOP.email])
+    assert "DMARC failed" in said(await mina.sees_card("From mx.fernhill"))
+    assert "DMARC" not in said(await mina.sees_card("From mx.evil"))
+
+
 async def test_a_signature_of_the_mailbox_stands_below_the_answer(stage: Stage, mina: Desk) -> None:
     await stage.stop_bridge()
     stage.source += '\nsignature = "{name}\\n{signature}\\nFernhill Coffee, {address}"'

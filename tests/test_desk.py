@@ -127,7 +127,7 @@ def arrivals(*raws: bytes) -> Batch:
     return Batch(cursor=Cursor(uidvalidity=99, uidnext=len(raws) + 1), arrivals=tuple(came))
 
 
-def spoilt(raw: bytes) -> Message:
+def spoilt(raw: bytes, **_: object) -> Message:
     if b"unreadable" in raw:
         raise ValueError("nobody foresaw this")
     return parse(raw)

@@ -31,6 +31,7 @@ async def test_an_agents_signature_is_kept_and_replaced(store: Store) -> None:
     async with store.write() as conn:
         assert await people.get(conn, mina) == people.Person(user=mina)
         await people.put(conn, people.Person(user=mina, signature="Mina"))
-        await people.put(conn, people.Person(user=mina, signature="Mina\nRoastery"))
-        assert (await people.get(conn, mina)).signature == "Mina\nRoastery"
+        changed = people.Person(user=mina, signature="Mina\nRoastery", reminders=False)
+        await people.put(conn, changed)
+        assert await people.get(conn, mina) == changed
         assert (await people.get(conn, UserId("U0JONAS001"))).signature == ""

@@ -23,6 +23,7 @@ def upgrade() -> None:
         "people",
         sa.Column("user", sa.Text(), nullable=False),
         sa.Column("signature", sa.Text(), nullable=False),
+        sa.Column("reminders", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("user", name=op.f("pk_people")),
     )
     number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
