@@ -1,4 +1,7 @@
-"""Whom a mailbox knows, and whether a new sender only looks like one of them."""
+"""Whom a mailbox knows, and whether another sender only looks like one of them.
+
+Known are our own domain and those of people whom somebody here has answered: who only wrote often is not.
+"""
 
 import time
 from collections.abc import Callable
@@ -26,7 +29,7 @@ class _Known:
 
 
 class Familiar:
-    """The domains that the mailboxes' mails come from, each list kept for a while."""
+    """The domains that each mailbox knows, kept for a while."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock

@@ -241,8 +241,6 @@ class Outbox:
         original = await self._original(draft.answers) if draft.answers else None
         forwarded = original if draft.kind is DraftKind.FORWARD else None
         answered = None if draft.kind is DraftKind.FORWARD else original
-        async with self._store.read() as conn:
-            author = await people.get(conn, draft.author)
         return compose.Outgoing(
             message_id=draft.message_id,
             date=draft.due,
@@ -256,11 +254,17 @@ class Outbox:
             references=(answered.references or answered.in_reply_to) if answered else (),
             quoted=answered if draft.quote else None,
             forwarded=forwarded,
-            signature=signature(
-                mailbox.signature, own=author.signature, name=draft.author_name, address=mailbox.address.email
-            ),
+            signature=await self._signature(draft, mailbox),
             automatic=draft.automatic,
         )
+
+    async def _signature(self, draft: Draft, mailbox: Mailbox) -> str:
+        """What stands below a person's mail; a template of what the bridge says by itself has its own end."""
+        if draft.automatic is not Automatic.NO:
+            return ""
+        async with self._store.read() as conn:
+            own = (await people.get(conn, draft.author)).signature
+        return signature(mailbox.signature, own=own, name=draft.author_name, address=mailbox.address.email)
 
     async def _original(self, mail_id: MailId) -> Message | None:
         """The mail that a draft answers or passes on.

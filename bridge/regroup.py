@@ -39,6 +39,7 @@ class Regroup:
         one = await self._desk.conversation(number, user=user)
         other = await self._desk.conversation(into, user=user)
         async with self._store.write() as conn:
+            await conversations.hold(conn, [number, into])
             _may_merge(await conversations.get(conn, number) or one, await conversations.get(conn, into) or other)
             moved = await mails.of_conversation(conn, number)
             await _move(conn, moved, await drafts.of_conversation(conn, number), to=into)
@@ -55,6 +56,7 @@ class Regroup:
         """Begin a conversation with that mail and all that came after it; the new one is returned."""
         one = await self._desk.conversation(number, user=user)
         async with self._store.write() as conn:
+            await conversations.hold(conn, [number])
             stored = await mails.of_conversation(conn, number)
             moved = [mail for mail in stored if mail.id >= mail_id]
             _may_split(one, stored, moved, mail_id=mail_id)

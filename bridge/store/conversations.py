@@ -41,9 +41,15 @@ async def get(conn: AsyncConnection, number: Number) -> Conversation | None:
 async def current(conn: AsyncConnection, number: Number) -> Conversation | None:
     """The conversation of that number, or the one that it was merged into; None where there is none."""
     found = await get(conn, number)
-    while found and found.merged_into:  # never in a circle: none is merged into one that is merged itself
+    while found and found.merged_into:  # never in a circle: neither of two that are merged is merged already (`hold`)
         found = await get(conn, found.merged_into)
     return found
+
+
+async def hold(conn: AsyncConnection, numbers: Iterable[Number]) -> None:
+    """Let nobody else change these until this transaction ends: what is read of them after it stays true."""
+    which = select(conversations.c.number).where(conversations.c.number.in_(list(numbers)))
+    await conn.execute(which.order_by(conversations.c.number).with_for_update())
 
 
 async def splits(conn: AsyncConnection, numbers: Iterable[Number]) -> dict[Number, Number]:

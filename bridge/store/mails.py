@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import (
     Address,
+    Automatic,
     Cursor,
     Direction,
     Folder,
@@ -248,16 +249,14 @@ async def earlier(conn: AsyncConnection, mailbox: MailboxName, email: str, *, be
 
 
 async def familiar(conn: AsyncConnection, mailbox: MailboxName, *, limit: int) -> list[str]:
-    """The addresses that mails of that mailbox came from more than once, the most frequent first."""
-    question = (
-        select(messages.c.author)
-        .where(messages.c.mailbox == mailbox, messages.c.direction == Direction.IN, messages.c.author != "")
-        .group_by(messages.c.author)
-        .having(func.count() > 1)
-        .order_by(func.count().desc())
-        .limit(limit)
+    """The addresses that people of that mailbox have answered, those first that most mails come from."""
+    by_a_person = messages.c.head["automatic"].as_string() == Automatic.NO
+    answered = select(messages.c.number).where(
+        messages.c.mailbox == mailbox, messages.c.direction == Direction.OUT, by_a_person
     )
-    return list((await conn.execute(question)).scalars())
+    theirs = (messages.c.mailbox == mailbox) & (messages.c.direction == Direction.IN) & (messages.c.author != "")
+    question = select(messages.c.author).where(theirs, messages.c.number.in_(answered)).group_by(messages.c.author)
+    return list((await conn.execute(question.order_by(func.count().desc()).limit(limit))).scalars())
 
 
 async def is_first(conn: AsyncConnection, number: Number, mail_id: MailId) -> bool:
