@@ -297,12 +297,23 @@ class Outbox:
             fetched = await drafts.file_raws(conn, draft.id)
             contents = [await mails.load_raw(conn, one) if one else b"" for one in fetched]
         for file, content in zip(draft.files, contents, strict=True):
+            picture = None
             if file.mail_id:
                 original = await self._message(file.mail_id)
                 if original is None or file.position >= len(original.attachments):
                     raise Permanent(f"{file.filename} is no longer kept here; fetch it from the mailbox.")
-                content = original.attachments[file.position].content  # noqa: PLW2901 - one or the other place
-            made.append(Attachment(filename=file.filename, content_type=file.content_type, content=content))
+                kept = original.attachments[file.position]
+                content = kept.content  # noqa: PLW2901 - one or the other place
+                picture = kept.content_id if kept.inline else None  # it is shown again, where it was shown before
+            made.append(
+                Attachment(
+                    filename=file.filename,
+                    content_type=file.content_type,
+                    content=content,
+                    content_id=picture or "",
+                    inline=bool(picture),
+                )
+            )
         return tuple(made)
 
     # --- what is known ------------------------------------------------------------------------------------------------

@@ -18,7 +18,9 @@ from bridge.mail.parse import parse
 from bridge.mail.recipients import valid_address
 from bridge.model import Address, Automatic, Message
 
-_MOST_LINES = 2_000  # a forward begins in the first of them: what its sender wrote above is no novel
+# A forward begins within so much of the text: what its sender wrote above is no novel.
+_MOST_CHARS = 200_000
+_MOST_LINES = 2_000
 _MOST_FIELDS = 14  # lines of a header as forwards repeat it, folded ones and empty ones included
 _EMAIL = re.compile(r"[^\s<>()\[\]:;,\"'|]+@[^\s<>()\[\]:;,\"'|]+")
 _QUOTE = re.compile(r">[ \t]?")
@@ -39,7 +41,7 @@ def passed_on(message: Message) -> Message | None:
 
 def _inline(message: Message) -> Message | None:
     """The mail that stands in the text."""
-    lines = message.text.replace("\r\n", "\n").split("\n")[:_MOST_LINES]
+    lines = message.text[:_MOST_CHARS].replace("\r\n", "\n").split("\n")[:_MOST_LINES]
     texts = [phrases.normal(_QUOTE.sub("", line, count=1)) for line in lines]
     for position, text in enumerate(texts):
         if phrases.is_forward(text) and not lines[position].startswith(">"):
