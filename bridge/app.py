@@ -143,11 +143,10 @@ class Bridge:
         engine = Engine(store, kinds=kinds, parked=given_up, look_first=self._look_first)
         kinds["show"] = Show(store, engine=engine, gateway=gateway, senders=senders, metrics=metrics).show
         alarms = Alarms(store, engine=engine, gateway=gateway, mailboxes=mailboxes)
-        kinds["alarm"] = alarms.tell
         acknowledge = Acknowledge(
             store, engine=engine, gateway=gateway, agents=agents, mailboxes=mailboxes, key=settings.secret_keys[0]
         )
-        kinds |= {"acknowledge": acknowledge.acknowledge, "loop": acknowledge.tell}
+        kinds |= {"alarm": alarms.tell, "acknowledge": acknowledge.acknowledge, "loop": acknowledge.tell}
         async with store.write() as conn:  # an operator who mends a channel or a scope starts the bridge again
             await jobs.unpark_kind(conn, "show")
         await engine.start()
