@@ -45,8 +45,7 @@ class Regroup:
             await _move(conn, moved, await drafts.of_conversation(conn, number), to=into)
             await mails.move_refs(conn, number, to=into)
             await changed(conn, number, status=Status.CLOSED, merged_into=into, wakes=None, trouble="")
-            waits = one.status is Status.OPEN and bool(moved)
-            version = await changed(conn, into, **({"status": Status.OPEN, "wakes": None} if waits else {}))
+            version = await changed(conn, into, **_turn(one, other, moved))
             await obey(conn, into, version=version)
             await write_down(conn, number, "merge", user=user, detail=f"into #{into}")
             await write_down(conn, into, "merge", user=user, detail=f"#{number} came here, {_count(moved)}")
@@ -91,6 +90,15 @@ def _may_merge(one: Conversation, other: Conversation) -> None:
             f"#{one.number} is in the mailbox {one.mailbox} and #{other.number} in {other.mailbox}: "
             "only conversations of one mailbox can be merged."
         )
+
+
+def _turn(one: Conversation, other: Conversation, moved: Sequence[StoredMessage]) -> dict[str, object]:
+    """Whose turn it is in the other once the one is part of it: what was still to be done in either is to be done."""
+    if moved and one.status is Status.OPEN:
+        return {"status": Status.OPEN, "wakes": None}
+    if moved and one.status is Status.WAITING and other.status is Status.CLOSED:
+        return {"status": Status.WAITING}
+    return {}
 
 
 def _may_split(

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, RowMapping, case, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import (
@@ -214,7 +214,9 @@ async def add(
 
 async def reread(conn: AsyncConnection, mail_id: MailId, message: Message, *, reading: Reading) -> None:
     """Replace what was read of a mail by a new reading of the same bytes; the thread has yet to show it."""
-    fresh = {"shared": False, "quarantined": False, "readings": messages.c.readings + 1, **_read(message, reading)}
+    author = case((messages.c.written_by.is_(None), clean(message.author.email.lower())), else_=messages.c.author)
+    fresh = {"shared": False, "quarantined": False, "readings": messages.c.readings + 1, "author": author}
+    fresh |= _read(message, reading)
     await conn.execute(update(messages).where(messages.c.id == mail_id).values(**fresh))
     await conn.execute(delete(attachments).where(attachments.c.mail_id == mail_id))
     await _list_files(conn, mail_id, message)
