@@ -101,7 +101,7 @@ class Acknowledge:
         if await drafts.get(conn, draft_id):
             return
         at = now()
-        values = templates.Values(conversation=conversation, mail=stored.message, mailbox=mailbox.address)
+        values = templates.Values.of(conversation, stored.message, mailbox=mailbox.address)
         message_id = new_message_id(
             number=conversation.number,
             draft=draft_id,

@@ -22,6 +22,7 @@ from bridge.acknowledge import Acknowledge
 from bridge.agents import Agents
 from bridge.alarms import Alarms
 from bridge.answers import Answers
+from bridge.canned import Template, Templates
 from bridge.config import Settings, check_runnable
 from bridge.desk import Desk, Mailbox
 from bridge.erasure import Eraser
@@ -34,7 +35,8 @@ from bridge.jobs import Engine
 from bridge.mail.local import Intake
 from bridge.mail.parse import parse
 from bridge.metrics import Metrics
-from bridge.model import Address, ChannelId, Job, MailboxName, MailId, Message, UserId
+from bridge.model import ChannelId, Job, MailboxName, MailId, Message, UserId
+from bridge.notices import Notices
 from bridge.originals import Originals
 from bridge.outbox import Outbox
 from bridge.post import Post
@@ -42,6 +44,7 @@ from bridge.reception import Reception
 from bridge.regroup import Regroup
 from bridge.show import Show
 from bridge.slack import web
+from bridge.slack.composer import Composer
 from bridge.slack.decisions import Decisions
 from bridge.slack.events import Events
 from bridge.slack.gateway import Gateway, Identity
@@ -49,9 +52,12 @@ from bridge.slack.listeners import Listeners
 from bridge.slack.requests import PATH, Requests
 from bridge.slack.socket import Connection
 from bridge.slack.typed import Typed
+from bridge.slack.windows import Windows
+from bridge.spoken import Spoken
 from bridge.store import jobs
 from bridge.store.database import Store
 from bridge.teammates import Teammates
+from bridge.writing import Writing
 
 log = structlog.get_logger()
 
@@ -122,6 +128,8 @@ class Bridge:
         answers = Answers(
             store, desk=desk, agents=agents, gateway=gateway, mailboxes=mailboxes, key=settings.secret_keys[0]
         )
+        templates = _templates(settings)
+        writing = Writing(store, desk=desk, agents=agents, mailboxes=mailboxes, templates=templates)
         originals = Originals(store, posts=posts)
         outbox = Outbox(store, gateway=gateway, mailboxes=mailboxes, posts=posts, originals=originals, metrics=metrics)
         filing = Filing(store, desk=desk, posts=posts)
@@ -134,6 +142,7 @@ class Bridge:
             "apply": filing.apply,
             "locate": in_step.locate,
             "wake": desk.wake,
+            "lapse": writing.lapse,
             "erase": Eraser(gateway).erase,
         }
 
@@ -142,38 +151,32 @@ class Bridge:
 
         engine = Engine(store, kinds=kinds, parked=given_up, look_first=self._look_first)
         kinds["show"] = Show(store, engine=engine, gateway=gateway, senders=senders, metrics=metrics).show
+        kinds["tell"] = Notices(store, engine=engine, gateway=gateway).say
         alarms = Alarms(store, engine=engine, gateway=gateway, mailboxes=mailboxes)
         acknowledge = Acknowledge(
             store, engine=engine, gateway=gateway, agents=agents, mailboxes=mailboxes, key=settings.secret_keys[0]
         )
         kinds |= {"alarm": alarms.tell, "acknowledge": acknowledge.acknowledge, "loop": acknowledge.tell}
-        async with store.write() as conn:  # an operator who mends a channel or a scope starts the bridge again
-            await jobs.unpark_kind(conn, "show")
-        await engine.start()
-        self._finishing.append(functools.partial(engine.stop, STOPPING))
-        house = asyncio.create_task(keep_house(store, retention=settings.retention), name="housekeeping")
-        self._finishing.append(functools.partial(_cancel, house))
+        await self._begin_work(store, engine=engine)
 
-        async def status() -> dict[str, Any]:
-            async with store.read() as conn:
-                counts, parked = await jobs.counts(conn), await jobs.parked(conn)
-            waiting = counts[jobs.State.READY] + counts[jobs.State.RUNNING]
-            told = [one.told() for one in self._health]
-            reasons = list(dict.fromkeys(reason for _, reason in parked if reason))
-            return {"mailboxes": told, "waiting": waiting, "parked": counts[jobs.State.PARKED], "reasons": reasons}
-
-        typed = Typed(gateway=gateway, desk=desk, filing=filing, regroup=regroup, status=status)
-        app = self._app(
-            me,
-            gateway=gateway,
+        status = functools.partial(self._status, store)
+        typed = Typed(gateway=gateway, desk=desk, filing=filing, regroup=regroup, templates=templates, status=status)
+        app = self._app(me)
+        windows = Windows(gateway)
+        composer = Composer(
+            app, gateway=gateway, windows=windows, desk=desk, writing=writing, answers=answers, senders=senders
+        )
+        Listeners(
+            app,
+            windows=windows,
             desk=desk,
-            answers=answers,
+            composer=composer,
             filing=filing,
             originals=originals,
             typed=typed,
             regroup=regroup,
-            senders=senders,
         )
+        Events(app, gateway=gateway, desk=desk, spoken=Spoken(store, answers=answers))
         Decisions(app, gateway=gateway, buttons={"mute_sender": acknowledge.mute, "resume_sender": acknowledge.resume})
         await self._connect(app, gateway=gateway, store=store, metrics=metrics)
         await self._watch(
@@ -187,19 +190,25 @@ class Bridge:
         )
         log.info("bridge ready", mailboxes=len(mailboxes))
 
-    def _app(
-        self,
-        me: Identity,
-        *,
-        gateway: Gateway,
-        desk: Desk,
-        answers: Answers,
-        filing: Filing,
-        originals: Originals,
-        typed: Typed,
-        regroup: Regroup,
-        senders: dict[MailboxName, Address],
-    ) -> AsyncApp:
+    async def _begin_work(self, store: Store, *, engine: Engine) -> None:
+        """From here on promises are kept, and what was kept long enough goes."""
+        async with store.write() as conn:  # an operator who mends a channel or a scope starts the bridge again
+            await jobs.unpark_kind(conn, "show")
+        await engine.start()
+        self._finishing.append(functools.partial(engine.stop, STOPPING))
+        house = asyncio.create_task(keep_house(store, retention=self._settings.retention), name="housekeeping")
+        self._finishing.append(functools.partial(_cancel, house))
+
+    async def _status(self, store: Store) -> dict[str, Any]:
+        """What `/mail status` shows."""
+        async with store.read() as conn:
+            counts, parked = await jobs.counts(conn), await jobs.parked(conn)
+        waiting = counts[jobs.State.READY] + counts[jobs.State.RUNNING]
+        told = [one.told() for one in self._health]
+        reasons = list(dict.fromkeys(reason for _, reason in parked if reason))
+        return {"mailboxes": told, "waiting": waiting, "parked": counts[jobs.State.PARKED], "reasons": reasons}
+
+    def _app(self, me: Identity) -> AsyncApp:
         slack = self._settings.slack
 
         async def authorize() -> AuthorizeResult:
@@ -212,24 +221,11 @@ class Bridge:
                 bot_user_id=me.bot_user_id,
             )
 
-        app = AsyncApp(
+        return AsyncApp(
             client=web.client(token=None, api_url=slack.api_url, session=None),
             authorize=authorize,
             signing_secret=slack.signing_secret.get_secret_value(),
         )
-        Listeners(
-            app,
-            gateway=gateway,
-            desk=desk,
-            answers=answers,
-            filing=filing,
-            originals=originals,
-            typed=typed,
-            regroup=regroup,
-            senders=senders,
-        )
-        Events(app, gateway=gateway, desk=desk)
-        return app
 
     async def _connect(self, app: AsyncApp, *, gateway: Gateway, store: Store, metrics: Metrics) -> None:
         """Open Slack's way in, and before it the site that tells whether it is open."""
@@ -300,6 +296,11 @@ async def _mailboxes(settings: Settings, *, gateway: Gateway) -> dict[MailboxNam
             channel = await gateway.resolve_channel(one.channel)
         made[MailboxName(one.name)] = mailboxes_of.mailbox(one, channel=channel, max_bytes=settings.max_bytes)
     return made
+
+
+def _templates(settings: Settings) -> Templates:
+    made = [Template(**one.model_dump()) for one in settings.templates]
+    return Templates(lambda: made)
 
 
 async def _patiently(ask: Callable[[], Awaitable[_Answer]]) -> _Answer:

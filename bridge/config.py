@@ -39,6 +39,7 @@ from bridge.settings import (
     ServerSettings,
     Settings,
     SlackSettings,
+    TemplateSettings,
     is_loopback,
 )
 
@@ -120,6 +121,11 @@ def _complete(settings: Settings, written: Layers) -> Settings:
         f"{written.name(('mailbox', index, *path))} {complaint}"
         for index, mailbox in enumerate(mailboxes)
         for path, complaint in (*_complaints(mailbox), *_twins(mailbox, mailboxes[:index]))
+    ]
+    problems += [
+        f"{written.name(('template', index, 'name'))} is another template's name already: give it one of its own"
+        for index, one in enumerate(settings.templates)
+        if one.name.casefold() in {other.name.casefold() for other in settings.templates[:index]}
     ]
     data = settings.data.expanduser()
     database_url = settings.database_url.get_secret_value() or f"sqlite:///{data / 'bridge.db'}"
@@ -277,6 +283,8 @@ def _make_key(file: Path) -> None:
 _MISSING = {
     "address": "give the address whose mail is shown",
     "channel": "give the id or the #name of the channel that its mail is posted to",
+    "name": "give the template a name to find it by",
+    "text": "give the template its text",
 }
 
 _PLAIN_WORDS = {
@@ -295,6 +303,7 @@ _TABLES: dict[tuple[str, ...], type[BaseModel]] = {
     ("mailbox", "folders"): FolderSettings,
     ("intake",): IntakeSettings,
     ("agents",): AgentSettings,
+    ("template",): TemplateSettings,
 }
 
 

@@ -27,7 +27,8 @@ from bridge.model import (
     UserId,
     now,
 )
-from bridge.store import acts, conversations, jobs, mails
+from bridge.notices import tell
+from bridge.store import acts, conversations, correspondents, jobs, mails
 from bridge.store.database import Store
 
 log = structlog.get_logger()
@@ -67,6 +68,11 @@ async def changed(conn: AsyncConnection, number: Number, **values: object) -> in
     version = await conversations.change(conn, number, at=now(), **values)
     await show_again(conn, number, version=version)
     return version
+
+
+async def redraw(conn: AsyncConnection, number: Number) -> None:
+    """Promise that Slack will show a conversation anew, though nothing has happened to it."""
+    await show_again(conn, number, version=await conversations.touch(conn, number))
 
 
 async def show_again(conn: AsyncConnection, number: Number, *, version: int) -> None:
@@ -124,17 +130,37 @@ class Desk:
             return found, await mails.of_conversation(conn, number)
 
     async def claim(self, number: Number, *, user: UserId) -> Conversation:
-        """Make the user its owner."""
-        return await self._set(number, "claim", user=user, owner=user)
+        """Make the user its owner; whoever was it is told."""
+        return await self._hand_over(number, "claim", user=user, to=user)
 
     async def assign(self, number: Number, *, user: UserId, to: UserId) -> Conversation:
-        """Make another agent its owner."""
+        """Make another agent its owner; both are told."""
         found = await self.conversation(number, user=user)
         try:
             await self._agents.require(to, found.channel)
         except (Refused, Permanent) as refusal:
             raise Refused(f"<@{to}> cannot be its owner. {refusal}") from refusal
-        return await self._set(number, "assign", user=user, owner=to)
+        return await self._hand_over(number, "assign", user=user, to=to)
+
+    async def release(self, number: Number, *, user: UserId) -> Conversation:
+        """Nobody is its owner any more; whoever was it is told."""
+        return await self._hand_over(number, "release", user=user, to=None)
+
+    async def _hand_over(self, number: Number, verb: str, *, user: UserId, to: UserId | None) -> Conversation:
+        before = await self.conversation(number, user=user)
+        if before.owner == to:
+            return before
+        async with self._store.write() as conn:
+            version = await changed(conn, number, owner=to)
+            await write_down(conn, number, verb, user=user, detail=_told(before, {"owner": to}))
+            key = f"owner:{number}:{version}"
+            if before.owner:
+                gone = "{who} took this over from you." if to else "{who} released this: it is nobody's now."
+                await tell(conn, number, key=f"{key}:from", whom=before.owner, sentence=gone, about=user)
+            if to:
+                yours = "{who} gave this to you."
+                await tell(conn, number, key=f"{key}:to", whom=to, sentence=yours, about=user)
+        return await self.conversation(number, user=user)
 
     async def close(self, number: Number, *, user: UserId) -> Conversation:
         """Nothing is left to do; a mail of the customer opens it again."""
@@ -182,6 +208,11 @@ class Desk:
         found = await self.conversation(number, user=user)
         async with self._store.read() as conn:
             return found, await acts.of_conversation(conn, number, limit=limit)
+
+    async def uses(self) -> dict[str, int]:
+        """How often each template was sent, by name."""
+        async with self._store.read() as conn:
+            return await correspondents.uses(conn)
 
     async def inbox(self, *, user: UserId, limit: int = 20) -> list[Conversation]:
         """What is not closed in the channels where the user may act, the longest waiting first."""

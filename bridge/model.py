@@ -472,6 +472,10 @@ class Draft:
     automatic: Automatic = Automatic.NO  # what kind of automatic mail it is, where nobody wrote it
     reason: str = ""  # why it failed or is uncertain, in a sentence
     outcome: tuple[tuple[str, str], ...] = ()  # per recipient: address, "accepted" or the server's words
+    closes: bool = False  # once it has left, nothing is left to do
+    later: bool = False  # its author named the time at which it leaves; a mail of the customer stops it
+    said: tuple[ChannelId, Ts] | None = None  # the message in a thread that it was made of
+    note: str = ""  # what its author is told beside it, in a sentence
     moved: int = 0  # how often it moved to another conversation
 
     @property

@@ -43,7 +43,7 @@ from bridge.originals import Originals
 from bridge.post import Post
 from bridge.slack import richtext
 from bridge.slack.gateway import Gateway
-from bridge.store import drafts, jobs, mails, people
+from bridge.store import correspondents, drafts, jobs, mails, people
 from bridge.store.database import Store
 
 log = structlog.get_logger()
@@ -88,9 +88,11 @@ async def keep_sent(conn: AsyncConnection, draft: Draft, sent: Sent | None, *, c
             raw_id=sent.raw_id,
             at=now(),
         )
+    await correspondents.written_to(conn, [one.email for one in (*draft.to, *draft.cc, *draft.bcc)], at=now())
     # What the bridge says by itself answers nothing: it is still our turn, and the mail is still to be read.
     by_a_person = draft.automatic is Automatic.NO
-    version = await changed(conn, number, **({"status": Status.WAITING} if by_a_person else {}))
+    then = Status.CLOSED if draft.closes else Status.WAITING
+    version = await changed(conn, number, **({"status": then} if by_a_person else {}))
     if by_a_person and draft.answers and draft.kind is not DraftKind.FORWARD:
         await mails.stand(conn, [draft.answers], seen=True, answered=True)  # as every mail client does
         await obey(conn, number, version=version)
@@ -231,6 +233,9 @@ class Outbox:
         if len(raw) > mailbox.max_bytes:
             raise Permanent("The mail is larger than MAIL_MAX_BYTES allows; send fewer files, or a link to them.")
         async with self._store.write() as conn:
+            fresh = await drafts.get(conn, draft.id)
+            if fresh and fresh.rich_text != draft.rich_text:
+                raise Temporary("Its words were changed at the last moment.", retry_after=0)
             if not await drafts.move(conn, draft.id, DraftState.QUEUED, out_of={DraftState.HELD, DraftState.QUEUED}):
                 raise Refused("This mail was undone.")
             await drafts.composed(conn, draft.id, raw_id=await mails.save_raw(conn, raw, at=now()))

@@ -116,6 +116,11 @@ def provider_of(address: str) -> Provider | None:
     return _BY_DOMAIN.get(domain)
 
 
+def well_known() -> frozenset[str]:
+    """The domains of the well-known providers' addresses."""
+    return frozenset(_BY_DOMAIN)
+
+
 _OWN_PAGE = "Use an app password, not the account's own: {}."
 _ADVICE: dict[Provider, str] = {
     _GOOGLE: _OWN_PAGE.format(

@@ -20,6 +20,7 @@ from bridge.as_read import AsRead, as_read, unreadable
 from bridge.desk import Mailbox, changed, show_again
 from bridge.errors import BridgeError, Refused
 from bridge.familiar import Familiar, as_judged, with_lookalike
+from bridge.later import customer_wrote
 from bridge.mail.compose import bare_subject
 from bridge.mail.identifiers import own_message_id
 from bridge.mail.parse import parse
@@ -27,6 +28,7 @@ from bridge.mail.quotes import read
 from bridge.metrics import Metrics
 from bridge.model import (
     Arrival,
+    Automatic,
     Batch,
     Cursor,
     Direction,
@@ -213,6 +215,8 @@ class Reception:
         if join and conversation and conversation.mailbox == mailbox.name:
             status = conversation.status if old else rules.status_after_mail(conversation.status, message)
             await changed(conn, conversation.number, status=status)
+            if message.automatic is Automatic.NO and not old:
+                await customer_wrote(conn, conversation.number)
             return conversation.number, await self._seen(conn, join)
         number = await conversations.create(
             conn,

@@ -217,6 +217,25 @@ def recipients(kind: DraftKind, mail: StoredMessage, *, own: Collection[str]) ->
     return Recipients(to=to, cc=_distinct(message.cc, without={*own, *taken}))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """An answer's recipients against those of the mail it answers; each list in the order of its headers.
+
+    `added` were not on that mail, `dropped` were and get no answer; `first` were never written to before; `inside` are
+    addresses of the own organisation that outsiders will see although they were not on that mail; `alike` have a
+    domain that looks like a known one, named beside them.
+    """
+
+    added: tuple[Address, ...] = ()
+    dropped: tuple[Address, ...] = ()
+    first: tuple[Address, ...] = ()
+    inside: tuple[Address, ...] = ()
+    alike: tuple[tuple[Address, str], ...] = ()
+
+    def __bool__(self) -> bool:
+        return self != Difference()
+
+
 def _distinct(addresses: Iterable[Address], *, without: Collection[str]) -> tuple[Address, ...]:
     kept: dict[str, Address] = {}
     for one in addresses:

@@ -312,6 +312,16 @@ class AgentSettings(_Model):
     users: tuple[Annotated[str, AfterValidator(_user)], ...] = ()
 
 
+class TemplateSettings(_Model):
+    """A canned answer: Markdown with variables such as `{{ sender.name }}`; `subject` is for new mails."""
+
+    name: str = Field(min_length=1, max_length=60)
+    text: Annotated[str, AfterValidator(_template)] = Field(max_length=10_000)
+    subject: Annotated[str, AfterValidator(_template)] = Field(default="", max_length=250)
+    language: str = Field(default="", max_length=40)
+    folder: str = Field(default="", max_length=60)
+
+
 class Settings(_Model):
     """Everything an operator may say. `secret_keys`: the first signs and encrypts, all are accepted."""
 
@@ -328,4 +338,5 @@ class Settings(_Model):
     mailboxes: tuple[MailboxSettings, ...] = Field(default=(), alias="mailbox")
     intake: IntakeSettings = IntakeSettings()
     agents: AgentSettings = AgentSettings()
+    templates: tuple[TemplateSettings, ...] = Field(default=(), alias="template")
     retention: RetentionSettings = RetentionSettings()

@@ -35,11 +35,12 @@ from bridge.model import (
 from bridge.slack import blocks, modals, richtext
 from bridge.slack.about import about
 from bridge.slack.blocks import Surface
+from bridge.slack.card import Busy
 from bridge.slack.card import card as card_of
 from bridge.slack.faults import Gone, Malformed
 from bridge.slack.gateway import Gateway
 from bridge.slack.mrkdwn import sections
-from bridge.store import conversations, drafts, mails
+from bridge.store import conversations, drafts, forms, mails
 from bridge.store.database import Store
 
 log = structlog.get_logger()
@@ -74,9 +75,13 @@ class Show:
             messages = await mails.of_conversation(conn, number)
             behind = await drafts.unshown(conn, number)
             earlier = await self._earlier(conn, messages)
+            busy = Busy(
+                writing=tuple(await forms.writing(conn, number, at=now())),
+                waiting=tuple(await drafts.waiting(conn, number)),
+            )
         if conversation is None or conversation.version <= shown:
             return
-        surface = card_of(conversation, messages, mailbox=conversation.mailbox, earlier=earlier)
+        surface = card_of(conversation, messages, mailbox=conversation.mailbox, busy=busy, earlier=earlier)
         try:
             await self._bring_up(conversation, surface, messages, behind)
         except Gone as gone:

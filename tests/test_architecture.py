@@ -15,16 +15,18 @@ import bridge
 
 ROOT = Path(bridge.__file__).parent
 
-BASE = {"errors", "model", "config", "layers", "providers", "settings", "rules", "logs", "templates"}
+BASE = {"errors", "model", "canned", "config", "layers", "providers", "settings", "rules", "logs", "templates"}
 WORLDS = {"store", "mail", "slack"}
 DESK = {
     "accounts",
     "acknowledge",
+    "addressees",
     "agents",
     "alarms",
     "answers",
     "as_read",
     "desk",
+    "enclosures",
     "erasure",
     "familiar",
     "filing",
@@ -32,15 +34,20 @@ DESK = {
     "housekeeping",
     "instep",
     "jobs",
+    "later",
     "mailboxes",
     "metrics",
+    "notices",
     "originals",
     "outbox",
     "post",
     "reception",
     "regroup",
+    "secondlook",
     "show",
+    "spoken",
     "teammates",
+    "writing",
 }
 
 COMMANDS = {"backfill", "check", "commands", "init", "login", "personal", "scripts"}
@@ -52,6 +59,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "logs": set(),
     "providers": {"errors", "model"},
     "templates": {"errors", "model"},
+    "canned": {"errors", "model", "templates"},
     "settings": {"errors", "model", "providers", "templates"},
     "layers": {"errors", "model"},
     "config": {"errors", "model", "providers", "settings", "layers"},
@@ -72,12 +80,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cli": BASE | WORLDS | DESK | COMMANDS | {"app", "demo"},
     "__main__": {"cli"},
 }
-CALL_THE_DESK = {"slack.decisions", "slack.events", "slack.listeners", "slack.typed"}
+CALL_THE_DESK = {"slack.composer", "slack.decisions", "slack.events", "slack.listeners", "slack.typed"}
 """Talkers whose callbacks end in a verb of the desk: the only way back up."""
 
 TALKERS = {
     "mail": {"imap", "local", "maildir", "maildirfiles", "maildirsource", "oauth", "sent", "smtp", "trust", "uidlist"},
     "slack": {
+        "composer",
         "decisions",
         "directory",
         "events",
@@ -90,6 +99,7 @@ TALKERS = {
         "socket",
         "typed",
         "web",
+        "windows",
     },
 }
 """The modules of an outside world that talk to it, or are part of doing so; all its others are pure."""

@@ -482,3 +482,21 @@ def test_another_provider_is_used_as_it_was_told(settings: Load) -> None:
     oauth = read.mailboxes[0].oauth
     assert (oauth.client_secret.get_secret_value(), oauth.authorize_url) == ("s", "")
     assert oauth.token_url == "https://sso.example.com/token"
+
+
+def test_templates_are_read_and_a_broken_one_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "bridge.toml"
+    good = '[[template]]\nname = "Sorry"\ntext = "Dear {{ sender.name }}"\nfolder = "Care"\n'
+    file.write_text(good, encoding="utf-8")
+    environ = {"BRIDGE_DATA": str(tmp_path)}
+    [template] = load(config_file=file, environ=environ, env_file=None).templates
+    assert (template.name, template.text, template.folder) == ("Sorry", "Dear {{ sender.name }}", "Care")
+    file.write_text(good + '[[template]]\nname = "Two"\ntext = "Dear {{ customer }}"\n', encoding="utf-8")
+    with pytest.raises(Misconfigured, match=r"template.1.text.*no customer"):
+        load(config_file=file, environ=environ, env_file=None)
+    file.write_text('[[template]]\nname = "Three"\n', encoding="utf-8")
+    with pytest.raises(Misconfigured, match=r"template.0.text.*is not set"):
+        load(config_file=file, environ=environ, env_file=None)
+    file.write_text(good + good.replace("Sorry", "sorry"), encoding="utf-8")
+    with pytest.raises(Misconfigured, match=r"template.1.name.*one of its own"):
+        load(config_file=file, environ=environ, env_file=None)

@@ -75,15 +75,30 @@ def lookalike(domain: str, known: Iterable[str]) -> str | None:
 
     A known domain and its subdomains are like nothing but themselves.
     """
-    wanted = _unicode(domain)
+    return lookalikes([domain], known).get(domain)
+
+
+def lookalikes(domains: Iterable[str], known: Iterable[str]) -> dict[str, str]:
+    """As `lookalike`, for several domains: those that look like a known one, each with that one."""
     others = {_unicode(one): one for one in known}
-    if not wanted or any(wanted == one or wanted.endswith(f".{one}") for one in others):
-        return None
-    drawn = _drawn(wanted)
-    for one, written in others.items():
-        if drawn == _drawn(one) or (len(one) >= _SHORTEST and _one_letter_apart(wanted, one)):
-            return written
-    return None
+    drawn_like = {_drawn(one): written for one, written in reversed(others.items())}
+    found: dict[str, str] = {}
+    for domain in domains:
+        wanted = _unicode(domain)
+        labels = wanted.split(".")
+        if not wanted or any(".".join(labels[place:]) in others for place in range(len(labels))):
+            continue
+        near = drawn_like.get(_drawn(wanted)) or next(
+            (
+                written
+                for one, written in others.items()
+                if len(one) >= _SHORTEST and abs(len(one) - len(wanted)) <= 1 and _one_letter_apart(wanted, one)
+            ),
+            None,
+        )
+        if near:
+            found[domain] = near
+    return found
 
 
 def _spoken(results: Iterable[str], trusted: Collection[str]) -> tuple[str, dict[str, str], tuple[str, ...]]:

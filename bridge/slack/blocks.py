@@ -159,6 +159,8 @@ def line(draft: Draft, *, words: Sequence[Line]) -> Surface:
         blocks.append(context(":scroll: The whole text is in the mail"))
     if draft.reason:
         blocks.append(section(f":warning: {inert(shorten(draft.reason, REASON_LIMIT))}"))
+    if draft.note:
+        blocks.append(context(f":information_source: {inert(draft.note)}"))
     refused = [f"{address}: {said}" for address, said in draft.outcome if said != "accepted"]
     if refused and draft.state is DraftState.SENT:
         blocks.append(section(f":warning: Not accepted for {inert(shorten('; '.join(refused), 2000))}"))
@@ -198,7 +200,7 @@ WHERE = {
 
 
 def _where(draft: Draft) -> str:
-    return WHERE[draft.state].format(clock=clock(draft.due))
+    return WHERE[draft.state].format(clock=moment(draft.due) if draft.later else clock(draft.due))
 
 
 def recipients(draft: Draft) -> str:
@@ -241,6 +243,12 @@ def overflow(action_id: str, options: Sequence[tuple[str, str]]) -> Block:
     return {"type": "overflow", "action_id": action_id, "options": shown}
 
 
+def field(block_id: str, label: str, element: Block, *, optional: bool = False) -> Block:
+    """An input of a modal."""
+    made: Block = {"type": "input", "block_id": block_id, "label": plain(label), "element": element}
+    return made | {"optional": optional}
+
+
 def plain(words: str) -> Block:
     """A plain_text object."""
     return {"type": "plain_text", "text": words, "emoji": True}
@@ -253,7 +261,12 @@ def marked(text: str) -> Block:
 
 def person(user: UserId) -> str:
     """Somebody who acts: a person in Slack, or whoever else (`cli:root`)."""
-    return f"<@{user}>" if _SLACK_USER.fullmatch(user) else inert(user)
+    return f"<@{user}>" if in_slack(user) else inert(user)
+
+
+def in_slack(user: UserId) -> bool:
+    """Whether that is a person in Slack."""
+    return _SLACK_USER.fullmatch(user) is not None
 
 
 def addresses(of: Sequence[Address]) -> str:

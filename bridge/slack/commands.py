@@ -25,6 +25,7 @@ USAGE = {
     "archive": "archive N — move its mails to the archive",
     "spam": "spam N — move its mails to junk",
     "claim": "claim N — make it yours",
+    "release": "release N — it is nobody's again",
     "assign": "assign N @user — make it somebody's",
     "close": "close N — nothing is left to do",
     "reopen": "reopen N — there is something to do again",

@@ -27,6 +27,7 @@ class Member:
     team_id: str
     locale: str
     tz: str
+    full_name: str = ""  # as it is signed with; `name` is what colleagues see
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +56,7 @@ def read_member(body: Mapping[str, Any]) -> Member:
         team_id=body.get("team_id") or profile.get("team") or "",
         locale=body.get("locale") or "",
         tz=body.get("tz") or "",
+        full_name=profile.get("real_name") or body.get("real_name") or "",
     )
 
 

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from bridge.canned import Template, by_folder
 from bridge.errors import Refused
-from bridge.model import Act, Conversation, Line, MailId, StoredMessage
+from bridge.model import Act, Conversation, Line, MailId, StoredMessage, UserId
 from bridge.slack import blocks, modals
 from bridge.slack.about import about
 from bridge.slack.card import STATUS_WORDS
@@ -89,6 +90,30 @@ def _fares(mailbox: Mapping[str, str | None]) -> str:
     heard = mailbox["last_heard"]
     since = f", last heard {blocks.moment(datetime.fromisoformat(heard))}" if heard else ""
     return f":large_green_circle: {name} is watched{since}"
+
+
+def templates(found: Sequence[Template], uses: Mapping[str, int]) -> dict[str, Any]:
+    """The canned answers by their folders, with how often each was sent, as an answer to a command."""
+    if not found:
+        return sentence("There are no canned answers yet: `[[template]]` in bridge.toml makes one.")
+    lines = []
+    for folder, inside in by_folder(found):
+        lines.append(f"*{blocks.inert(folder)}*" if folder else "*Canned answers*")
+        for one in inside:
+            language = f" ({blocks.inert(one.language)})" if one.language else ""
+            used = f"  ·  sent {blocks.count(uses[one.name], 'time')}" if uses.get(one.name) else ""
+            words = blocks.inert(blocks.shorten(one.text, 80))
+            lines.append(f"• *{blocks.inert(one.name)}*{language}{used}  ·  {words}")
+    return sentence("\n".join(lines)[:TEXT_LIMIT])
+
+
+def claimed(before: Conversation, *, user: UserId) -> str:
+    """What whoever claims a conversation is told of it, in mrkdwn; `before` is how it stood."""
+    if before.owner is None:
+        return f"#{before.number} is yours."
+    if before.owner == user:
+        return f"#{before.number} is yours already."
+    return f"#{before.number} was {blocks.person(before.owner)}'s, and is yours now."
 
 
 def row(one: Conversation) -> str:

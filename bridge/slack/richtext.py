@@ -119,6 +119,18 @@ def from_text(text: str) -> dict[str, Any]:
     return {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": elements}]}
 
 
+def below(above: Mapping[str, Any], block: Mapping[str, Any]) -> dict[str, Any]:
+    """Two blocks as one, an empty line between them."""
+    return {**block, "elements": [*_children(above), *from_text("\n")["elements"], *_children(block)]}
+
+
+def of_message(message: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What was said in a Slack message, as it was written; None where only a program spoke."""
+    blocks = message.get("blocks") or ()
+    written = next((dict(one) for one in blocks if isinstance(one, Mapping) and one.get("type") == "rich_text"), None)
+    return written or (None if message.get("bot_id") else from_text(_string(message, "text")))
+
+
 def _container(container: Mapping[str, Any], *, names: Callable[[str], str]) -> list[Line]:
     quote = 1 if _number(container, "border") else 0
     match container.get("type"):

@@ -82,6 +82,13 @@ async def change(conn: AsyncConnection, number: Number, *, at: datetime, **value
     return int(row.scalar_one())
 
 
+async def touch(conn: AsyncConnection, number: Number) -> int:
+    """Its card has something else to show, though nothing has happened to it; the new version."""
+    version = conversations.c.version
+    which = update(conversations).where(conversations.c.number == number)
+    return int((await conn.execute(which.values(version=version + 1).returning(version))).scalar_one())
+
+
 async def card_posted(conn: AsyncConnection, number: Number, *, ts: Ts) -> None:
     """Remember the Slack message that is the conversation's card."""
     await conn.execute(update(conversations).where(conversations.c.number == number).values(card_ts=ts))

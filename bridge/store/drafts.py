@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import (
     Automatic,
+    ChannelId,
     Draft,
     DraftFile,
     DraftId,
@@ -50,6 +51,11 @@ async def add(conn: AsyncConnection, draft: Draft, *, view_id: str) -> None:
             shown=0,
             reason="",
             outcome=[],
+            closes=draft.closes,
+            later=draft.later,
+            said_channel=draft.said[0] if draft.said else "",
+            said_ts=draft.said[1] if draft.said else "",
+            note=clean(draft.note),
         )
     )
     rows = [
@@ -84,6 +90,11 @@ async def number_of(conn: AsyncConnection, draft: Draft) -> Number:
 async def of_conversation(conn: AsyncConnection, number: Number) -> list[Draft]:
     """The drafts of a conversation, the oldest first."""
     return await _drafts(conn, drafts.c.number == number)
+
+
+async def waiting(conn: AsyncConnection, number: Number) -> list[Draft]:
+    """The drafts of a conversation that leave at a time their author named."""
+    return await _drafts(conn, (drafts.c.number == number) & (drafts.c.state == DraftState.HELD) & drafts.c.later)
 
 
 async def move(
@@ -129,6 +140,23 @@ async def unshown(conn: AsyncConnection, number: Number) -> list[tuple[Draft, in
         for row in await conn.execute(select(drafts.c.id, drafts.c.revision, drafts.c.view_id).where(behind))
     }
     return [(draft, *rest[draft.id]) for draft in await _drafts(conn, behind)]
+
+
+async def reword(conn: AsyncConnection, draft_id: DraftId, rich_text: dict[str, Any]) -> bool:
+    """Give a held draft other words; False where it is held no more."""
+    change = update(drafts).where(drafts.c.id == draft_id, drafts.c.state == DraftState.HELD)
+    return bool((await conn.execute(change.values(rich_text=rich_text, revision=drafts.c.revision + 1))).rowcount)
+
+
+async def remark(conn: AsyncConnection, draft_id: DraftId, note: str) -> bool:
+    """Tell something beside a draft; False where something is told there already."""
+    change = update(drafts).where(drafts.c.id == draft_id, drafts.c.note == "")
+    return bool((await conn.execute(change.values(note=clean(note), revision=drafts.c.revision + 1))).rowcount)
+
+
+async def said_in(conn: AsyncConnection, *, channel: ChannelId, ts: Ts) -> list[Draft]:
+    """The drafts that were made of that Slack message, the oldest first."""
+    return await _drafts(conn, (drafts.c.said_ts == ts) & (drafts.c.said_channel == channel))
 
 
 async def by_message_id(conn: AsyncConnection, message_id: str) -> DraftId | None:
@@ -200,6 +228,10 @@ def _draft(row: RowMapping, files: Sequence[DraftFile]) -> Draft:
         automatic=Automatic(row["automatic"]),
         reason=row["reason"],
         outcome=tuple((address, said) for address, said in row["outcome"]),
+        closes=row["closes"],
+        later=row["later"],
+        said=(ChannelId(row["said_channel"]), Ts(row["said_ts"])) if row["said_ts"] else None,
+        note=row["note"],
         moved=row["moved"],
         **{name: unpack_addresses(row["recipients"][name]) for name in ("to", "cc", "bcc")},
     )

@@ -7,7 +7,7 @@ the same mail, found again in the mailbox, is not taken in again.
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, delete, func, or_, select, update
+from sqlalchemy import Column, ColumnElement, Text, cast, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import ChannelId, Direction, DraftId, FileId, MailboxName, MailId, Number, StoredMessage, Ts
@@ -17,10 +17,12 @@ from bridge.store.schema import (
     arrivals,
     automatic_answers,
     conversations,
+    correspondents,
     draft_files,
     drafts,
     effects,
     erased,
+    forms,
     jobs,
     messages,
     metadata,
@@ -176,6 +178,7 @@ async def _take_out_empty(
         kept |= set((await conn.execute(select(table.c.number).where(table.c.number.in_(numbers)))).scalars())
     empty = set(numbers) - kept
     gone = conversations.c.number.in_(empty)
+    await conn.execute(delete(forms).where(forms.c.number.in_(empty)))  # else they would be of a new mail
     cards = (await conn.execute(select(conversations).where(gone))).mappings().all()
     lanes = [f"{kind}:{number}" for number in empty for kind in ("conversation", "filing")]
     await conn.execute(delete(jobs).where(jobs.c.lane.in_(lanes)))
@@ -188,6 +191,11 @@ async def _take_out_empty(
 
 
 async def forget_address(conn: AsyncConnection, email: str) -> None:
-    """What is kept of an address beside its mails: how much automatic mail it had."""
-    for table in (automatic_answers, quiet):
-        await conn.execute(delete(table).where(table.c.email == email.lower()))
+    """What is kept of an address beside its mails: how much automatic mail it had, that it was written to, and what
+    somebody typed to it and did not send.
+    """
+    wanted = email.lower()
+    for table in (automatic_answers, quiet, correspondents):
+        await conn.execute(delete(table).where(table.c.email == wanted))
+    kept = func.lower(cast(forms.c.kept, Text))
+    await conn.execute(delete(forms).where(kept.contains(wanted, autoescape=True)))

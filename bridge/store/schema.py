@@ -257,6 +257,37 @@ drafts = Table(
     Column("outcome", Json, nullable=False),
     Column("raw_id", ForeignKey("raw_mails.id"), nullable=True),  # as composed; every try sends the same bytes
     Column("moved", Integer, nullable=False, default=0),  # how often it went on to another conversation
+    Column("closes", Boolean, nullable=False, default=False),
+    Column("later", Boolean, nullable=False, default=False),
+    Column("said_channel", Text, nullable=False, default=""),  # the thread's message it was made of
+    Column("said_ts", Text, nullable=False, default="", index=True),
+    Column("note", Text, nullable=False, default=""),
+)
+
+forms = Table(  # compose modals: while one is open it has a lease; what was typed into one that was closed is kept
+    "forms",
+    metadata,
+    Column("draft_id", Text, primary_key=True),  # the draft that it would become
+    Column("number", ForeignKey("conversations.number"), nullable=True, index=True),
+    Column("author", Text, nullable=False, index=True),
+    Column("opened", Utc, nullable=False),
+    Column("until", Utc, nullable=False),
+    Column("kept", Json, nullable=True),
+)
+
+correspondents = Table(  # who was ever written to
+    "correspondents",
+    metadata,
+    Column("email", Text, primary_key=True),
+    Column("domain", Text, nullable=False, index=True),
+    Column("since", Utc, nullable=False),
+)
+
+template_uses = Table(
+    "template_uses",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("count", Integer, nullable=False),
 )
 
 draft_files = Table(
