@@ -8,7 +8,7 @@
 import asyncio
 import contextlib
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,7 +31,8 @@ from bridge.filing import Filing
 from bridge.health import Health, Site
 from bridge.housekeeping import keep_house
 from bridge.instep import InStep
-from bridge.jobs import Engine
+from bridge.jobs import Engine, Tenure
+from bridge.ledger import Ledger, all_in_words
 from bridge.mail.local import Intake
 from bridge.mail.parse import parse
 from bridge.metrics import Metrics
@@ -42,6 +43,7 @@ from bridge.outbox import Outbox
 from bridge.post import Post
 from bridge.reception import Reception
 from bridge.regroup import Regroup
+from bridge.settling import Settling
 from bridge.show import Show
 from bridge.slack import web
 from bridge.slack.composer import Composer
@@ -57,6 +59,7 @@ from bridge.spoken import Spoken
 from bridge.store import jobs
 from bridge.store.database import Store
 from bridge.teammates import Teammates
+from bridge.watches import Watches
 from bridge.writing import Writing
 
 log = structlog.get_logger()
@@ -102,8 +105,14 @@ class Bridge:
         metrics = Metrics(MailboxName(one.name) for one in settings.mailboxes)
         store = await Store.open(settings.database_url.get_secret_value())
         self._closing.push_async_callback(store.close)
+        tenure = Tenure()
         gateway = await self._closing.enter_async_context(
-            Gateway.open(token=slack.bot_token.get_secret_value(), api_url=slack.api_url, observe=metrics.slack)
+            Gateway.open(
+                token=slack.bot_token.get_secret_value(),
+                api_url=slack.api_url,
+                observe=metrics.slack,
+                before_writing=tenure.check,
+            )
         )
         me = await _patiently(gateway.me)
         accounts = Accounts.of(settings, store=store)
@@ -117,6 +126,7 @@ class Bridge:
 
         agents = Agents(gateway, team_id=me.team_id, only=[UserId(one) for one in settings.agents.users])
         desk = Desk(store, agents=agents, mailboxes=mailboxes)
+        watches = Watches(store)
         own = [box.address.email.lower() for box in mailboxes.values()]
         reception = Reception(
             store,
@@ -124,6 +134,7 @@ class Bridge:
             metrics=metrics,
             own=own,
             is_teammate=Teammates(gateway, team_id=me.team_id, mailboxes=own),
+            holds=watches.holds,
         )
         answers = Answers(
             store, desk=desk, agents=agents, gateway=gateway, mailboxes=mailboxes, key=settings.secret_keys[0]
@@ -131,13 +142,22 @@ class Bridge:
         templates = _templates(settings)
         writing = Writing(store, desk=desk, agents=agents, mailboxes=mailboxes, templates=templates)
         originals = Originals(store, posts=posts)
-        outbox = Outbox(store, gateway=gateway, mailboxes=mailboxes, posts=posts, originals=originals, metrics=metrics)
+        outbox = Outbox(
+            store,
+            gateway=gateway,
+            mailboxes=mailboxes,
+            posts=posts,
+            originals=originals,
+            metrics=metrics,
+            still_ours=tenure.check,
+        )
         filing = Filing(store, desk=desk, posts=posts)
         regroup = Regroup(store, desk=desk)
-        in_step = InStep(store, posts=posts, keys=settings.secret_keys)
+        in_step = InStep(store, posts=posts, keys=settings.secret_keys, holds=watches.holds)
         kinds: dict[str, Callable[[Job], Awaitable[None]]] = {
             "fetch": outbox.fetch,
             "send": outbox.send,
+            "settle": Settling(store, outbox=outbox).settle,
             "file_copy": outbox.file_copy,
             "apply": filing.apply,
             "locate": in_step.locate,
@@ -149,17 +169,24 @@ class Bridge:
         async def given_up(job: Job, error: BridgeError) -> None:
             await (filing if job.kind == "apply" else outbox).give_up(job, error)
 
-        engine = Engine(store, kinds=kinds, parked=given_up, look_first=self._look_first)
-        kinds["show"] = Show(store, engine=engine, gateway=gateway, senders=senders, metrics=metrics).show
-        kinds["tell"] = Notices(store, engine=engine, gateway=gateway).say
+        engine = Engine(store, kinds=kinds, parked=given_up, look_first=self._look_first, tenure=tenure)
         alarms = Alarms(store, engine=engine, gateway=gateway, mailboxes=mailboxes)
         acknowledge = Acknowledge(
             store, engine=engine, gateway=gateway, agents=agents, mailboxes=mailboxes, key=settings.secret_keys[0]
         )
-        kinds |= {"alarm": alarms.tell, "acknowledge": acknowledge.acknowledge, "loop": acknowledge.tell}
+        reconciling = Ledger(store, mailboxes=mailboxes, posts=posts, reception=reception, metrics=metrics)
+        kinds |= {
+            "show": Show(store, engine=engine, gateway=gateway, senders=senders, metrics=metrics).show,
+            "tell": Notices(store, engine=engine, gateway=gateway).say,
+            "alarm": alarms.tell,
+            "acknowledge": acknowledge.acknowledge,
+            "loop": acknowledge.tell,
+            "reconcile": reconciling.reconcile,
+        }
+        await reconciling.begin()
         await self._begin_work(store, engine=engine)
 
-        status = functools.partial(self._status, store)
+        status = functools.partial(self._status, store, list(mailboxes))
         typed = Typed(gateway=gateway, desk=desk, filing=filing, regroup=regroup, templates=templates, status=status)
         app = self._app(me)
         windows = Windows(gateway)
@@ -180,7 +207,8 @@ class Bridge:
         Decisions(app, gateway=gateway, buttons={"mute_sender": acknowledge.mute, "resume_sender": acknowledge.resume})
         await self._connect(app, gateway=gateway, store=store, metrics=metrics)
         await self._watch(
-            store,
+            watches,
+            store=store,
             gateway=gateway,
             reception=reception,
             in_step=in_step,
@@ -199,12 +227,13 @@ class Bridge:
         house = asyncio.create_task(keep_house(store, retention=self._settings.retention), name="housekeeping")
         self._finishing.append(functools.partial(_cancel, house))
 
-    async def _status(self, store: Store) -> dict[str, Any]:
+    async def _status(self, store: Store, mailboxes: Sequence[MailboxName]) -> dict[str, Any]:
         """What `/mail status` shows."""
         async with store.read() as conn:
             counts, parked = await jobs.counts(conn), await jobs.parked(conn)
+            entered = await all_in_words(conn, mailboxes)
         waiting = counts[jobs.State.READY] + counts[jobs.State.RUNNING]
-        told = [one.told() for one in self._health]
+        told = [{**one.told(), "ledger": entered[one.name]} for one in self._health]
         reasons = list(dict.fromkeys(reason for _, reason in parked if reason))
         return {"mailboxes": told, "waiting": waiting, "parked": counts[jobs.State.PARKED], "reasons": reasons}
 
@@ -246,8 +275,9 @@ class Bridge:
 
     async def _watch(
         self,
-        store: Store,
+        watches: Watches,
         *,
+        store: Store,
         gateway: Gateway,
         reception: Reception,
         in_step: InStep,
@@ -272,9 +302,11 @@ class Bridge:
 
         for name, post in posts.items():
             self._closing.push_async_callback(post.close)
-            health = Health(name=name, source=post.source)
+            health = Health(name=name, source=post.source, elsewhere=functools.partial(watches.elsewhere, name))
             self._health.append(health)
-            self._finishing.append(functools.partial(_cancel, asyncio.create_task(watch(post, health))))
+            watches.add(name, functools.partial(watch, post, health), elsewhere=post.begun.set)
+        self._finishing.append(watches.stop)
+        await watches.start()
         shown = {name: post for name, post in posts.items() if mailboxes[name].channel}
         await mailboxes_of.settled(shown, within=FIRST_ANSWER)
         if addresses := {mailboxes[name].address.email: post.maildir for name, post in posts.items() if post.maildir}:

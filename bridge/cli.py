@@ -265,6 +265,27 @@ def backfill(
 
 
 @app.command()
+def reconcile(
+    *,
+    mailbox: Annotated[str | None, typer.Option(metavar="NAME", help="Only this mailbox.")] = None,
+    wait: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="How long to wait for each.")] = 60.0,
+    config: _Config = None,
+) -> None:
+    """Compare the ledger with the mail servers now.
+
+    The running service does it, as it does by itself every hour: a mail that stands in an inbox since the first watch
+    and was never taken in is taken in. Exits 1 where a mailbox could not be compared, or something was missing.
+    """
+    settings = load(config_file=config)
+    from bridge.ledger import compare_now
+
+    outcomes = until_stopped(compare_now(settings, mailbox=mailbox, within=wait)) or ()
+    for sentence, _ in outcomes:
+        typer.echo(sentence)
+    raise typer.Exit(0 if all(whole for _, whole in outcomes) else 1)
+
+
+@app.command()
 def export(
     address: Annotated[str, typer.Argument(metavar="ADDRESS", help="The person's mail address.")],
     *,

@@ -15,7 +15,7 @@ from dataclasses import replace
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge import rules
+from bridge import rules, settling
 from bridge.as_read import AsRead, as_read
 from bridge.desk import changed
 from bridge.errors import Permanent
@@ -40,6 +40,7 @@ from bridge.model import (
 from bridge.post import Post
 from bridge.store import conversations, drafts, jobs, mails, places
 from bridge.store.database import Store
+from bridge.watches import Holds, alone
 
 log = structlog.get_logger()
 
@@ -49,8 +50,11 @@ SENT_SWEEP = 60.0  # seconds between looks into the Sent folder; an answer seen 
 class InStep:
     """Takes over what others do with the mailboxes."""
 
-    def __init__(self, store: Store, *, posts: Mapping[MailboxName, Post], keys: Sequence[bytes]) -> None:
+    def __init__(
+        self, store: Store, *, posts: Mapping[MailboxName, Post], keys: Sequence[bytes], holds: Holds = alone
+    ) -> None:
         self._store = store
+        self._holds = holds
         self._posts = posts
         self._keys = keys
         self._answered = {name: asyncio.Event() for name in posts}
@@ -71,6 +75,7 @@ class InStep:
     async def observe(self, post: Post, change: Change) -> None:
         """Take over one change. What is not in the store, or was known, changes nothing."""
         async with self._store.write() as conn:
+            await self._holds(conn, post.name)
             before = await places.at(conn, post.name, Folder.INBOX, (change.uidvalidity, change.uid))
             stored = await mails.get(conn, before.mail_id) if before else None
             if before is None or stored is None:
@@ -148,6 +153,7 @@ class InStep:
         """Keep those that belong to a conversation; the bridge's own are there already."""
         read_mails = await asyncio.to_thread(lambda: [as_read(one, parse) for one in batch.arrivals])
         async with self._store.write() as conn:
+            await self._holds(conn, post.name)
             for arrival, mail in zip(batch.arrivals, read_mails, strict=True):
                 if number := await self._conversation_of(conn, post, mail):
                     await self._keep(conn, post, number, arrival, mail)
@@ -168,6 +174,7 @@ class InStep:
         for one in (message.message_id, *last):
             own = own_message_id(one, keys=self._keys)
             if own and await drafts.by_message_id(conn, one):
+                await settling.found(conn, one)
                 number = Number(own[0])
                 await mails.refer(conn, mailbox=post.name, number=number, ids=[message.message_id])
                 return True

@@ -132,10 +132,11 @@ async def _take_in(
         try:
             async with store.read() as conn:
                 cursor = await mails.cursor(conn, mailbox.name)
-            async for batch in post.source.arrivals(cursor):
-                await reception.receive(mailbox, batch)
-                post.begun.set()
-                await alarms.reading(mailbox.name)
+            async with contextlib.aclosing(post.source.arrivals(cursor)) as arrivals:
+                async for batch in arrivals:
+                    await reception.receive(mailbox, batch)
+                    post.begun.set()
+                    await alarms.reading(mailbox.name)
         except BridgeError as error:
             post.begun.set()
             health.fails(error)
@@ -153,7 +154,7 @@ def _pause(error: BridgeError) -> float:
 
 
 async def settled(posted: Mapping[MailboxName, Post], *, within: float) -> None:
-    """Wait until each mailbox is watched or has been found failing, so many seconds at the most.
+    """Wait until each mailbox is watched, here or elsewhere, or has been found failing, so many seconds at the most.
 
     A local one begins at its beginning, so it misses nothing whenever it begins.
     """
@@ -165,9 +166,18 @@ async def settled(posted: Mapping[MailboxName, Post], *, within: float) -> None:
 
 
 async def _settled(post: Post) -> None:
-    if isinstance(post.source, ImapSource) and await post.source.settled() is not None:
-        return
-    await post.begun.wait()
+    """It is known before it is told: a server that is away is tried again and again within `arrivals`."""
+
+    async def found_failing() -> bool:
+        failing = isinstance(post.source, ImapSource) and await post.source.settled() is not None
+        return failing or await post.begun.wait()
+
+    waiting = [asyncio.ensure_future(post.begun.wait()), asyncio.ensure_future(found_failing())]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for one in waiting:
+            one.cancel()
 
 
 def imap_server(name: MailboxName, settings: ServerSettings, *, accounts: Accounts | None) -> ImapServer:

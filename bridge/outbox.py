@@ -4,12 +4,13 @@
     "send", after the hold: compose -> "handing over" committed before DATA -> SMTP -> outcome per recipient
     "file_copy": the copy in Sent; it can never cause a second sending
 
-Never twice: the composed bytes and their Message-ID are kept through every try, and a crash or a silence after DATA
-makes the draft "uncertain": then a person decides.
+Never twice: the composed bytes and their Message-ID are kept through every try, and after a crash or a silence after
+DATA the server's Sent folder is asked. Where it does not know, the draft is "uncertain": then a person decides, or what
+the mailbox tells later (bridge/settling.py).
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
@@ -49,6 +50,7 @@ from bridge.store.database import Store
 log = structlog.get_logger()
 
 UNSENT = frozenset({DraftState.HELD, DraftState.QUEUED, DraftState.HANDING_OVER})
+PATIENT = 3  # tries to ask a Sent folder that is away; then the agent is asked, who may know another way
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,13 +114,16 @@ class Outbox:
         posts: Mapping[MailboxName, Post],
         originals: Originals,
         metrics: Metrics,
+        still_ours: Callable[[], None],
     ) -> None:
+        """`still_ours` raises Temporary where this replica has lost its jobs to another."""
         self._store = store
         self._gateway = gateway
         self._mailboxes = mailboxes
         self._posts = posts
         self._originals = originals
         self._metrics = metrics
+        self._still_ours = still_ours
 
     async def fetch(self, job: Job) -> None:
         """Fetch a draft's files from Slack. What cannot be had fails the draft at once, while it can be mended."""
@@ -134,7 +139,7 @@ class Outbox:
                 file = await self._gateway.file(one.slack_id)
                 content = await self._gateway.download(file, max_bytes=self._mailbox(draft).max_bytes)
             except (Permanent, Refused) as error:
-                await self._end(draft, DraftState.FAILED, reason=f"{one.filename}: {error}")
+                await self.end(draft, DraftState.FAILED, reason=f"{one.filename}: {error}")
                 return
             async with self._store.write() as conn:
                 kept = await mails.save_raw(conn, content, at=now())
@@ -146,7 +151,7 @@ class Outbox:
         if draft is None or draft.state not in UNSENT:
             return
         if draft.state is DraftState.HANDING_OVER:
-            await self._settle(draft)
+            await self._settle(draft, patient=job.attempts < PATIENT)
             return
         mailbox = self._mailbox(draft)
         try:
@@ -159,20 +164,24 @@ class Outbox:
                 handing_over=lambda: self._hand_over(draft),
             )
         except Temporary as error:
+            self._still_ours()  # else the draft is another replica's to move
             await self._back_to_queue(draft, reason=str(error))
             raise
         except Uncertain as error:
-            await self._end(draft, DraftState.UNCERTAIN, reason=str(error))
+            await self._end_unknown(draft, reason=str(error), patient=False)
         except (Permanent, Refused) as error:
-            await self._end(draft, DraftState.FAILED, reason=str(error))
+            self._still_ours()
+            await self.end(draft, DraftState.FAILED, reason=str(error))
         else:
             told = [(one.recipient, "accepted" if one.accepted else one.words) for one in outcome.answers]
-            await self._end(draft, DraftState.SENT, outcome=told)
+            # It has left, whatever another replica or a person thought of it meanwhile.
+            await self.end(draft, DraftState.SENT, outcome=told, out_of={*UNSENT, DraftState.UNCERTAIN})
 
     async def give_up(self, job: Job, error: BridgeError) -> None:
         """A job was parked: where it was a draft's, the agent is told in its line."""
         if "draft" in job.payload and (draft := await self._draft(job)):
-            await self._end(draft, DraftState.FAILED, reason=str(error))
+            handed = draft.state is DraftState.HANDING_OVER
+            await self.end(draft, DraftState.UNCERTAIN if handed else DraftState.FAILED, reason=str(error))
 
     async def file_copy(self, job: Job) -> None:
         """Put the copy of a sent mail into the mailbox's Sent folder."""
@@ -188,31 +197,53 @@ class Outbox:
 
     # --- states -------------------------------------------------------------------------------------------------------
 
-    async def _settle(self, draft: Draft) -> None:
-        """A draft that was being handed over when the bridge died: where the server filed it as sent, it left."""
-        if await self._post(draft).sent.has(draft.message_id):
-            await self._end(draft, DraftState.SENT, outcome=[(one.email, "accepted") for one in draft.to])
-            return
+    async def _settle(self, draft: Draft, *, patient: bool) -> None:
+        """A draft that was being handed over when the bridge died."""
         reason = "The bridge was stopped while it handed this mail over: it may have arrived, or not."
-        await self._end(draft, DraftState.UNCERTAIN, reason=reason)
+        await self._end_unknown(draft, reason=reason, patient=patient)
+
+    async def _end_unknown(self, draft: Draft, *, reason: str, patient: bool) -> None:
+        """Where the server filed it as sent, it left; else a person is asked. `patient`: a server that cannot be asked
+        now is asked later. Raises Temporary then.
+        """
+        try:
+            left = await self._post(draft).sent.has(draft.message_id)
+        except BridgeError as error:
+            if patient and isinstance(error, Temporary):
+                raise
+            log.info("the Sent folder could not be asked", draft=draft.id, reason=str(error))
+            left = False
+        if left:
+            outcome = [(one.email, "accepted") for one in (*draft.to, *draft.cc, *draft.bcc)]
+            await self.end(draft, DraftState.SENT, outcome=outcome)
+        else:
+            await self.end(draft, DraftState.UNCERTAIN, reason=reason)
 
     async def _hand_over(self, draft: Draft) -> None:
         """From here on a silence is uncertain. Whoever undid the draft a moment ago has won."""
         async with self._store.write() as conn:
             if not await drafts.move(conn, draft.id, DraftState.HANDING_OVER, out_of={DraftState.QUEUED}):
                 raise Refused("This mail was undone.")
+        self._still_ours()
 
     async def _back_to_queue(self, draft: Draft, *, reason: str) -> None:
         async with self._store.write() as conn:
             if await drafts.move(conn, draft.id, DraftState.QUEUED, out_of=UNSENT, reason=reason):
                 await changed(conn, await drafts.number_of(conn, draft))
 
-    async def _end(
-        self, draft: Draft, state: DraftState, *, reason: str = "", outcome: Sequence[tuple[str, str]] = ()
+    async def end(
+        self,
+        draft: Draft,
+        state: DraftState,
+        *,
+        reason: str = "",
+        outcome: Sequence[tuple[str, str]] = (),
+        out_of: Collection[DraftState] = UNSENT,
     ) -> None:
+        """Bring a draft to where it stays. Nothing happens where it is in none of `out_of` any more."""
         sent = await as_sent(self._store, draft) if state is DraftState.SENT else None
         async with self._store.write() as conn:
-            if not await drafts.move(conn, draft.id, state, out_of=UNSENT, reason=reason, outcome=list(outcome)):
+            if not await drafts.move(conn, draft.id, state, out_of=out_of, reason=reason, outcome=list(outcome)):
                 return
             if state is DraftState.SENT:
                 await keep_sent(conn, draft, sent, copy=self._mailbox(draft).saves_sent)

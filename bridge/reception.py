@@ -15,7 +15,7 @@ from dataclasses import replace
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge import rules
+from bridge import rules, settling
 from bridge.as_read import AsRead, as_read, unreadable
 from bridge.desk import Mailbox, changed, show_again
 from bridge.errors import BridgeError, Refused
@@ -44,6 +44,7 @@ from bridge.model import (
 from bridge.store import conversations, drafts, jobs, mails, personal, places
 from bridge.store.database import Store
 from bridge.teammates import IsTeammate, nobody
+from bridge.watches import Holds, alone
 
 log = structlog.get_logger()
 
@@ -62,6 +63,7 @@ class Reception:
         own: Collection[str] = (),
         parse_mail: Callable[..., Message] = parse,
         is_teammate: IsTeammate = nobody,
+        holds: Holds = alone,
     ) -> None:
         self._store = store
         self._keys = keys
@@ -70,6 +72,7 @@ class Reception:
         self._parse = parse_mail
         self._is_teammate = is_teammate
         self._familiar = Familiar()
+        self._holds = holds
 
     async def receive(self, mailbox: Mailbox, batch: Batch) -> None:
         """Take in mails in the order of their uids. After it returns they are durable, and so is the cursor.
@@ -116,12 +119,13 @@ class Reception:
     async def _keep(self, mailbox: Mailbox, batch: Batch, mails_read: Sequence[AsRead]) -> None:
         taken = 0
         async with self._store.write() as conn:
+            await self._holds(conn, mailbox.name)
             uids = [one.uid for one in batch.arrivals]
             seen = await mails.seen_places(conn, mailbox.name, uidvalidity=batch.cursor.uidvalidity, uids=uids)
             for arrival, read_mail in zip(batch.arrivals, mails_read, strict=True):
                 if arrival.uid not in seen:
                     taken += await self._take_in(conn, mailbox, arrival, read_mail)
-            await mails.move_cursor(conn, mailbox.name, batch.cursor)
+            await mails.move_cursor(conn, mailbox.name, batch.cursor, first=min(uids, default=None))
         self._metrics.received(mailbox.name, taken)
 
     async def _take_in(
@@ -137,6 +141,7 @@ class Reception:
         if await personal.was_erased(conn, mailbox.name, read_mail.digest):
             await self._record(conn, mailbox, place, state="erased", mail_id=None)
             return False
+        await settling.hear(conn, message)
         if await self._is_own(conn, mailbox, message):
             await self._record(conn, mailbox, place, state="own", mail_id=None)
             return False
@@ -270,6 +275,14 @@ class Reception:
         async with self._store.write() as conn:
             seen = await mails.seen_places(conn, mailbox.name, uidvalidity=arrival.uidvalidity, uids=[arrival.uid])
             return not seen and await self._take_in(conn, mailbox, arrival, mail, old=True)
+
+    async def take_missed(self, mailbox: Mailbox, arrival: Arrival) -> None:
+        """Take in a mail that the ledger should have had: as any that just came. The cursor stays where it is."""
+        mail = await asyncio.to_thread(as_read, arrival, self._parse)
+        async with self._store.write() as conn:
+            seen = await mails.seen_places(conn, mailbox.name, uidvalidity=arrival.uidvalidity, uids=[arrival.uid])
+            if not seen:
+                await self._take_in(conn, mailbox, arrival, mail)
 
     async def replay(self, mail_id: MailId) -> StoredMessage:
         """Read a kept mail again, after the reader was mended: its post and card follow."""

@@ -35,6 +35,7 @@ DESK = {
     "instep",
     "jobs",
     "later",
+    "ledger",
     "mailboxes",
     "metrics",
     "notices",
@@ -44,9 +45,11 @@ DESK = {
     "reception",
     "regroup",
     "secondlook",
+    "settling",
     "show",
     "spoken",
     "teammates",
+    "watches",
     "writing",
 }
 
@@ -69,7 +72,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "slack": BASE | {"slack"},
     **dict.fromkeys(DESK, BASE | WORLDS | DESK),
     "app": BASE | WORLDS | DESK,
-    "check": BASE | WORLDS | {"accounts", "mailboxes", "health", "desk"},
+    "check": BASE | WORLDS | {"accounts", "mailboxes", "health", "desk", "ledger"},
     "init": BASE | WORLDS,
     "scripts": BASE | WORLDS | DESK,
     "backfill": BASE | WORLDS | DESK | {"scripts"},

@@ -75,13 +75,20 @@ class Gateway:
         answer_seconds: float = ANSWER_SECONDS,
         observe: Observe = lambda _method, _outcome: None,
         clock: Callable[[], float] = time.monotonic,
+        before_writing: Callable[[], None] = lambda: None,
     ) -> AsyncIterator[Self]:
         """Share one set of connections until the block ends. Asks Slack nothing by itself.
 
-        `answer_seconds`: what one call may take in all, files excepted; `observe` is told of every call.
+        `answer_seconds`: what one call may take in all, files excepted; `observe` is told of every call;
+        `before_writing` is called just before a channel is written to, and stops that by what it raises.
         """
         async with Web.open(
-            token=token, api_url=api_url, answer_seconds=answer_seconds, observe=observe, clock=clock
+            token=token,
+            api_url=api_url,
+            answer_seconds=answer_seconds,
+            observe=observe,
+            clock=clock,
+            before_writing=before_writing,
         ) as web:
             yield cls(web, token=token, api_url=api_url, clock=clock)
 

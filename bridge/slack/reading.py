@@ -85,11 +85,14 @@ def status(
 
 def _fares(mailbox: Mapping[str, str | None]) -> str:
     name = f"*{blocks.inert(mailbox['name'] or '')}*"
+    entered = f"\n{blocks.inert(mailbox.get('ledger') or '')}".rstrip()
     if mailbox["state"] == "failing":
-        return f":warning: {name}: {blocks.inert(mailbox['reason'] or '')}"
+        return f":warning: {name}: {blocks.inert(mailbox['reason'] or '')}{entered}"
+    if mailbox["state"] == "watched elsewhere":
+        return f":large_green_circle: {name} is watched by another replica{entered}"
     heard = mailbox["last_heard"]
     since = f", last heard {blocks.moment(datetime.fromisoformat(heard))}" if heard else ""
-    return f":large_green_circle: {name} is watched{since}"
+    return f":large_green_circle: {name} is watched{since}{entered}"
 
 
 def templates(found: Sequence[Template], uses: Mapping[str, int]) -> dict[str, Any]:

@@ -165,6 +165,14 @@ async def by_message_id(conn: AsyncConnection, message_id: str) -> DraftId | Non
     return DraftId(found) if found else None
 
 
+async def of_message_ids(
+    conn: AsyncConnection, message_ids: Collection[str], *, states: Collection[DraftState]
+) -> list[DraftId]:
+    """The drafts in one of these states that leave, or left, under one of these Message-IDs."""
+    which = drafts.c.message_id.in_(message_ids) & drafts.c.state.in_(list(states))
+    return [DraftId(one) for one in (await conn.execute(select(drafts.c.id).where(which))).scalars()]
+
+
 async def composed(conn: AsyncConnection, draft_id: DraftId, *, raw_id: int) -> None:
     """The draft was composed: these bytes leave, at every try."""
     await conn.execute(update(drafts).where(drafts.c.id == draft_id).values(raw_id=raw_id))

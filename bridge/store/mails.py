@@ -61,12 +61,18 @@ async def cursor(conn: AsyncConnection, mailbox: MailboxName, *, folder: str = I
     return Cursor(uidvalidity=row["uidvalidity"], uidnext=row["uidnext"]) if row else None
 
 
-async def move_cursor(conn: AsyncConnection, mailbox: MailboxName, to: Cursor, *, folder: str = INBOX) -> None:
-    """Everything below that place has been taken in."""
-    values = {"uidvalidity": to.uidvalidity, "uidnext": to.uidnext}
+async def move_cursor(
+    conn: AsyncConnection, mailbox: MailboxName, to: Cursor, *, folder: str = INBOX, first: int | None = None
+) -> None:
+    """Everything below that place has been taken in. `first`: where a first watch began, if before it. Under another
+    uidvalidity all is taken in, from the first uid on.
+    """
+    values: dict[str, Any] = {"uidvalidity": to.uidvalidity, "uidnext": to.uidnext}
     which = (mailboxes.c.name == mailbox) & (mailboxes.c.folder == folder)
-    moved = await conn.execute(update(mailboxes).where(which).values(**values))
+    first_uid = case((mailboxes.c.uidvalidity == to.uidvalidity, mailboxes.c.first_uid), else_=1)
+    moved = await conn.execute(update(mailboxes).where(which).values(**values, first_uid=first_uid))
     if not moved.rowcount:
+        values["first_uid"] = to.uidnext if first is None else first
         await conn.execute(insert(mailboxes).values(name=mailbox, folder=folder, **values))
 
 

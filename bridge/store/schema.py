@@ -71,6 +71,26 @@ mailboxes = Table(
     Column("folder", Text, primary_key=True),  # "inbox", or "sent": what other mail clients send is looked for there
     Column("uidvalidity", BigInteger, nullable=False),
     Column("uidnext", BigInteger, nullable=False),
+    Column("first_uid", BigInteger, nullable=True),  # from here on the ledger must have every uid; unknown in old rows
+)
+
+watches = Table(  # which replica watches a mailbox, where several could
+    "watches",
+    metadata,
+    Column("mailbox", Text, primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("lease_until", Utc, nullable=False),
+    Column("fence", BigInteger, nullable=False),  # grows with every claim: an owner who lost it commits nothing
+)
+
+reconciliations = Table(  # how the ledger last compared with the server
+    "reconciliations",
+    metadata,
+    Column("mailbox", Text, primary_key=True),
+    Column("at", Utc, nullable=False),
+    Column("standing", BigInteger, nullable=False),  # mails on the server since the first watch
+    Column("missing", BigInteger, nullable=False),  # of them not in the ledger
+    Column("repaired", BigInteger, nullable=False),  # and taken in then
 )
 
 tokens = Table(  # OAuth2 sign-ins, sealed with BRIDGE_SECRET_KEY

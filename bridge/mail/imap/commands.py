@@ -115,6 +115,11 @@ def since(
     return taken.batch if taken else Batch(cursor=reader.cursor)
 
 
+def uids_from(session: Session, first: int) -> list[int]:
+    """The uids of the selected folder's mails from that one on. A range to `*` always has the last mail in it."""
+    return [uid for uid in session.search(b"UID", b"%d:*" % first) if uid >= first]
+
+
 def search_since(session: Session, day: date) -> list[Place]:
     """The mails of the selected folder that came on this day or later, the oldest first."""
     written = f"{day.day}-{_MONTHS[day.month - 1]}-{day.year}".encode()

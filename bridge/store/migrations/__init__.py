@@ -19,8 +19,12 @@ def head() -> str:
 
 
 def upgrade(conn: Connection) -> None:
-    """Run every revision that this database has not seen. The caller's transaction holds them all, or none."""
-    if _stands_at(conn) == head():
+    """Run every revision that this database has not seen. The caller's transaction holds them all, or none.
+
+    A database that a newer version has brought further is left as it is: revisions only ever add, and what they add
+    has defaults, so that the version before goes on beside the new one.
+    """
+    if _stands_at(conn) >= head():  # four digits each, so their order is that of the numbers
         return  # importing Alembic takes a quarter of a second, which a short command need not wait for
     from alembic import command  # noqa: PLC0415
 
