@@ -13,7 +13,7 @@ from bridge.desk import Mailbox
 from bridge.mail.authenticity import lookalike
 from bridge.model import Address, Authenticity, MailboxName, Message
 from bridge.providers import provider_of
-from bridge.store import mails
+from bridge.store import acquaintances
 
 KEPT = 600.0  # seconds that the list of known domains is used before it is asked for again
 MOST = 100  # domains that a new one is compared with, those first that most mails come from: 0.4 ms
@@ -51,7 +51,7 @@ class Familiar:
     async def _domains(self, conn: AsyncConnection, mailbox: Mailbox) -> _Known:
         kept = self._known.get(mailbox.name)
         if kept is None or kept.until < self._clock():
-            addresses = [mailbox.address.email, *await mails.familiar(conn, mailbox.name, limit=MOST)]
+            addresses = [mailbox.address.email, *await acquaintances.familiar(conn, mailbox.name, limit=MOST)]
             domains = frozenset(_domain(one) for one in addresses if provider_of(one) is None)
             kept = self._known[mailbox.name] = _Known(until=self._clock() + KEPT, domains=domains)
         return kept

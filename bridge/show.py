@@ -40,7 +40,7 @@ from bridge.slack.card import card as card_of
 from bridge.slack.faults import Gone, Malformed
 from bridge.slack.gateway import Gateway
 from bridge.slack.mrkdwn import sections
-from bridge.store import conversations, drafts, forms, mails
+from bridge.store import acquaintances, conversations, drafts, forms, mails
 from bridge.store.database import Store
 
 log = structlog.get_logger()
@@ -97,7 +97,7 @@ class Show:
         first = next((one for one in messages if one.direction is Direction.IN), None)
         if first is None:
             return None
-        return await mails.earlier(conn, first.mailbox, first.customer.email, before=first.number)
+        return await acquaintances.earlier(conn, first.mailbox, first.customer.email, before=first.number)
 
     async def _bring_up(
         self,

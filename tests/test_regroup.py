@@ -4,7 +4,7 @@ import itertools
 from datetime import UTC, datetime
 
 from bridge.model import Address, ChannelId, Direction, MailboxName, MailId, Message, Number, Reading, Status, Ts
-from bridge.store import conversations, mails
+from bridge.store import acquaintances, conversations, mails
 from bridge.store.database import Store
 
 AT = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -52,7 +52,7 @@ async def test_a_mail_moves_with_its_id_and_what_shows_the_old_post_is_told_no_m
         assert [found.id for found in await mails.of_conversation(conn, one)] == [first]
         assert await mails.holds(conn, other, "<2@x>")
         assert not await mails.holds(conn, one, "<never@x>")
-        assert await mails.earlier(conn, BOX, "dana@EXAMPLE.com", before=other) == 1
+        assert await acquaintances.earlier(conn, BOX, "dana@EXAMPLE.com", before=other) == 1
 
 
 async def test_what_was_merged_leads_to_what_has_its_mails_however_often(store: Store) -> None:
