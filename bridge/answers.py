@@ -30,6 +30,7 @@ from bridge.model import (
     DraftKind,
     DraftState,
     MailboxName,
+    Number,
     Status,
     UserId,
     now,
@@ -108,7 +109,7 @@ class Answers:
             if stands := await drafts.get(conn, carried.draft):
                 return stands
             await secondlook.look(conn, carried, to=(*to, *cc), bcc=bcc, own=own_addresses(self._mailboxes), at=at)
-            number = carried.number or await conversations.create(
+            number = await self._belongs(conn, form) or await conversations.create(
                 conn,
                 mailbox=mailbox.name,
                 channel=mailbox.channel,
@@ -160,6 +161,15 @@ class Answers:
                 await tell(conn, number, key=draft.id, whom=before.owner, sentence=theirs, about=user, buttons=undo)
         return draft
 
+    async def _belongs(self, conn: AsyncConnection, form: Submission) -> Number | None:
+        """The conversation that an answer belongs to: it may have been merged or split while the modal was open."""
+        carried = form.carried
+        answered = await mails.get(conn, carried.answers) if carried.answers else None
+        if answered:
+            return answered.number
+        there = await conversations.current(conn, carried.number) if carried.number else None
+        return there.number if there else None
+
     async def _written(self, conn: AsyncConnection, form: Submission, *, author: UserId) -> None:
         """The form is a draft now: its author writes no more, and what they put down before is of no more use."""
         await forms.end(conn, form.carried.draft)
@@ -200,6 +210,8 @@ class Answers:
 
     async def without_mentions(self, rich_text: dict[str, Any]) -> dict[str, Any]:
         """A text as it leaves: people and channels by their names."""
+        if richtext.mentions_group(rich_text):
+            raise Invalid({"body": "Nobody outside Slack knows your user group: write its name without the @."})
         names: dict[str, str] = {}
         for one in richtext.mentioned(rich_text):
             if one.startswith("C"):

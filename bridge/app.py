@@ -41,6 +41,7 @@ from bridge.originals import Originals
 from bridge.outbox import Outbox
 from bridge.post import Post
 from bridge.reception import Reception
+from bridge.regroup import Regroup
 from bridge.settling import Settling
 from bridge.show import Show
 from bridge.slack.acting import Acting
@@ -59,6 +60,7 @@ from bridge.slack.windows import Windows
 from bridge.spoken import Spoken
 from bridge.store import jobs
 from bridge.store.database import Store
+from bridge.teammates import Teammates
 from bridge.watches import Watches
 from bridge.writing import Writing
 
@@ -134,7 +136,13 @@ class Bridge:
         watches = Watches(store)
         own = [address.email.lower() for address in senders.values()]
         reception = Reception(
-            store, keys=settings.secret_keys, metrics=metrics, own=own, trusted=settings.trusted, holds=watches.holds
+            store,
+            keys=settings.secret_keys,
+            metrics=metrics,
+            own=own,
+            trusted=settings.trusted,
+            is_teammate=Teammates(gateway, team_id=me.team_id, mailboxes=own),
+            holds=watches.holds,
         )
         answers = Answers(
             store, desk=desk, agents=agents, gateway=gateway, mailboxes=mailboxes, key=settings.secret_keys[0]
@@ -152,6 +160,7 @@ class Bridge:
             still_ours=tenure.check,
         )
         filing = Filing(store, desk=desk, posts=posts)
+        regroup = Regroup(store, desk=desk)
         in_step = InStep(store, posts=posts, keys=settings.secret_keys, holds=watches.holds)
         kinds: dict[str, Callable[[Job], Awaitable[None]]] = {
             "fetch": outbox.fetch,
@@ -170,16 +179,19 @@ class Bridge:
             await (filing if job.kind == "apply" else outbox).give_up(job, error)
 
         engine = Engine(store, kinds=kinds, parked=given_up, look_first=self._look_first, tenure=tenure)
-        kinds["show"] = Show(store, engine=engine, gateway=gateway, senders=senders, metrics=metrics).show
-        kinds["tell"] = Notices(store, engine=engine, gateway=gateway).say
         alarms = Alarms(store, engine=engine, gateway=gateway, mailboxes=mailboxes)
-        kinds["alarm"] = alarms.tell
         acknowledge = Acknowledge(
             store, engine=engine, gateway=gateway, agents=agents, mailboxes=mailboxes, key=settings.secret_keys[0]
         )
-        kinds |= {"acknowledge": acknowledge.acknowledge, "loop": acknowledge.tell}
         reconciling = Ledger(store, mailboxes=mailboxes, posts=posts, reception=reception, metrics=metrics)
-        kinds["reconcile"] = reconciling.reconcile
+        kinds |= {
+            "show": Show(store, engine=engine, gateway=gateway, senders=senders, metrics=metrics).show,
+            "tell": Notices(store, engine=engine, gateway=gateway).say,
+            "alarm": alarms.tell,
+            "acknowledge": acknowledge.acknowledge,
+            "loop": acknowledge.tell,
+            "reconcile": reconciling.reconcile,
+        }
         await reconciling.begin()
         await desk.index_what_is_missing()
         await self._begin_work(store, engine=engine)
@@ -193,6 +205,7 @@ class Bridge:
             writing=writing,
             answers=answers,
             filing=filing,
+            regroup=regroup,
             originals=originals,
             templates=templates,
             mailboxes=mailboxes,
@@ -241,6 +254,7 @@ class Bridge:
         writing: Writing,
         answers: Answers,
         filing: Filing,
+        regroup: Regroup,
         originals: Originals,
         templates: Templates,
         mailboxes: dict[MailboxName, Mailbox],
@@ -260,7 +274,13 @@ class Bridge:
         self._finishing.append(people.close)
         searching = Searching(gateway=gateway, desk=desk)
         typed = Typed(
-            gateway=gateway, desk=desk, filing=filing, searching=searching, templates=templates, status=status
+            gateway=gateway,
+            desk=desk,
+            filing=filing,
+            searching=searching,
+            regroup=regroup,
+            templates=templates,
+            status=status,
         )
         app, windows = bolt_app(self._settings.slack, me), Windows(gateway)
         acting = Acting(app, done=people.touched)
@@ -279,6 +299,7 @@ class Bridge:
             desk=desk,
             composer=composer,
             filing=filing,
+            regroup=regroup,
             originals=originals,
             typed=typed,
         )

@@ -50,7 +50,11 @@ class Acknowledgement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mailbox:
-    """One address as the desk works with it: what it is called, and where it shows."""
+    """One address as the desk works with it: what it is called, and where it shows.
+
+    `signature` stands below its mails (`bridge.mail.signature`); `forwards`: what teammates pass on to it is treated
+    as the customer's mail that it was.
+    """
 
     name: MailboxName
     address: Address
@@ -58,6 +62,8 @@ class Mailbox:
     hold: timedelta
     saves_sent: bool
     max_bytes: int
+    signature: str = ""
+    forwards: bool = True
     ack: Acknowledgement | None = None
 
 
@@ -136,9 +142,10 @@ class Desk:
         return found
 
     async def of_thread(self, channel: ChannelId, thread: Ts) -> Conversation | None:
-        """The conversation whose thread that is, or None."""
+        """The conversation whose thread that is, or the one it was merged into; or None."""
         async with self._store.read() as conn:
-            return await conversations.by_card(conn, channel=channel, ts=thread)
+            found = await conversations.by_card(conn, channel=channel, ts=thread)
+            return await conversations.current(conn, found.number) if found else None
 
     async def messages(self, number: Number, *, user: UserId) -> tuple[Conversation, list[StoredMessage]]:
         """A conversation and its mails, the oldest first."""
@@ -190,6 +197,8 @@ class Desk:
     async def snooze(self, number: Number, *, user: UserId, until: datetime) -> Conversation:
         """Put it aside until then; a mail of the customer brings it back before."""
         found = await self.conversation(number, user=user)
+        if found.merged_into:
+            raise Refused(f"#{number} was merged into #{found.merged_into}; use that number.")
         payload = {"number": number, "until": until.isoformat()}
         async with self._store.write() as conn:
             version = await changed(conn, number, status=Status.SNOOZED, wakes=until)
@@ -210,6 +219,8 @@ class Desk:
 
     async def _set(self, number: Number, verb: str, *, user: UserId, **values: object) -> Conversation:
         found = await self.conversation(number, user=user)
+        if found.merged_into:
+            raise Refused(f"#{number} was merged into #{found.merged_into}; use that number.")
         if all(getattr(found, name) == value for name, value in values.items()):
             return found
         async with self._store.write() as conn:

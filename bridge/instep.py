@@ -172,8 +172,9 @@ class InStep:
         if await mails.known(conn, post.name, mail.digest) or await self._is_own(conn, post, message):
             return None
         known = await mails.referred(conn, mailbox=post.name, ids=[*rules.spoken_of(message), message.message_id])
-        number = rules.joins(message, known=known)
-        return number if number and await conversations.get(conn, number) else None
+        join = rules.joins(message, known=known)
+        found = await conversations.current(conn, join.number) if join else None
+        return found.number if found else None
 
     async def _is_own(self, conn: AsyncConnection, post: Post, message: Message) -> bool:
         """Sent by the bridge. Where the provider put an id of its own in place of ours, ours is the last reference."""

@@ -75,6 +75,8 @@ def mailbox(one: MailboxSettings, *, channel: ChannelId, max_bytes: int) -> Mail
         hold=timedelta(seconds=one.hold_seconds),
         saves_sent=one.saves_sent,
         max_bytes=max_bytes,
+        signature=one.signature,
+        forwards=one.forwards,
         ack=Acknowledgement(**dict(one.ack)) if one.auto_ack else None,
     )
 

@@ -18,18 +18,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge import rules, settling
 from bridge.as_read import AsRead, as_read, unreadable
-from bridge.desk import Mailbox, changed, changed_all, show_all_again, write_down
+from bridge.desk import Mailbox, changed
 from bridge.errors import BridgeError, Refused
+from bridge.familiar import Familiar, as_judged, with_lookalike
 from bridge.filing import write_down_elsewhere
-from bridge.later import customer_wrote
+from bridge.joining import Joining
 from bridge.mail.identifiers import own_message_id
 from bridge.mail.parse import parse
 from bridge.mail.quotes import read
 from bridge.metrics import Metrics
 from bridge.model import (
-    BRIDGE,
     Arrival,
-    Automatic,
     Batch,
     Cursor,
     Direction,
@@ -39,12 +38,12 @@ from bridge.model import (
     MailId,
     Message,
     Number,
-    Status,
     StoredMessage,
     now,
 )
-from bridge.store import conversations, drafts, jobs, mails, personal, places
+from bridge.store import drafts, jobs, mails, personal, places
 from bridge.store.database import Store
+from bridge.teammates import IsTeammate, nobody
 from bridge.watches import Holds, alone
 
 log = structlog.get_logger()
@@ -55,7 +54,8 @@ Pair = tuple[Arrival, AsRead]
 
 class Reception:
     """Takes mails in. `keys`: that may have signed our Message-IDs; `own`: our mailboxes' addresses in lower case;
-    `trusted`: by mailbox, the servers whose Authentication-Results are believed.
+    `trusted`: by mailbox, the servers whose Authentication-Results are believed; `is_teammate`: whose forwards are
+    customers' mails.
     """
 
     def __init__(
@@ -67,6 +67,7 @@ class Reception:
         own: Collection[str] = (),
         trusted: Mapping[MailboxName, Collection[str]] = MappingProxyType({}),
         parse_mail: Callable[..., Message] = parse,
+        is_teammate: IsTeammate = nobody,
         holds: Holds = alone,
     ) -> None:
         self._store = store
@@ -75,6 +76,9 @@ class Reception:
         self._own = own
         self._trusted = trusted
         self._parse_mail = parse_mail
+        self._is_teammate = is_teammate
+        self._joining = Joining(keys)
+        self._familiar = Familiar()
         self._holds = holds
 
     async def receive(self, mailbox: Mailbox, batch: Batch) -> None:
@@ -82,9 +86,9 @@ class Reception:
 
         A mail that nobody foresaw goes into quarantine, and those behind it come in all the same.
         """
-        mails_read = await asyncio.to_thread(
-            lambda: [as_read(one, self._parse(mailbox.name)) for one in batch.arrivals]
-        )
+        parse_mail = self._parse(mailbox.name)
+        mails_read = await asyncio.to_thread(lambda: [as_read(one, parse_mail) for one in batch.arrivals])
+        mails_read = [await self._if_trusted(mailbox, one) for one in mails_read]
         try:
             await self._keep(mailbox, batch, mails_read)
         except BridgeError:
@@ -101,6 +105,21 @@ class Reception:
         """How the mails of a mailbox are parsed."""
         trusted = self._trusted.get(mailbox)
         return partial(self._parse_mail, trusted=trusted) if trusted else self._parse_mail
+
+    async def _read(self, mailbox: Mailbox, arrival: Arrival) -> AsRead:
+        mail = await asyncio.to_thread(as_read, arrival, self._parse(mailbox.name))
+        return await self._if_trusted(mailbox, mail)
+
+    async def _if_trusted(self, mailbox: Mailbox, mail: AsRead) -> AsRead:
+        """The mail, as one that passes on another's only where a teammate passes on what a stranger wrote."""
+        if mail.passed_on is None:
+            return mail
+        signs = mail.message.authenticity
+        forged = signs is not None and signs.dmarc == "fail"
+        ours = mailbox.forwards and not forged and await self._is_teammate(mail.message.author.email)
+        if ours and not await self._is_teammate(mail.passed_on.author.email):
+            return mail
+        return replace(mail, passed_on=None)
 
     async def _keep_alone(self, mailbox: Mailbox, arrival: Arrival, read_mail: AsRead) -> None:
         alone = Batch(cursor=Cursor(uidvalidity=arrival.uidvalidity, uidnext=arrival.uid), arrivals=(arrival,))
@@ -156,19 +175,21 @@ class Reception:
         """Keep mails that are no others' equals, each in the conversation that it joins or begins; how many."""
         if not new:
             return 0
-        numbers, begun = await self._matters(conn, mailbox, [mail.message for _, mail in new], old=old)
+        matters = await self._joining.matters(conn, mailbox, [mail for _, mail in new], old=old)
         incoming = [
             mails.Incoming(
                 place=(arrival.uidvalidity, arrival.uid),
                 state=mail.state,
-                number=number,
-                message=mail.message,
+                number=matter.number,
+                message=await self._judged(conn, mailbox, mail),
                 reading=mail.reading,
                 digest=mail.digest,
                 raw=arrival.raw,
                 received=arrival.received,
+                joined=matter.joined,
+                passed_on=mail.passed_on,
             )
-            for (arrival, mail), number in zip(new, numbers, strict=True)
+            for (arrival, mail), matter in zip(new, matters, strict=True)
         ]
         mail_ids = await mails.take_in(conn, mailbox.name, incoming)
         there = [
@@ -177,10 +198,15 @@ class Reception:
         ]
         await places.arrived_new(conn, mailbox.name, there)
         if mailbox.ack and not old:
-            first = {number: at for at, number in reversed([*enumerate(numbers)]) if number in begun}
-            for number, at in first.items():
-                await self._acknowledge(conn, mailbox, number, mail_ids[at], incoming[at].message)
+            for mail_id, matter, (_, mail) in zip(mail_ids, matters, new, strict=True):
+                if matter.begun and not mail.passed_on:
+                    await self._acknowledge(conn, mailbox, matter.number, mail_id, mail.message)
         return len(new)
+
+    async def _judged(self, conn: AsyncConnection, mailbox: Mailbox, mail: AsRead) -> Message:
+        """The mail, with what its author's domain only looks like."""
+        author = mail.passed_on.author if mail.passed_on else mail.message.author
+        return with_lookalike(mail.message, await self._familiar.lookalike(conn, mailbox, author))
 
     async def _acknowledge(
         self, conn: AsyncConnection, mailbox: Mailbox, number: Number, mail_id: MailId, message: Message
@@ -222,93 +248,19 @@ class Reception:
     ) -> None:
         await mails.record_arrival(conn, mailbox=mailbox.name, place=place, state=state, mail_id=mail_id, at=now())
 
-    async def _matters(
-        self, conn: AsyncConnection, mailbox: Mailbox, messages: Sequence[Message], *, old: bool
-    ) -> tuple[list[Number], frozenset[Number]]:
-        """The conversation that each mail joins or begins, changed so that its card is shown again; those begun.
-
-        Those that begin one are counted -1, -2 and so on until all are known: a mail may join one that another of them
-        begins.
-        """
-        asked = [one for message in messages for one in (*rules.spoken_of(message), *mails.ids_of(message))]
-        known = dict(await mails.referred(conn, mailbox=mailbox.name, ids=asked))
-        before: dict[Number, Status | None] = {}
-        standing: dict[Number, Status | None] = {}
-        numbers: list[Number] = []
-        begun: list[str] = []
-        for message in messages:
-            number = self._joined(message, known)
-            if number is None and (named := rules.numbered(message.subject)):
-                with_them = [one for one, joined in zip(messages, numbers, strict=False) if joined == named]
-                number = await self._named_in_subject(conn, mailbox, message, named, beside=with_them)
-            if number is not None and number > 0 and number not in standing:
-                before[number] = standing[number] = await self._status(conn, mailbox, number)
-            status = standing.get(number) if number is not None else None
-            if number is None or status is None:
-                begun.append(message.subject)
-                number = Number(-len(begun))
-                status = Status.CLOSED if old else Status.OPEN
-            standing[number] = status if old else rules.status_after_mail(status, message)
-            for one in mails.ids_of(message):
-                known.setdefault(one, number)
-            numbers.append(number)
-        made = await self._begin(conn, mailbox, begun, status=Status.CLOSED if old else Status.OPEN)
-        for status in Status:
-            joined = sorted(one for one in {*numbers} if one > 0 and standing[one] is status)
-            await changed_all(conn, joined, status=status)
-            for number in (one for one in joined if before[one] is not status):
-                detail = f"status: {before[number]} → {status}"
-                await write_down(conn, number, "reopen", user=BRIDGE, detail=detail)
-        if not old:
-            wrote = {one for one, by in zip(numbers, messages, strict=True) if one > 0 and by.automatic is Automatic.NO}
-            for number in sorted(wrote):
-                await customer_wrote(conn, number)
-        return [number if number > 0 else made[-number - 1] for number in numbers], frozenset(made)
-
-    def _joined(self, message: Message, known: Mapping[str, Number]) -> Number | None:
-        ids = rules.spoken_of(message)
-        signed = {one: Number(own[0]) for one in ids if (own := own_message_id(one, keys=self._keys))}
-        return rules.joins(message, known=known, signed=signed)
-
-    async def _status(self, conn: AsyncConnection, mailbox: Mailbox, number: Number) -> Status | None:
-        """A conversation's status, or None where it is not this mailbox's."""
-        found = await conversations.get(conn, number)
-        return found.status if found and found.mailbox == mailbox.name else None
-
-    async def _begin(
-        self, conn: AsyncConnection, mailbox: Mailbox, subjects: Sequence[str], *, status: Status
-    ) -> list[Number]:
-        made = await conversations.create_all(
-            conn, mailbox=mailbox.name, channel=mailbox.channel, subjects=subjects, status=status, at=now()
-        )
-        await show_all_again(conn, dict.fromkeys(made, 1))
-        return made
-
-    async def _named_in_subject(
-        self, conn: AsyncConnection, mailbox: Mailbox, message: Message, number: Number, *, beside: Sequence[Message]
-    ) -> Number | None:
-        """The conversation that the subject names, where the mail's author takes part in it, in the store or `beside`.
-
-        Our own address takes part in all of them, so a mail that claims to be from it joins none.
-        """
-        if message.author.email.lower() == mailbox.address.email.lower():
-            return None
-        stored = await mails.of_conversation(conn, number)
-        return number if rules.takes_part(message.author, [*(one.message for one in stored), *beside]) else None
-
     async def take_old(self, mailbox: Mailbox, arrival: Arrival) -> bool:
         """Take in a mail that came before the first watch: a closed matter, unless it belongs to one that stands.
 
         False for one that is known. The cursor stays where it is.
         """
-        mail = await asyncio.to_thread(as_read, arrival, self._parse(mailbox.name))
+        mail = await self._read(mailbox, arrival)
         async with self._store.write() as conn:
             seen = await mails.seen_places(conn, mailbox.name, uidvalidity=arrival.uidvalidity, uids=[arrival.uid])
             return not seen and bool(await self._take_in(conn, mailbox, [(arrival, mail)], old=True))
 
     async def take_missed(self, mailbox: Mailbox, arrival: Arrival) -> None:
         """Take in a mail that the ledger should have had: as any that just came. The cursor stays where it is."""
-        mail = await asyncio.to_thread(as_read, arrival, self._parse(mailbox.name))
+        mail = await self._read(mailbox, arrival)
         async with self._store.write() as conn:
             seen = await mails.seen_places(conn, mailbox.name, uidvalidity=arrival.uidvalidity, uids=[arrival.uid])
             if not seen:
@@ -324,7 +276,8 @@ class Reception:
         message = await asyncio.to_thread(self._parse(stored.mailbox), raw)
         reading = await asyncio.to_thread(read, message)
         async with self._store.write() as conn:
-            await mails.reread(conn, mail_id, message, reading=reading)
+            again = as_judged(message, stored.message.authenticity)
+            await mails.reread(conn, mail_id, again, reading=reading)
             await mails.released(conn, mail_id)
             renamed = {"subject": message.subject} if stored.quarantined else {}
             await changed(conn, stored.number, **renamed)
@@ -338,7 +291,7 @@ class Reception:
         if quarantined:
             return (await self.replay(quarantined)).number
         arrival = Arrival(uidvalidity=0, uid=uid, size=len(raw), raw=raw)  # no mailbox has a uidvalidity of 0
-        mail = await asyncio.to_thread(as_read, arrival, self._parse(mailbox.name))
+        mail = await self._read(mailbox, arrival)
         async with self._store.write() as conn:
             await self._take_in(conn, mailbox, [(arrival, mail)])
             mail_id = await mails.known(conn, mailbox.name, mail.digest)

@@ -127,7 +127,7 @@ async def test_a_line_posted_by_a_bridge_that_died_says_what_has_become_of_the_m
         found = await conversations.by_card(conn, channel=ChannelId(CHANNEL), ts=card["ts"])
         assert found
         (draft,) = await drafts.of_conversation(conn, found.number)
-        await drafts.line_posted(conn, draft.id, ts=Ts(""))
+        await drafts.line_posted(conn, draft, ts=Ts(""), revision=0)
         await drafts.move(conn, draft.id, DraftState.UNCERTAIN, out_of={DraftState.SENT}, reason="Nobody knows.")
         await changed(conn, found.number)
     await stage.start_bridge()
@@ -165,7 +165,7 @@ def arrivals(*raws: bytes) -> Batch:
     return Batch(cursor=Cursor(uidvalidity=99, uidnext=len(raws) + 1), arrivals=tuple(came))
 
 
-def spoilt(raw: bytes) -> Message:
+def spoilt(raw: bytes, **_: object) -> Message:
     if b"unreadable" in raw:
         raise ValueError("nobody foresaw this")
     return parse(raw)

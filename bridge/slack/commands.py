@@ -30,6 +30,8 @@ USAGE = {
     "assign": "assign N @user — make it somebody's",
     "close": "close N — nothing is left to do",
     "reopen": "reopen N — there is something to do again",
+    "merge": "merge N M — bring all of conversation N into M",
+    "split": "split N — make one of its mails, and those after it, a conversation of their own",
     "snooze": "snooze N WHEN — put it aside: “tomorrow 9am”, “in 3 hours”, “next Monday”",
     "log": "log N — what was done to it, and by whom",
     "templates": "templates — the canned answers",
@@ -70,6 +72,14 @@ class Command:
             raise Refused(f"Say how: `/mail {USAGE['mark'].partition(' — ')[0]}`.") from None
 
     @property
+    def other(self) -> Number:
+        """The conversation that the rest names; `Refused` where it names none."""
+        number = _number(self.rest)
+        if number is None:
+            raise Refused(f"Say which: `/mail {USAGE[self.verb].partition(' — ')[0]}`, both as on their cards.")
+        return number
+
+    @property
     def original(self) -> bool:
         """Whether the mail is to be shown as it came; without a word, its full text. `Refused` for any other word."""
         word = self.rest.lower()
@@ -94,10 +104,17 @@ def parse_command(text: str) -> Command:
         raise Refused(f"`/mail` has no verb `{verb[:40]}`. `/mail help` lists them all.")
     if verb not in NUMBERED:
         return Command(verb=verb, rest=" ".join(words[1:]))
-    typed = words[1].lstrip("#") if len(words) > 1 else ""
-    if not (typed.isascii() and typed.isdigit() and 0 < int(typed[:18]) < 10**15):
+    number = _number(words[1]) if len(words) > 1 else None
+    if number is None:
         raise Refused(f"Say which conversation: `/mail {USAGE[verb].partition(' — ')[0]}`, N as on its card.")
-    return Command(verb=verb, number=Number(int(typed)), rest=" ".join(words[2:]))
+    return Command(verb=verb, number=number, rest=" ".join(words[2:]))
+
+
+def _number(typed: str) -> Number | None:
+    """The number that was typed, with its sign or without."""
+    typed = typed.strip().lstrip("#")
+    good = typed.isascii() and typed.isdigit() and 0 < int(typed[:18]) < 10**15
+    return Number(int(typed)) if good else None
 
 
 def help_text() -> str:

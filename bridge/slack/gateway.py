@@ -62,6 +62,7 @@ class Gateway:
         self._identity: Identity | None = None
         self.revoked = False
         self._people: Remembered[UserId, Member] = Remembered(clock)
+        self._by_email: Remembered[str, Member | None] = Remembered(clock)
         self._channels: Remembered[ChannelId, Channel] = Remembered(clock)
         self._members: Remembered[ChannelId, frozenset[UserId]] = Remembered(clock)
 
@@ -293,6 +294,17 @@ class Gateway:
             return read_member((await self._web.get("users.info", user=user_id, include_locale=True))["user"])
 
         return await self._people.get(user_id, ask)
+
+    async def member_with(self, email: str) -> Member | None:
+        """Who has that mail address, as Slack said within the last minute; None where nobody has."""
+
+        async def ask() -> Member | None:
+            try:
+                return read_member((await self._web.get("users.lookupByEmail", email=email))["user"])
+            except Gone:
+                return None
+
+        return await self._by_email.get(email.lower(), ask)
 
     async def channel(self, channel_id: ChannelId) -> Channel:
         """A channel, as Slack said within the last minute. Raises Permanent where the bot cannot see it."""

@@ -8,6 +8,7 @@ from bridge.canned import Template, by_folder
 from bridge.errors import Refused
 from bridge.model import BRIDGE, ELSEWHERE, Act, Conversation, Line, MailId, StoredMessage, UserId, Where
 from bridge.slack import blocks, modals
+from bridge.slack.about import about
 from bridge.slack.card import STATUS_WORDS
 from bridge.slack.mrkdwn import escape
 
@@ -47,7 +48,8 @@ def original(conversation: Conversation, raw: bytes | None) -> View:
 
 def newest(messages: Sequence[StoredMessage]) -> dict[str, Any]:
     """The newest mail of a conversation, as an answer to a command."""
-    surface = blocks.mail(chosen(messages, None))
+    stored = chosen(messages, None)
+    surface = blocks.mail(stored, about=about(stored))
     return {"response_type": "ephemeral", "text": surface.text, "blocks": surface.blocks}
 
 

@@ -8,6 +8,7 @@ from bridge.canned import Templates
 from bridge.desk import Desk
 from bridge.filing import Filing
 from bridge.model import Conversation, Number, UserId, now
+from bridge.regroup import Regroup
 from bridge.slack import reading
 from bridge.slack.blocks import moment
 from bridge.slack.commands import Command, help_text
@@ -28,6 +29,7 @@ class Typed:
         desk: Desk,
         filing: Filing,
         searching: Searching,
+        regroup: Regroup,
         templates: Templates,
         status: Callable[[], Awaitable[Mapping[str, Any]]],
     ) -> None:
@@ -37,6 +39,7 @@ class Typed:
         self._desk = desk
         self._filing = filing
         self._searching = searching
+        self._regroup = regroup
         self._status = status
 
     async def say(self, command: Command, *, user: UserId) -> Said:
@@ -83,6 +86,9 @@ class Typed:
             case "assign":
                 await self._desk.assign(number, user=user, to=command.user)
                 return f"#{number} is <@{command.user}>'s now."
+            case "merge":
+                found = await self._regroup.merge(number, command.other, user=user)
+                return f"#{number} is part of #{found.number} now."
             case "snooze":
                 found = await self.snooze(number, command.rest, user=user)
                 return f"#{number} is put aside until {moment(found.wakes or now())}."

@@ -1,13 +1,13 @@
 """Conversations: named questions and changes. Each takes the connection of the transaction it belongs to."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, delete, insert, or_, select, update
+from sqlalchemy import RowMapping, Select, delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.model import ChannelId, Conversation, MailboxName, Number, Status, Ts, UserId
+from bridge.model import ChannelId, Conversation, MailboxName, Number, Status, Ts, UserId, shown_as
 from bridge.store.schema import conversations, drafts, effects, messages
 
 
@@ -41,6 +41,39 @@ async def get(conn: AsyncConnection, number: Number) -> Conversation | None:
     """The conversation of that number, or None."""
     row = (await conn.execute(select(conversations).where(conversations.c.number == number))).mappings().first()
     return _conversation(row) if row else None
+
+
+async def current(conn: AsyncConnection, number: Number) -> Conversation | None:
+    """The conversation of that number, or the one that it was merged into; None where there is none."""
+    found = await get(conn, number)
+    while found and found.merged_into:  # never in a circle: neither of two that are merged is merged already (`hold`)
+        found = await get(conn, found.merged_into)
+    return found
+
+
+async def hold(conn: AsyncConnection, numbers: Iterable[Number]) -> None:
+    """Let nobody else change these until this transaction ends: what is read of them after it stays true."""
+    which = select(conversations.c.number).where(conversations.c.number.in_(list(numbers)))
+    await conn.execute(which.order_by(conversations.c.number).with_for_update())
+
+
+async def splits(conn: AsyncConnection, numbers: Iterable[Number]) -> dict[Number, Number]:
+    """From which conversation those were split off, and those in turn."""
+    found: dict[Number, Number] = {}
+    asked = set(numbers)
+    while asked:
+        question = select(conversations.c.number, conversations.c.split_from).where(
+            conversations.c.number.in_(asked), conversations.c.split_from.is_not(None)
+        )
+        rows = (await conn.execute(question)).all()
+        found |= {Number(row.number): Number(row.split_from) for row in rows}
+        asked = {Number(row.split_from) for row in rows} - found.keys()
+    return found
+
+
+async def split_off(conn: AsyncConnection, number: Number, *, of: Number) -> None:
+    """Remember that it was a part of that other one."""
+    await conn.execute(update(conversations).where(conversations.c.number == number).values(split_from=of))
 
 
 async def change(conn: AsyncConnection, number: Number, *, at: datetime, **values: Any) -> int:
@@ -86,14 +119,19 @@ async def shown(conn: AsyncConnection, number: Number) -> int:
 async def forget_slack(conn: AsyncConnection, number: Number) -> None:
     """What Slack showed of a conversation is gone: card, thread, lines and files are posted anew."""
     mine = messages.c.number == number
-    mail_ids = (await conn.execute(select(messages.c.id).where(mine))).scalars().all()
-    draft_ids = (await conn.execute(select(drafts.c.id).where(drafts.c.number == number))).scalars().all()
+    mails = await _names(conn, select(messages.c.id, messages.c.moved).where(mine))
+    lines = await _names(conn, select(drafts.c.id, drafts.c.moved).where(drafts.c.number == number))
     await conn.execute(update(conversations).where(conversations.c.number == number).values(card_ts=None, shown=0))
     await conn.execute(update(messages).where(mine).values(thread_ts=None, shared=False))
     await conn.execute(update(drafts).where(drafts.c.number == number).values(line_ts=None, shown=0))
-    keys = [f"card:{number}", *(f"mail:{one}" for one in mail_ids), *(f"draft:{one}" for one in draft_ids)]
-    files = [effects.c.key.like(f"{kind}:{one}:%") for one in mail_ids for kind in ("file", "files")]
+    keys = [f"card:{number}", *(f"mail:{one}" for one in mails), *(f"draft:{one}" for one in lines)]
+    files = [effects.c.key.like(f"{kind}:{one}:%") for one in mails for kind in ("file", "files")]
     await conn.execute(delete(effects).where(or_(effects.c.key.in_(keys), *files)))
+
+
+async def _names(conn: AsyncConnection, question: Select[Any]) -> list[str]:
+    """What the posts of those mails or drafts go by."""
+    return [shown_as(str(row.id), moved=row.moved) for row in await conn.execute(question)]
 
 
 async def by_card(conn: AsyncConnection, *, channel: ChannelId, ts: Ts) -> Conversation | None:
@@ -150,4 +188,5 @@ def _conversation(row: RowMapping) -> Conversation:
         updated=row["updated"],
         trouble=row["trouble"],
         wakes=row["wakes"],
+        merged_into=Number(row["merged_into"]) if row["merged_into"] else None,
     )

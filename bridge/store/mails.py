@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, Table, case, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, RowMapping, Table, case, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import (
+    Address,
     Cursor,
     Direction,
     Folder,
+    Joined,
     MailboxName,
     MailId,
     Message,
@@ -25,7 +27,15 @@ from bridge.model import (
 from bridge.rules import outlook_thread
 from bridge.store import wordindex
 from bridge.store.database import insert_new
-from bridge.store.packing import clean, pack_message, pack_reading, unpack_message, unpack_reading
+from bridge.store.packing import (
+    clean,
+    pack_addresses,
+    pack_message,
+    pack_reading,
+    unpack_addresses,
+    unpack_message,
+    unpack_reading,
+)
 from bridge.store.schema import (
     arrivals,
     attachments,
@@ -184,11 +194,17 @@ async def add(
     at: datetime,
     quarantined: bool = False,
     elsewhere: bool = False,
+    joined: Joined = Joined.BEGAN,
+    written_by: Address | None = None,
 ) -> MailId:
-    """Keep a message as read, its attachments' list, and every Message-ID it speaks of."""
+    """Keep a message as read, its attachments' list, and every Message-ID it speaks of.
+
+    `joined`: why it came to that conversation; `written_by`: the customer, where a teammate passed their mail on.
+    """
     row = _row(
         message,
         reading,
+        written_by,
         mailbox=mailbox,
         number=number,
         direction=direction,
@@ -197,6 +213,7 @@ async def add(
         received=at,
         quarantined=quarantined,
         elsewhere=elsewhere,
+        joined=joined,
     )
     mail_id = MailId((await _ids(conn, messages, [row]))[0])
     await _list_files(conn, [(mail_id, message)])
@@ -208,7 +225,7 @@ async def add(
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incoming:
     """A mail to be taken in: its place (uidvalidity, uid), what it says, and the conversation it belongs to. `state` is
-    the ledger's word for it.
+    the ledger's word for it, `joined` why it came there, `passed_on` the customer's mail that a teammate passes on.
     """
 
     place: tuple[int, int]
@@ -219,6 +236,8 @@ class Incoming:
     digest: str
     raw: bytes | None
     received: datetime
+    joined: Joined
+    passed_on: Message | None
 
 
 async def take_in(conn: AsyncConnection, mailbox: MailboxName, incoming: Sequence[Incoming]) -> list[MailId]:
@@ -228,6 +247,7 @@ async def take_in(conn: AsyncConnection, mailbox: MailboxName, incoming: Sequenc
         _row(
             one.message,
             one.reading,
+            one.passed_on.author if one.passed_on else None,
             mailbox=mailbox,
             number=one.number,
             direction=Direction.IN,
@@ -235,6 +255,7 @@ async def take_in(conn: AsyncConnection, mailbox: MailboxName, incoming: Sequenc
             raw_id=None if one.raw is None else next(raws),
             received=one.received,
             quarantined=one.state == "quarantined",
+            joined=one.joined,
         )
         for one in incoming
     ]
@@ -243,7 +264,8 @@ async def take_in(conn: AsyncConnection, mailbox: MailboxName, incoming: Sequenc
     read = [(mail_id, one.message) for mail_id, one in kept]
     await _list_files(conn, read)
     await wordindex.index(conn, read)
-    await _refer(conn, mailbox, [(name, one.number) for one in incoming for name in ids_of(one.message)])
+    spoken_of = [(one, message) for one in incoming for message in (one.message, one.passed_on) if message]
+    await _refer(conn, mailbox, [(name, one.number) for one, message in spoken_of for name in ids_of(message)])
     seen = [_seen(mailbox, one.place, state=one.state, mail_id=mail_id, seen=now()) for mail_id, one in kept]
     await conn.execute(insert(arrivals), seen)
     return mail_ids
@@ -251,7 +273,9 @@ async def take_in(conn: AsyncConnection, mailbox: MailboxName, incoming: Sequenc
 
 async def reread(conn: AsyncConnection, mail_id: MailId, message: Message, *, reading: Reading) -> None:
     """Replace what was read of a mail by a new reading of the same bytes; the thread has yet to show it."""
-    fresh = {"shared": False, "quarantined": False, "readings": messages.c.readings + 1, **columns(message, reading)}
+    author = case((messages.c.written_by.is_(None), clean(message.author.email.lower())), else_=messages.c.author)
+    fresh = {"shared": False, "quarantined": False, "readings": messages.c.readings + 1, "author": author}
+    fresh |= columns(message, reading)
     await conn.execute(update(messages).where(messages.c.id == mail_id).values(**fresh))
     await conn.execute(delete(attachments).where(attachments.c.mail_id == mail_id))
     await _list_files(conn, [(mail_id, message)])
@@ -269,19 +293,31 @@ async def of_conversation(conn: AsyncConnection, number: Number) -> list[StoredM
     return await _stored(conn, messages.c.number == number)
 
 
+async def holds(conn: AsyncConnection, number: Number, message_id: str) -> bool:
+    """Whether the mail of that Message-ID stands in that conversation: it may only have been spoken of there."""
+    question = select(messages.c.id).where(messages.c.number == number, messages.c.message_id == clean(message_id))
+    return (await conn.execute(question.limit(1))).first() is not None
+
+
 async def stand(conn: AsyncConnection, mail_ids: Collection[MailId], **values: Any) -> None:
     """How these mails are to stand in their mailbox from now on: `folder`, `seen`, `flagged`, `answered`."""
     await conn.execute(update(messages).where(messages.c.id.in_(mail_ids)).values(**values))
 
 
-async def posted(conn: AsyncConnection, mail_id: MailId, *, ts: Ts, shared: bool) -> None:
-    """Remember the thread's message that shows this mail; `shared`: there are no files to follow it."""
-    await conn.execute(update(messages).where(messages.c.id == mail_id).values(thread_ts=ts, shared=shared))
+async def posted(conn: AsyncConnection, stored: StoredMessage, *, ts: Ts, shared: bool) -> None:
+    """Remember the thread's message that shows this mail, unless it has moved to another conversation since; `shared`:
+    there are no files to follow it.
+    """
+    await conn.execute(update(messages).where(*_still(stored)).values(thread_ts=ts, shared=shared))
 
 
-async def files_shared(conn: AsyncConnection, mail_id: MailId) -> None:
-    """Its files stand in the thread."""
-    await conn.execute(update(messages).where(messages.c.id == mail_id).values(shared=True))
+async def files_shared(conn: AsyncConnection, stored: StoredMessage) -> None:
+    """Its files stand in the thread, unless it has moved to another conversation since."""
+    await conn.execute(update(messages).where(*_still(stored)).values(shared=True))
+
+
+def _still(stored: StoredMessage) -> tuple[ColumnElement[bool], ...]:
+    return messages.c.id == stored.id, messages.c.moved == stored.moved
 
 
 # --- which conversation -----------------------------------------------------------------------------------------------
@@ -338,9 +374,14 @@ def columns(message: Message, reading: Reading) -> dict[str, Any]:
     }
 
 
-def _row(message: Message, reading: Reading, **values: Any) -> dict[str, Any]:
+def _row(message: Message, reading: Reading, written_by: Address | None, **values: Any) -> dict[str, Any]:
     """A new message's row; `values` are the columns that its words do not say."""
-    return {"shared": False, "readings": 1, **values, **columns(message, reading)}
+    customer = written_by or message.author
+    whose = {
+        "author": clean(customer.email.lower()),
+        "written_by": pack_addresses([written_by])[0] if written_by else None,
+    }
+    return {"shared": False, "readings": 1, **whose, **values, **columns(message, reading)}
 
 
 def _seen(mailbox: MailboxName, place: tuple[int, int], **row: Any) -> dict[str, Any]:
@@ -402,4 +443,7 @@ def _message(row: RowMapping, files: tuple[StoredFile, ...]) -> StoredMessage:
         flagged=row["flagged"],
         answered=row["answered"],
         elsewhere=row["elsewhere"],
+        joined=Joined(row["joined"]),
+        moved=row["moved"],
+        written_by=next(iter(unpack_addresses([row["written_by"]])), None) if row["written_by"] else None,
     )

@@ -162,6 +162,10 @@ messages = Table(
     Column("flagged", Boolean, nullable=False, default=False),
     Column("answered", Boolean, nullable=False, default=False),
     Column("elsewhere", Boolean, nullable=False, default=False),  # another mail client sent it
+    Column("author", Text, nullable=False, default="", index=True),  # whose words: an address in lower case
+    Column("written_by", Json, nullable=True),  # the customer, where a teammate passed it on: name and address
+    Column("joined", Text, nullable=False, default=""),  # why it came to its conversation
+    Column("moved", Integer, nullable=False, default=0),  # how often it went on to another
     UniqueConstraint("mailbox", "digest"),
 )
 
@@ -222,7 +226,17 @@ conversations = Table(
     Column("updated", Utc, nullable=False),
     Column("trouble", Text, nullable=False, default=""),  # why the mailbox did not do what was last asked for
     Column("wakes", Utc, nullable=True),
+    Column("merged_into", Id, nullable=True),  # the number of the conversation that has its mails now
+    Column("split_from", Id, nullable=True),  # the number of the conversation that it was a part of
     sqlite_autoincrement=True,  # a number is never given twice
+)
+
+people = Table(  # what agents have chosen for themselves
+    "people",
+    metadata,
+    Column("user", Text, primary_key=True),
+    Column("signature", Text, nullable=False, default=""),
+    Column("reminders", Boolean, nullable=False, default=True),
 )
 
 acts = Table(  # the audit log
@@ -275,6 +289,7 @@ drafts = Table(
     Column("reason", Text, nullable=False, default=""),
     Column("outcome", Json, nullable=False),
     Column("raw_id", ForeignKey("raw_mails.id"), nullable=True),  # as composed; every try sends the same bytes
+    Column("moved", Integer, nullable=False, default=0),  # how often it went on to another conversation
     Column("closes", Boolean, nullable=False, default=False),
     Column("later", Boolean, nullable=False, default=False),
     Column("said_channel", Text, nullable=False, default=""),  # the thread's message it was made of
