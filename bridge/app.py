@@ -32,6 +32,7 @@ from bridge.housekeeping import keep_house
 from bridge.instep import InStep
 from bridge.jobs import Engine, Tenure
 from bridge.ledger import Ledger, all_in_words
+from bridge.limits import give_large_blocks_back
 from bridge.mail.local import Intake
 from bridge.metrics import Metrics
 from bridge.model import ChannelId, Job, MailboxName, UserId
@@ -132,7 +133,9 @@ class Bridge:
         desk = Desk(store, agents=agents, mailboxes=mailboxes)
         watches = Watches(store)
         own = [address.email.lower() for address in senders.values()]
-        reception = Reception(store, keys=settings.secret_keys, metrics=metrics, own=own, holds=watches.holds)
+        reception = Reception(
+            store, keys=settings.secret_keys, metrics=metrics, own=own, trusted=settings.trusted, holds=watches.holds
+        )
         answers = Answers(
             store, desk=desk, agents=agents, gateway=gateway, mailboxes=mailboxes, key=settings.secret_keys[0]
         )
@@ -382,6 +385,7 @@ async def _cancel(task: asyncio.Task[None]) -> None:
 async def run(settings: Settings) -> None:
     """Run the service until cancelled."""
     check_runnable(settings)
+    give_large_blocks_back()
     bridge = Bridge(settings)
     await bridge.start()
     try:

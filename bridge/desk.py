@@ -4,7 +4,7 @@ The story of a mail that comes in is in `bridge/reception.py`, that of an answer
 the mails themselves in `bridge/filing.py`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -63,9 +63,16 @@ class Mailbox:
 
 async def changed(conn: AsyncConnection, number: Number, **values: object) -> int:
     """Change a conversation and promise that Slack will show it, in one transaction; its new version."""
-    version = await conversations.change(conn, number, at=now(), **values)
-    await show_again(conn, number, version=version)
-    return version
+    return (await changed_all(conn, [number], **values))[number]
+
+
+async def changed_all(conn: AsyncConnection, numbers: Sequence[Number], **values: object) -> dict[Number, int]:
+    """The same for several conversations, all in the same way; their new versions."""
+    if not numbers:
+        return {}
+    versions = await conversations.change_all(conn, numbers, at=now(), **values)
+    await show_all_again(conn, versions)
+    return versions
 
 
 async def redraw(conn: AsyncConnection, number: Number) -> None:
@@ -75,8 +82,20 @@ async def redraw(conn: AsyncConnection, number: Number) -> None:
 
 async def show_again(conn: AsyncConnection, number: Number, *, version: int) -> None:
     """Promise that Slack will show that version of a conversation; in its lane, so in order."""
-    lane = f"conversation:{number}"
-    await jobs.add(conn, key=f"show:{number}:{version}", kind="show", lane=lane, payload={"number": number})
+    await show_all_again(conn, {number: version})
+
+
+async def show_all_again(conn: AsyncConnection, versions: Mapping[Number, int]) -> None:
+    """The same for several conversations, by number."""
+    await jobs.add_all(
+        conn,
+        [
+            jobs.Promise(
+                key=f"show:{number}:{version}", kind="show", lane=f"conversation:{number}", payload={"number": number}
+            )
+            for number, version in versions.items()
+        ],
+    )
 
 
 async def obey(conn: AsyncConnection, number: Number, *, version: int) -> None:

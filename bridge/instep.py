@@ -9,6 +9,7 @@ Only what changed since it was last heard is taken over: what agents asked for m
 
 import asyncio
 import contextlib
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -46,6 +47,7 @@ from bridge.watches import Holds, alone
 log = structlog.get_logger()
 
 SENT_SWEEP = 60.0  # seconds between looks into the Sent folder; an answer seen in the inbox asks for one at once
+LOOKS = 2.5  # a second, at the most, of all mailboxes together: a look costs one to two milliseconds of processor time
 
 
 class InStep:
@@ -59,6 +61,7 @@ class InStep:
         self._posts = posts
         self._keys = keys
         self._answered = {name: asyncio.Event() for name in posts}
+        self._sweep = max(SENT_SWEEP, len(posts) / LOOKS)
 
     # --- flags and moves ----------------------------------------------------------------------------------------------
 
@@ -146,10 +149,11 @@ class InStep:
             async with self._store.read() as conn:
                 cursor = await mails.cursor(conn, post.name, folder=mails.SENT)
             batch = await post.reached().since(cursor, folder=folder)
-            await self.take_sent(post, batch)
+            if batch.arrivals or batch.cursor != cursor:
+                await self.take_sent(post, batch)
             if not batch.arrivals:
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(SENT_SWEEP):
+                    async with asyncio.timeout(self._sweep * random.uniform(0.8, 1.2)):  # noqa: S311 - spreads load
                         await self._answered[post.name].wait()
                 self._answered[post.name].clear()
 

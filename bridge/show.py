@@ -7,10 +7,12 @@ engine asks Slack for that key before it posts again.
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.errors import BridgeError, Permanent, Temporary
 from bridge.jobs import Engine
@@ -42,6 +44,9 @@ from bridge.store import conversations, drafts, forms, mails
 from bridge.store.database import Store
 
 log = structlog.get_logger()
+
+Posted = dict[str, Any]
+"""What is remembered of a post: its `ts`, and the `state` that it shows where that is known."""
 
 PLAINLY = "a message is shown plainly, since Slack refused how it was built"
 
@@ -97,47 +102,69 @@ class Show:
         busy: Busy,
     ) -> None:
         surface = card_of(conversation, messages, mailbox=conversation.mailbox, busy=busy)
-        card = conversation.card_ts or await self._post_card(conversation, surface, messages)
+        card, is_current = conversation.card_ts, False
+        if card is None:
+            card, is_current = await self._post_card(conversation, surface, messages)
         for stored in messages:
             if not stored.shared:
                 await self._show_mail(conversation, card, stored)
         for draft, revision, view_id in behind:
             await self._show_draft(conversation, card, draft, revision=revision)
             await self._show_view(draft, view_id)
-        if conversation.card_ts:
+        if not is_current:
             await self._update(conversation, card, surface, key=_card_key(conversation.number))
 
-    async def _post_card(self, conversation: Conversation, surface: Surface, messages: Sequence[StoredMessage]) -> Ts:
-        ts = await self._post(conversation, surface, key=_card_key(conversation.number))
-        async with self._store.write() as conn:
-            await conversations.card_posted(conn, conversation.number, ts=ts)
+    async def _post_card(
+        self, conversation: Conversation, surface: Surface, messages: Sequence[StoredMessage]
+    ) -> tuple[Ts, bool]:
+        """Where the card stands, and whether it shows the conversation as it is now."""
+
+        async def kept(conn: AsyncConnection, posted: Posted) -> None:
+            await conversations.card_posted(conn, conversation.number, ts=Ts(posted["ts"]))
+
+        posted = await self._post(
+            conversation, surface, key=_card_key(conversation.number), state=conversation.version, kept=kept
+        )
         if messages and messages[0].direction is Direction.IN:
             self._metrics.card_posted(after=now() - messages[0].received)
-        return ts
+        return posted
 
     async def _show_mail(self, conversation: Conversation, card: Ts, stored: StoredMessage) -> None:
-        if stored.direction is Direction.IN or stored.elsewhere:
-            await self._show_text(conversation, card, stored)
-        await self._share_files(conversation, card, stored)
-        async with self._store.write() as conn:
-            await mails.files_shared(conn, stored.id)
+        files = await self._files(stored)
+        text_first = stored.direction is Direction.IN or stored.elsewhere
+        if text_first:
+            await self._show_text(conversation, card, stored, alone=not files)
+        if files or not text_first or stored.thread_ts is not None:
+            await self._share_files(conversation, card, stored, files)
+            async with self._store.write() as conn:
+                await mails.files_shared(conn, stored.id)
 
-    async def _show_text(self, conversation: Conversation, card: Ts, stored: StoredMessage) -> None:
-        """A mail's text as a message of the thread; a mail that the bridge sent has its draft's line."""
+    async def _show_text(self, conversation: Conversation, card: Ts, stored: StoredMessage, *, alone: bool) -> None:
+        """A mail's text as a message of the thread; a mail that the bridge sent has its draft's line.
+
+        `alone`: there are no files to follow it.
+        """
         surface = blocks.mail(stored)
         key = f"mail:{stored.id}"
-        if stored.thread_ts is None:
-            ts = await self._post(conversation, surface, key=key, thread=card)
-            async with self._store.write() as conn:
-                await mails.posted(conn, stored.id, ts=ts)
-        elif stored.readings > 1:
-            with contextlib.suppress(Gone):  # somebody deleted that post; the card and the rest stand
-                await self._update(conversation, stored.thread_ts, surface, key=key)
 
-    async def _share_files(self, conversation: Conversation, card: Ts, stored: StoredMessage) -> None:
+        async def kept(conn: AsyncConnection, posted: Posted) -> None:
+            await mails.posted(conn, stored.id, ts=Ts(posted["ts"]), shared=alone)
+
+        ts, is_current = stored.thread_ts, stored.readings == 1
+        if ts is None:
+            ts, is_current = await self._post(
+                conversation, surface, key=key, state=stored.readings, thread=card, kept=kept
+            )
+        if not is_current:
+            with contextlib.suppress(Gone):  # somebody deleted that post; the card and the rest stand
+                await self._update(conversation, ts, surface, key=key)
+
+    async def _share_files(
+        self, conversation: Conversation, card: Ts, stored: StoredMessage, files: Sequence[tuple[str, bytes]]
+    ) -> None:
         """Put a mail's attachments, and the rest of a long text, into the thread, in one message."""
         put: list[tuple[FileId, str]] = []
-        for position, (filename, content) in enumerate(await self._files(stored)):
+        for position, (filename, content) in enumerate(files):
             uploaded = await self._put(f"file:{stored.id}:{stored.readings}:{position}", filename, content)
             if uploaded:
                 put.append((uploaded, filename))
@@ -186,13 +213,16 @@ class Show:
         surface = blocks.line(draft, words=richtext.lines(draft.rich_text))
         key = f"draft:{draft.id}"
         try:
-            ts = draft.line_ts or await self._post(conversation, surface, key=key, thread=card)
-            if draft.line_ts:
+            ts, is_current = draft.line_ts, False
+            if ts is None:
+                ts, is_current = await self._post(conversation, surface, key=key, state=revision, thread=card)
+            if not is_current:
                 await self._update(conversation, ts, surface, key=key)
         except Gone:
             if not draft.line_ts:
                 raise
-            ts = await self._post(conversation, surface, key=f"{key}:{revision}", thread=card)
+            again = f"{key}:{revision}"
+            ts, _ = await self._post(conversation, surface, key=again, state=revision, thread=card)
         async with self._store.write() as conn:
             await drafts.line_posted(conn, draft.id, ts=ts)
             await drafts.mark_shown(conn, draft.id, revision=revision)
@@ -227,8 +257,22 @@ class Show:
             log.warning(PLAINLY, key=key, why=refused.detail)
             await update(surface.bare())
 
-    async def _post(self, conversation: Conversation, surface: Surface, *, key: str, thread: Ts | None = None) -> Ts:
-        async def post(built: Surface) -> dict[str, str]:
+    async def _post(
+        self,
+        conversation: Conversation,
+        surface: Surface,
+        *,
+        key: str,
+        state: int,
+        thread: Ts | None = None,
+        kept: Callable[[AsyncConnection, Posted], Awaitable[None]] | None = None,
+    ) -> tuple[Ts, bool]:
+        """Post once under that key: where it stands, and whether it shows that state (a version, a revision).
+
+        What was posted before a crash shows what was so then.
+        """
+
+        async def post(built: Surface) -> Posted:
             ts = await self._gateway.post(
                 conversation.channel,
                 text=built.text,
@@ -237,9 +281,9 @@ class Show:
                 number=conversation.number,
                 thread_ts=thread,
             )
-            return {"ts": ts}
+            return {"ts": ts, "state": state}
 
-        async def act() -> dict[str, str]:
+        async def act() -> Posted:
             try:
                 return await post(surface)
             except Malformed as refused:
@@ -250,7 +294,8 @@ class Show:
             ts = await self._gateway.find(conversation.channel, key=key, since=since, thread_ts=thread)
             return {"ts": ts} if ts else None
 
-        return Ts((await self._engine.once(key, act=act, find=look))["ts"])
+        posted = await self._engine.once(key, act=act, find=look, kept=kept)
+        return Ts(posted["ts"]), posted.get("state") == state
 
 
 def _card_key(number: Number) -> str:

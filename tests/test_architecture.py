@@ -21,6 +21,7 @@ BASE = {
     "canned",
     "config",
     "layers",
+    "limits",
     "lookup",
     "providers",
     "settings",
@@ -76,6 +77,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "canned": {"errors", "model", "templates"},
     "settings": {"errors", "model", "providers", "templates"},
     "layers": {"errors", "model"},
+    "limits": set(),
     "config": {"errors", "model", "providers", "settings", "layers"},
     "rules": {"errors", "model"},
     "lookup": {"errors", "model"},
@@ -93,7 +95,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "personal": BASE | WORLDS | DESK | {"scripts"},
     "login": BASE | WORLDS | {"accounts", "check"},
     "demo": BASE | WORLDS | DESK | {"app", "demo"},
-    "cli": BASE | WORLDS | DESK | COMMANDS | {"app", "demo"},
+    "stopping": set(),
+    "bench": BASE | WORLDS | DESK | {"app", "demo", "bench", "stopping"},
+    "cli": BASE | WORLDS | DESK | COMMANDS | {"app", "demo", "bench", "stopping"},
     "__main__": {"cli"},
 }
 CALL_THE_DESK = {
@@ -160,7 +164,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "smtplib": ("mail",),
     "aiosmtpd": ("mail", "demo"),
     "prometheus_client": ("metrics",),
-    "typer": ("cli", "commands", "init"),
+    "typer": ("cli", "commands", "init", "bench"),
 }
 
 CONNECTION = "sqlalchemy.ext.asyncio.AsyncConnection"

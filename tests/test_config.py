@@ -229,6 +229,21 @@ def test_several_mailboxes_stand_in_the_file_and_their_passwords_in_the_environm
     assert (sales.smtp.username, sales.smtp.port, sales.save_sent) == ("", 2626, "off")
 
 
+def test_whose_verdicts_on_senders_are_believed(settings: Load) -> None:
+    """The provider's own where that is known, those that are named, and nobody's else: anybody can write a verdict."""
+    support, sales = settings({}, dotenv="SUPPORT_PASSWORD=hush", toml=TWO).mailboxes
+    assert (support.trusted_servers, sales.trusted_servers) == ((), ())
+    named = TWO.replace("save_sent = false", 'trusted_servers = ["MX.Example.com"]')
+    both = settings({}, dotenv="SUPPORT_PASSWORD=hush", toml=named)
+    assert both.trusted == {"support": (), "sales": ("mx.example.com",)}
+    toml = '[[mailbox]]\naddress = "a@gmail.com"\nchannel = "#a"'
+    assert settings({"MAIL_PASSWORD": "x"}, toml=toml).mailboxes[0].trusted_servers == ("mx.google.com",)
+    wrong = TWO.replace("save_sent = false", 'trusted_servers = ["spf=pass"]')
+    sentence = complaint(settings, {"SUPPORT_PASSWORD": "y"}, toml=wrong)
+    assert "trusted_servers" in sentence
+    assert "names of servers" in sentence
+
+
 def test_the_environment_wins_over_the_one_mailbox_of_a_file(settings: Load) -> None:
     toml = '[[mailbox]]\naddress = "a@gmail.com"\nchannel = "#a"\nhold_seconds = 60'
     (mailbox,) = settings({"MAIL_PASSWORD": "x", "MAIL_HOLD_SECONDS": "0"}, toml=toml).mailboxes

@@ -15,21 +15,26 @@ async def create(
     conn: AsyncConnection, *, mailbox: MailboxName, channel: ChannelId, subject: str, status: Status, at: datetime
 ) -> Number:
     """Begin a conversation; its number is never given twice."""
-    row = await conn.execute(
-        insert(conversations)
-        .values(
-            mailbox=mailbox,
-            channel=channel,
-            subject=subject,
-            status=status,
-            version=1,
-            shown=0,
-            created=at,
-            updated=at,
-        )
-        .returning(conversations.c.number)
-    )
-    return Number(row.scalar_one())
+    made = await create_all(conn, mailbox=mailbox, channel=channel, subjects=[subject], status=status, at=at)
+    return made[0]
+
+
+async def create_all(
+    conn: AsyncConnection,
+    *,
+    mailbox: MailboxName,
+    channel: ChannelId,
+    subjects: Sequence[str],
+    status: Status,
+    at: datetime,
+) -> list[Number]:
+    """Begin a conversation for each subject; their numbers, in the same order."""
+    if not subjects:
+        return []
+    row = {"mailbox": mailbox, "channel": channel, "status": status, "version": 1, "shown": 0}
+    rows = [{**row, "subject": subject, "created": at, "updated": at} for subject in subjects]
+    adding = insert(conversations).returning(conversations.c.number, sort_by_parameter_order=True)
+    return [Number(one) for one in (await conn.execute(adding, rows)).scalars()]
 
 
 async def get(conn: AsyncConnection, number: Number) -> Conversation | None:
@@ -40,13 +45,20 @@ async def get(conn: AsyncConnection, number: Number) -> Conversation | None:
 
 async def change(conn: AsyncConnection, number: Number, *, at: datetime, **values: Any) -> int:
     """Set columns (status, owner, trouble and so on) and return the new version, which its card has yet to show."""
-    row = await conn.execute(
+    return (await change_all(conn, [number], at=at, **values))[number]
+
+
+async def change_all(
+    conn: AsyncConnection, numbers: Collection[Number], *, at: datetime, **values: Any
+) -> dict[Number, int]:
+    """Set the same columns of several conversations; the new version of each."""
+    changed = await conn.execute(
         update(conversations)
-        .where(conversations.c.number == number)
+        .where(conversations.c.number.in_(numbers))
         .values(version=conversations.c.version + 1, updated=at, **values)
-        .returning(conversations.c.version)
+        .returning(conversations.c.number, conversations.c.version)
     )
-    return int(row.scalar_one())
+    return {Number(row.number): row.version for row in changed}
 
 
 async def touch(conn: AsyncConnection, number: Number) -> int:

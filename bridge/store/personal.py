@@ -66,10 +66,10 @@ def written_to_or_by(stored: StoredMessage, email: str, *, own: Collection[str])
     return outside == {wanted}
 
 
-async def was_erased(conn: AsyncConnection, mailbox: MailboxName, digest: str) -> bool:
-    """Whether a mail of that digest was taken out."""
-    question = select(erased.c.digest).where(erased.c.mailbox == mailbox, erased.c.digest == digest)
-    return (await conn.execute(question)).first() is not None
+async def erased_among(conn: AsyncConnection, mailbox: MailboxName, digests: Collection[str]) -> set[str]:
+    """Of these digests, those of mails that were taken out."""
+    question = select(erased.c.digest).where(erased.c.mailbox == mailbox, erased.c.digest.in_(digests))
+    return set((await conn.execute(question)).scalars())
 
 
 async def shown_in_slack(

@@ -35,12 +35,14 @@ _FIELDS = ("subject", "sender", "recipients", "text")
 _index = table("search_words", column("rowid"), column("mail_id"))
 
 
-async def index(conn: AsyncConnection, mail_id: MailId, message: Message) -> None:
-    """Enter a mail's words, in place of those that stood for it."""
-    packed = {name: [(one.name, one.email) for one in getattr(message, name)] for name in _PEOPLE}
-    files = [one.filename for one in message.attachments]
-    row = _words(subject=message.subject, people=packed, files=files, body=message.text)
-    await _enter(conn, [(mail_id, row)])
+async def index(conn: AsyncConnection, mails: Iterable[tuple[MailId, Message]]) -> None:
+    """Enter mails' words, in place of those that stood for them."""
+    rows = []
+    for mail_id, message in mails:
+        packed = {name: [(one.name, one.email) for one in getattr(message, name)] for name in _PEOPLE}
+        files = [one.filename for one in message.attachments]
+        rows.append((mail_id, _words(subject=message.subject, people=packed, files=files, body=message.text)))
+    await _enter(conn, rows)
 
 
 async def missing(conn: AsyncConnection) -> bool:
