@@ -303,10 +303,10 @@ class Bridge:
             originals=originals,
             typed=typed,
         )
-        Events(app, gateway=gateway, spoken=Spoken(store, answers=answers))
         Homes(app, acting, gateway=gateway, people=people)
         searching.listen(app)
         Decisions(app, gateway=gateway, buttons=buttons)
+        Events(app, gateway=gateway, spoken=Spoken(store, answers=answers))  # last: it takes what nobody else does
         return app
 
     async def _connect(self, app: AsyncApp, *, gateway: Gateway, store: Store, metrics: Metrics) -> None:

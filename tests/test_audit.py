@@ -20,6 +20,7 @@ READS = {"inbox", "read", "search", "show", "log", "templates", "status", "help"
 TYPED = {
     "mark": ["mark 1 read", "mark 1 unread", "mark 1 flagged", "mark 1 unflagged"],
     "claim": ["claim 1"],
+    "release": ["release 1"],
     "assign": ["assign 1 @jonas"],
     "close": ["close 1"],
     "reopen": ["reopen 1"],
