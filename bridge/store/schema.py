@@ -253,14 +253,6 @@ acts = Table(  # the audit log
 
 # --- people -----------------------------------------------------------------------------------------------------------
 
-people = Table(  # what agents have chosen for themselves
-    "people",
-    metadata,
-    Column("user", Text, primary_key=True),
-    Column("signature", Text, nullable=False, default=""),
-    Column("reminders", Boolean, nullable=False, default=True),
-)
-
 # --- drafts -----------------------------------------------------------------------------------------------------------
 
 drafts = Table(
