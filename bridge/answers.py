@@ -40,7 +40,7 @@ from bridge.slack import richtext
 from bridge.slack.gateway import Gateway
 from bridge.slack.modals import Form, Kept, Submission
 from bridge.store import conversations, drafts, jobs, mails
-from bridge.store.database import Store
+from bridge.store.database import Store, one_at_a_time
 
 log = structlog.get_logger()
 
@@ -151,6 +151,7 @@ class Answers:
         rich_text = await self._without_mentions(form.rich_text)
         at = now()
         async with self._store.write() as conn:
+            await one_at_a_time(conn, f"draft:{form.draft}")
             if stands := await drafts.get(conn, form.draft):
                 return stands
             number = form.number or await conversations.create(

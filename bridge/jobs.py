@@ -47,6 +47,11 @@ INSIST = 1.0
 LEASE = timedelta(seconds=3)
 """How long a replica's jobs stay its own without a sign of life; three signs are given in that time."""
 
+ON_THE_WAY = 1.0
+"""Seconds that an effect may take to reach the other side: one that would begin later than that before the end of the
+leases could happen after another replica has looked for it.
+"""
+
 CANCEL_PATIENCE = 2.0
 """Seconds that a cancelled job has to clean up."""
 
@@ -62,7 +67,7 @@ class Tenure:
 
     def lasts(self, lease: timedelta, *, asked: float) -> None:
         """The leases were renewed; it was asked for at that monotonic time."""
-        self._until = asked + lease.total_seconds()
+        self._until = asked + lease.total_seconds() - min(ON_THE_WAY, lease.total_seconds() / 3)
 
     def check(self) -> None:
         """Called just before acting outside. A replica that was paused past its leases must not: another has its jobs

@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import Job
 from bridge.model import now as time_now
-from bridge.store.database import insert_new, ring_at_commit
+from bridge.store.database import insert_new, one_at_a_time, ring_at_commit
 from bridge.store.packing import clean
 from bridge.store.schema import Utc, jobs
 
@@ -94,9 +94,8 @@ async def add(
 
     The runner is woken when the transaction commits.
     """
-    if lane and conn.dialect.name == "postgresql":
-        # A sequence's order is not the order of commits: whoever adds to a lane holds it until the commit.
-        await conn.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(lane, 0))))
+    if lane:  # a sequence's order is not the order of commits: whoever adds to a lane holds it until the commit
+        await one_at_a_time(conn, lane)
     at = due or time_now()
     row = {"key": key, "kind": kind, "lane": lane, "payload": payload or {}, "since": at, "due": at}
     row |= {"attempts": 0, "state": State.READY, "fence": 0}

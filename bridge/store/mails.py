@@ -21,6 +21,7 @@ from bridge.model import (
     Ts,
 )
 from bridge.rules import outlook_thread
+from bridge.store.database import insert_new
 from bridge.store.packing import clean, pack_message, pack_reading, unpack_message, unpack_reading
 from bridge.store.schema import (
     arrivals,
@@ -243,13 +244,13 @@ async def files_shared(conn: AsyncConnection, mail_id: MailId) -> None:
 
 async def refer(conn: AsyncConnection, *, mailbox: MailboxName, number: Number, ids: Iterable[str]) -> None:
     """These Message-IDs belong to that conversation, unless they belong to another already."""
-    wanted = list(dict.fromkeys(clean(one)[:998] for one in ids if one))
+    wanted = sorted({clean(one)[:998] for one in ids if one})  # in one order, so that two who refer at once do not lock
     if not wanted:
         return
     there = await referred(conn, mailbox=mailbox, ids=wanted)
     rows = [{"mailbox": mailbox, "message_id": one, "number": number} for one in wanted if one not in there]
     if rows:
-        await conn.execute(insert(message_refs), rows)
+        await conn.execute(insert_new(conn, message_refs), rows)
 
 
 async def referred(conn: AsyncConnection, *, mailbox: MailboxName, ids: Sequence[str]) -> Mapping[str, Number]:

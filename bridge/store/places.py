@@ -2,10 +2,11 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import ColumnElement, RowMapping, delete, insert, or_, select
+from sqlalchemy import ColumnElement, RowMapping, delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import Folder, Located, MailboxName, MailId
+from bridge.store.database import insert_or_replace
 from bridge.store.schema import places
 
 FOLLOWED = 10_000
@@ -14,17 +15,15 @@ FOLLOWED = 10_000
 
 async def put(conn: AsyncConnection, mailbox: MailboxName, located: Located) -> None:
     """That mail is there, with these flags."""
-    await drop(conn, mailbox, located)
-    await conn.execute(
-        insert(places).values(
-            mailbox=mailbox,
-            folder=located.folder,
-            uidvalidity=located.uidvalidity,
-            uid=located.uid,
-            mail_id=located.mail_id,
-            flags=" ".join(sorted(located.flags)),
-        )
-    )
+    row = {
+        "mailbox": mailbox,
+        "folder": located.folder,
+        "uidvalidity": located.uidvalidity,
+        "uid": located.uid,
+        "mail_id": located.mail_id,
+        "flags": " ".join(sorted(located.flags)),
+    }
+    await conn.execute(insert_or_replace(conn, places), row)
 
 
 async def arrived(conn: AsyncConnection, mailbox: MailboxName, mail_id: MailId, place: tuple[int, int]) -> None:
