@@ -5,7 +5,7 @@ in `once` what may not. Nothing of a job's state is kept in memory: whoever comm
 the engine of whatever process runs the jobs, and what becomes due later is slept for exactly.
 
 A failure's kind decides what happens (see `bridge.errors`): Temporary and Uncertain are tried again, after 1 s doubling
-to 5 min, for about a day; Permanent, Refused and Misconfigured park the job at once, as does a kind that nobody here
+to a minute, for about a day; Permanent, Refused and Misconfigured park the job at once, as does a kind that nobody here
 knows; anything unforeseen counts as Temporary. A parked job is told to `parked` and waits for a person; its lane goes
 on.
 """
@@ -35,10 +35,10 @@ log = structlog.get_logger()
 POLL = 30.0
 """Seconds after which the engine looks for work unasked, should a wake-up have been lost."""
 
-FIRST_WAIT, LONGEST_WAIT = 1.0, 300.0
+FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0
 """Seconds before the second try; doubled at each further one, but never longer than this."""
 
-TRIES = 296
+TRIES = 1446
 """After so many a job is parked: with the waits above, about a day of trying."""
 
 INSIST = 1.0
