@@ -1,8 +1,9 @@
 # ruff: noqa: INP001 - a script beside the documentation, no package
-"""Take the README's picture of the demo: `python docs/screenshot.py URL docs/demo.png`, on a demo started afresh.
+"""Take the pictures, on a demo started afresh: `python docs/screenshot.py URL docs/demo.png docs/writing.png`.
 
 Plays the story through the page in headless Chromium: Dana writes with a photo, Mina claims it and answers with a file,
-Dana reads the answer. Needs Playwright and a Chromium (Debian's, or `CHROMIUM=/path`).
+Dana reads the answer. Then Mina writes again, by a template, and Dana is quicker. Needs Playwright and a Chromium
+(Debian's, or `CHROMIUM=/path`).
 """
 
 import os
@@ -37,10 +38,10 @@ Dana
 def main() -> int:
     """Take the picture; 2 where the arguments or a Chromium are missing."""
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
-    if len(sys.argv) != 3 or chromium is None:
-        sys.stderr.write("Usage: python docs/screenshot.py URL out.png (with a Chromium on the path)\n")
+    if len(sys.argv) != 4 or chromium is None:
+        sys.stderr.write("Usage: python docs/screenshot.py URL demo.png writing.png (with a Chromium on the path)\n")
         return 2
-    url, out = sys.argv[1:]
+    url, demo, writing = sys.argv[1:]
     expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=QUIET)
@@ -50,7 +51,9 @@ def main() -> int:
         answer(page)
         read(page)
         compose(page)
-        page.screenshot(path=out)
+        page.screenshot(path=demo)
+        write(page)
+        page.locator(".modal").screenshot(path=writing)
         browser.close()
     return 0
 
@@ -100,6 +103,21 @@ def compose(page: Page) -> None:
     page.locator(".pane .messages").evaluate("box => { box.scrollTop = box.scrollHeight; }")
     page.evaluate("document.activeElement.blur()")
     page.mouse.move(2, 2)
+
+
+def write(page: Page) -> None:
+    """Mina begins another answer by a template; Dana writes meanwhile; Send asks."""
+    page.locator(".pane article.message", has_text=SUBJECT).locator("[data-action=reply]").click()
+    page.locator("[data-block=template] select").select_option(label="Where is my order?")
+    expect(page.locator(".editor-area")).to_contain_text("Hi Dana Reyes")
+    page.get_by_role("button", name="Answer").click()
+    page.get_by_label("Text").fill("No hurry at all, by the way: we still have one bag.\n\nDana")
+    page.locator(".letter-form button[type=submit]").click()
+    expect(page.locator(".thread article.message", has_text="No hurry at all")).to_be_attached()
+    page.locator(".modal button[type=submit]").click()
+    expect(page.locator(".modal")).to_contain_text("This has changed while you were writing")
+    page.locator(".dialog-body").evaluate("box => { box.scrollTop = 0; }")
+    page.evaluate("document.activeElement.blur()")
 
 
 def torn_bag(x: int, y: int) -> Colour:

@@ -32,8 +32,8 @@ MOST_KEPT = 10_000
 
 class Stage:
     """Everything but the page. `data` is the bridge's folder; `hold` its undo time in seconds. `source` are the lines
-    of `bridge.toml` that say where the mail comes from, `secrets` the variables that they name; `others` are the tables
-    of further mailboxes.
+    of `bridge.toml` that say where the mail comes from, `secrets` the variables that they name; `others` are further
+    tables: mailboxes, templates.
 
     `way` is how Slack reaches it; `http` its BRIDGE_HTTP: nowhere, unless Slack has to reach it there.
     """

@@ -4,8 +4,10 @@ Pure: records in, Block Kit out, within Slack's limits on any mail.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from bridge.model import Automatic, Conversation, Direction, Folder, Status, StoredMessage
+from bridge.model import Automatic, Conversation, Direction, Draft, Folder, Status, StoredMessage, UserId
+from bridge.slack.about import acquaintance, doubts
 from bridge.slack.blocks import (
     AUTOMATIC_WORDS,
     FALLBACK_LIMIT,
@@ -28,6 +30,7 @@ from bridge.slack.mrkdwn import escape, sections
 HEADER_LIMIT = 150  # characters of a header block
 PREVIEW_LIMIT = 280  # characters of the newest mail: enough to decide, short enough to scan a channel
 TROUBLE_LIMIT = 500  # characters
+PEOPLE_NAMED = 5
 MENU_LIMIT = 5  # options that Slack allows in one menu
 
 STATUS_WORDS = {
@@ -44,8 +47,34 @@ FOLDER_WORDS = {
 }
 
 
-def card(conversation: Conversation, messages: Sequence[StoredMessage], *, mailbox: str) -> Surface:
-    """The card of a conversation."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Busy:
+    """Who is at a conversation: who is writing an answer, and which answers leave at a time that their author named."""
+
+    writing: tuple[UserId, ...] = ()
+    waiting: tuple[Draft, ...] = ()
+
+    def told(self) -> str:
+        """In mrkdwn, or empty."""
+        facts = [f":pencil2: {person(one)} is writing an answer" for one in self.writing[:PEOPLE_NAMED]]
+        facts += [
+            f":clock3: {person(one.author)}'s answer leaves {moment(one.due)}" for one in self.waiting[:PEOPLE_NAMED]
+        ]
+        return "  ·  ".join(facts)
+
+
+NOBODY = Busy()
+
+
+def card(
+    conversation: Conversation,
+    messages: Sequence[StoredMessage],
+    *,
+    mailbox: str,
+    busy: Busy = NOBODY,
+    earlier: int | None = None,
+) -> Surface:
+    """The card of a conversation. `earlier`: in how many its customer wrote before, where that was asked."""
     subject = conversation.subject or "(no subject)"
     inbound = [one for one in messages if one.direction is Direction.IN]
     latest = next(reversed(inbound), None) or next(reversed(messages), None)
@@ -55,11 +84,20 @@ def card(conversation: Conversation, messages: Sequence[StoredMessage], *, mailb
     if latest:
         reading = overflow("more", _options(conversation, reading_menu(latest, inbound)))
         blocks += [section(from_line(latest), accessory=reading), section(_preview(latest))]
-    blocks.append(context(_state(conversation, messages, inbound, mailbox=mailbox)))
+        blocks += [section("\n".join(said)) for said in [doubts(latest)] if said]
+    facts = _state(conversation, messages, inbound, mailbox=mailbox)
+    known = acquaintance(inbound[0], earlier) if inbound else ""
+    blocks.append(context(f"{facts}  ·  {known}" if known else facts))
+    if conversation.merged_into:
+        there = f"*#{conversation.merged_into}*"
+        blocks.append(section(f":twisted_rightwards_arrows: Merged into {there}: it goes on there."))
+        return Surface(text=escape(shorten(f"#{conversation.number} {subject}", FALLBACK_LIMIT)), blocks=blocks)
+    if told := busy.told():
+        blocks.append(context(told))
     if conversation.trouble:
         blocks.append(section(f":warning: {inert(shorten(conversation.trouble, TROUBLE_LIMIT))}"))
     blocks.append(_actions(conversation, inbound))
-    who = latest.message.author if latest else None
+    who = latest.customer if latest else None
     sender = (who.name or who.email) if who else mailbox
     return Surface(text=escape(shorten(f"#{conversation.number} {sender}: {subject}", FALLBACK_LIMIT)), blocks=blocks)
 
@@ -124,6 +162,8 @@ def _actions(conversation: Conversation, inbound: Sequence[StoredMessage]) -> Bl
         button("Take over" if conversation.owner else "Claim", "claim", number),
         button(*last, number),
     ]
+    if conversation.owner:
+        elements.append(button("Release", "release", number))
     if filing := _options(conversation, filing_menu(conversation, inbound)):
         elements.append(overflow("more", filing))
     return {"type": "actions", "elements": elements}
