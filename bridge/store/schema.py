@@ -231,14 +231,6 @@ conversations = Table(
     sqlite_autoincrement=True,  # a number is never given twice
 )
 
-people = Table(  # what agents have chosen for themselves
-    "people",
-    metadata,
-    Column("user", Text, primary_key=True),
-    Column("signature", Text, nullable=False, default=""),
-    Column("reminders", Boolean, nullable=False, default=True),
-)
-
 acts = Table(  # the audit log
     "acts",
     metadata,
