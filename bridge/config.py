@@ -25,7 +25,7 @@ from pydantic_core import ErrorDetails
 from bridge import layers
 from bridge.errors import Misconfigured
 from bridge.layers import Layers, PathInTree
-from bridge.providers import Security, provider_of, sign_in_of
+from bridge.providers import Security, provider_of, results_by, sign_in_of
 from bridge.settings import (
     SHORTEST_KEY,
     AckSettings,
@@ -161,7 +161,10 @@ def _completed(mailbox: MailboxSettings, *, ca_file: Path | None, variables: Map
     servers = {"imap": completed("imap", imap) if mailbox.source == "imap" else None, "smtp": completed("smtp", smtp)}
     by_token = [server.host for server in servers.values() if server and server.auth == "xoauth2"]
     oauth = _oauth(mailbox.oauth, host=by_token[0], variables=variables) if by_token else mailbox.oauth
-    return mailbox.model_copy(update={"name": mailbox.name or name, "oauth": oauth, **servers})
+    known: dict[str, object] = {"name": mailbox.name or name, "oauth": oauth, **servers}
+    if "trusted_servers" not in mailbox.model_fields_set and servers["imap"]:
+        known["trusted_servers"] = results_by(servers["imap"].host)
+    return mailbox.model_copy(update=known)
 
 
 def _oauth(oauth: OAuthSettings, *, host: str, variables: Mapping[str, str]) -> OAuthSettings:
