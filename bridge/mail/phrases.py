@@ -33,7 +33,7 @@ _VERBS = re.compile(
     re.IGNORECASE,
 )
 _OPENERS = re.compile(
-    r"(?:on|at|am|le|el|il(?: giorno)?|em|no dia|a|op|den|på|w dniu|dnia|dne|στις|την|в|на|у|vào|pada tanggal|în|dana|เมื่อ|در تاریخ|בתאריך|ב|في|在|於|于|"
+    r"(?:on|at|am|le|el|il(?: giorno)?|em|no dia|a|op|den|på|w dniu|dnia|wiadomość napisana|dne|στις|την|в|на|у|vào|pada tanggal|în|dana|เมื่อ|در تاریخ|בתאריך|ב|في|在|於|于|"
     r"(?:mon|tue|wed|thu|fri|sat|sun|dien|mitt|donn|frei|sams|sonn|lun|mar|mer|mié|jeu|jue|ven|vie|sam|sáb|sab|dim|dom|"
     r"gio|seg|ter|qua|qui|sex|maa|die|woe|don|vri|zat|zon|man|tir|ons|tor|fre|lør|lör|søn|sön|tis|"
     r"пон|вто|сре|чет|пят|суб|вос|вів|сер|нед|п.ят|paz|pzt|sal|çar|per|cum|cmt)\w*|"
