@@ -20,6 +20,7 @@ from bridge.errors import Refused
 from bridge.jobs import Engine
 from bridge.mail.identifiers import new_message_id
 from bridge.model import (
+    BRIDGE,
     Automatic,
     ChannelId,
     Conversation,
@@ -42,9 +43,6 @@ from bridge.store import automatics, conversations, drafts, jobs, mails
 from bridge.store.database import Store
 
 log = structlog.get_logger()
-
-BRIDGE = UserId("bridge")
-"""Who acts where nobody did: the audit log's name for the bridge itself."""
 
 A_DAY = timedelta(hours=24)
 

@@ -30,6 +30,7 @@ from bridge.model import (
     DraftKind,
     DraftState,
     MailboxName,
+    Number,
     Status,
     UserId,
     now,
@@ -108,7 +109,7 @@ class Answers:
             if stands := await drafts.get(conn, carried.draft):
                 return stands
             await secondlook.look(conn, carried, to=(*to, *cc), bcc=bcc, own=own_addresses(self._mailboxes), at=at)
-            number = carried.number or await conversations.create(
+            number = await self._belongs(conn, form) or await conversations.create(
                 conn,
                 mailbox=mailbox.name,
                 channel=mailbox.channel,
@@ -153,12 +154,21 @@ class Answers:
             await jobs.add(conn, key=f"send:{draft.id}", kind="send", lane=lane, payload=payload, due=draft.due)
             await self._written(conn, form, author=user)
             await changed(conn, number)
-            await write_down(conn, number, draft.kind, user=user)
+            await write_down(conn, number, draft.kind, user=user, detail=f"none → {draft.state}")
             if before and before.owner:
                 theirs = "{who} answers this conversation of yours. Until it leaves, the answer can be undone."
                 undo = [("Undo", "cancel_send", draft.id)]
                 await tell(conn, number, key=draft.id, whom=before.owner, sentence=theirs, about=user, buttons=undo)
         return draft
+
+    async def _belongs(self, conn: AsyncConnection, form: Submission) -> Number | None:
+        """The conversation that an answer belongs to: it may have been merged or split while the modal was open."""
+        carried = form.carried
+        answered = await mails.get(conn, carried.answers) if carried.answers else None
+        if answered:
+            return answered.number
+        there = await conversations.current(conn, carried.number) if carried.number else None
+        return there.number if there else None
 
     async def _written(self, conn: AsyncConnection, form: Submission, *, author: UserId) -> None:
         """The form is a draft now: its author writes no more, and what they put down before is of no more use."""
@@ -200,6 +210,8 @@ class Answers:
 
     async def without_mentions(self, rich_text: dict[str, Any]) -> dict[str, Any]:
         """A text as it leaves: people and channels by their names."""
+        if richtext.mentions_group(rich_text):
+            raise Invalid({"body": "Nobody outside Slack knows your user group: write its name without the @."})
         names: dict[str, str] = {}
         for one in richtext.mentioned(rich_text):
             if one.startswith("C"):
@@ -231,7 +243,7 @@ class Answers:
             if not await self._undo(conn, draft, out_of={DraftState.HELD, DraftState.QUEUED, DraftState.FAILED}):
                 raise Refused(f"Too late: this mail is {draft.state}.")
             await drafts.let_go(conn, draft_id, view_id=view_id)
-            await write_down(conn, draft.number, "undo", user=user)
+            await write_down(conn, draft.number, "undo", user=user, detail=f"{draft.state} → {DraftState.CANCELLED}")
             stored = await mails.of_conversation(conn, draft.number)
         mailbox = self._mailbox(draft.mailbox)
         return Form(
@@ -277,14 +289,19 @@ class Answers:
         draft = await self._draft(draft_id, user=user)
         if draft.state is DraftState.CANCELLED:
             raise Refused("This mail was undone; it does not leave.")
-        await self._leave_at(draft_id, after=timedelta(0))
+        if await self._leave_at(draft_id, after=timedelta(0)):
+            async with self._store.write() as conn:
+                await write_down(conn, draft.number, "send now", user=user, detail="held → due")
         return await self._draft(draft_id, user=user)
 
-    async def _leave_at(self, draft_id: DraftId, *, after: timedelta) -> None:
+    async def _leave_at(self, draft_id: DraftId, *, after: timedelta) -> bool:
+        """Set when a held draft leaves; False where it is held no more."""
         due = now() + after
         async with self._store.write() as conn:
-            if await drafts.hold_until(conn, draft_id, due):
+            held = await drafts.hold_until(conn, draft_id, due)
+            if held:
                 await jobs.reschedule(conn, f"send:{draft_id}", due=due)
+        return held
 
     # --- where delivery failed or cannot be known ---------------------------------------------------------------------
 
@@ -301,7 +318,7 @@ class Answers:
                 await jobs.add(conn, key=f"fetch:{key}", kind="fetch", lane=f"draft:{draft_id}", payload=payload)
             await jobs.add(conn, key=key, kind="send", lane=f"draft:{draft_id}", payload=payload)
             await changed(conn, draft.number)
-            await write_down(conn, draft.number, "resend", user=user)
+            await write_down(conn, draft.number, "resend", user=user, detail=f"{draft.state} → {DraftState.QUEUED}")
         return await self._draft(draft_id, user=user)
 
     async def mark_delivered(self, draft_id: DraftId, *, user: UserId) -> Draft:
@@ -312,7 +329,8 @@ class Answers:
             if not await drafts.move(conn, draft_id, DraftState.SENT, out_of={DraftState.UNCERTAIN}, reason=""):
                 raise Refused(f"This mail is {draft.state}; there is nothing to decide.")
             await keep_sent(conn, draft, sent, copy=self._mailbox(draft.mailbox).saves_sent)
-            await write_down(conn, draft.number, "mark delivered", user=user)
+            detail = f"{DraftState.UNCERTAIN} → {DraftState.SENT}"
+            await write_down(conn, draft.number, "mark delivered", user=user, detail=detail)
         return await self._draft(draft_id, user=user)
 
     async def _draft(self, draft_id: DraftId, *, user: UserId) -> Draft:

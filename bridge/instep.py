@@ -9,6 +9,7 @@ Only what changed since it was last heard is taken over: what agents asked for m
 
 import asyncio
 import contextlib
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -17,13 +18,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge import rules, settling
 from bridge.as_read import AsRead, as_read
-from bridge.desk import changed
+from bridge.desk import changed, write_down
 from bridge.errors import Permanent
-from bridge.filing import ANSWERED, DELETED, KEPT_IN_STEP, locate
+from bridge.filing import ANSWERED, DELETED, KEPT_IN_STEP, locate, write_down_elsewhere
 from bridge.mail.identifiers import own_message_id
 from bridge.mail.parse import parse
 from bridge.mail.source import Change, Role
 from bridge.model import (
+    ELSEWHERE,
     Arrival,
     Batch,
     Direction,
@@ -45,6 +47,7 @@ from bridge.watches import Holds, alone
 log = structlog.get_logger()
 
 SENT_SWEEP = 60.0  # seconds between looks into the Sent folder; an answer seen in the inbox asks for one at once
+LOOKS = 2.5  # a second, at the most, of all mailboxes together: a look costs one to two milliseconds of processor time
 
 
 class InStep:
@@ -58,6 +61,7 @@ class InStep:
         self._posts = posts
         self._keys = keys
         self._answered = {name: asyncio.Event() for name in posts}
+        self._sweep = max(SENT_SWEEP, len(posts) / LOOKS)
 
     # --- flags and moves ----------------------------------------------------------------------------------------------
 
@@ -102,6 +106,7 @@ class InStep:
         if any(getattr(stored, name) != value for name, value in values.items()):
             await mails.stand(conn, [stored.id], **values)
             await changed(conn, stored.number)
+            await write_down_elsewhere(conn, stored, values)
 
     async def _look_for(self, conn: AsyncConnection, stored: StoredMessage) -> None:
         left = await places.of(conn, [stored.id])
@@ -128,8 +133,10 @@ class InStep:
                 Folder.INBOX,
                 Folder.GONE,
             ):  # else an agent has said where it is to be
-                await mails.stand(conn, [stored.id], folder=found.folder if found else Folder.GONE)
+                folder = found.folder if found else Folder.GONE
+                await mails.stand(conn, [stored.id], folder=folder)
                 await changed(conn, stored.number)
+                await write_down_elsewhere(conn, stored, {"folder": folder})
 
     # --- answers ------------------------------------------------------------------------------------------------------
 
@@ -142,10 +149,11 @@ class InStep:
             async with self._store.read() as conn:
                 cursor = await mails.cursor(conn, post.name, folder=mails.SENT)
             batch = await post.reached().since(cursor, folder=folder)
-            await self.take_sent(post, batch)
+            if batch.arrivals or batch.cursor != cursor:
+                await self.take_sent(post, batch)
             if not batch.arrivals:
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(SENT_SWEEP):
+                    async with asyncio.timeout(self._sweep * random.uniform(0.8, 1.2)):  # noqa: S311 - spreads load
                         await self._answered[post.name].wait()
                 self._answered[post.name].clear()
 
@@ -164,8 +172,9 @@ class InStep:
         if await mails.known(conn, post.name, mail.digest) or await self._is_own(conn, post, message):
             return None
         known = await mails.referred(conn, mailbox=post.name, ids=[*rules.spoken_of(message), message.message_id])
-        number = rules.joins(message, known=known)
-        return number if number and await conversations.get(conn, number) else None
+        join = rules.joins(message, known=known)
+        found = await conversations.current(conn, join.number) if join else None
+        return found.number if found else None
 
     async def _is_own(self, conn: AsyncConnection, post: Post, message: Message) -> bool:
         """Sent by the bridge. Where the provider put an id of its own in place of ours, ours is the last reference."""
@@ -193,4 +202,12 @@ class InStep:
             at=arrival.received,
             elsewhere=True,
         )
+        before = await conversations.get(conn, number)
         await changed(conn, number, status=Status.WAITING)
+        await write_down(
+            conn,
+            number,
+            "answer",
+            user=ELSEWHERE,
+            detail=f"status: {before.status if before else 'none'} → {Status.WAITING}",
+        )

@@ -29,6 +29,7 @@ from bridge.model import Job
 from bridge.model import now as time_now
 from bridge.store import effects, jobs
 from bridge.store.database import Store
+from bridge.store.turns import be_patient
 
 log = structlog.get_logger()
 
@@ -161,6 +162,7 @@ class Engine:
         *,
         act: Callable[[], Awaitable[dict[str, Any]]],
         find: Callable[[datetime], Awaitable[dict[str, Any] | None]],
+        kept: Callable[[AsyncConnection, dict[str, Any]], Awaitable[None]] | None = None,
     ) -> dict[str, Any]:
         """Make an outside effect happen once under that key, whatever crashes between; return what it came to.
 
@@ -168,9 +170,12 @@ class Engine:
         without our knowing: it is given the time of the first attempt, looks outside, and returns what `act` would
         have returned, or None where it surely has not happened (and raises where it cannot tell). A result that is
         remembered is returned without acting. A failure of either leaves the intent standing: looking again is safe.
+        `kept` writes down what hangs on the result, in the transaction that remembers it, or that finds it remembered.
         """
         async with self._store.write() as conn:
             effect = await effects.begin(conn, key)
+            if effect.result is not None and kept is not None:
+                await kept(conn, effect.result)
         if effect.result is not None:
             return effect.result
         result = None
@@ -183,11 +188,14 @@ class Engine:
             result = await act()
         async with self._store.write() as conn:
             await effects.finish(conn, key, result)
+            if kept is not None:
+                await kept(conn, result)
         return result
 
     # --- taking jobs ---
 
     async def _run(self) -> None:
+        be_patient()
         while not self._stopping:
             self._woken.clear()
             try:

@@ -19,6 +19,7 @@ from bridge.desk import Acknowledgement, Mailbox
 from bridge.errors import BridgeError, Temporary
 from bridge.health import Health
 from bridge.instep import InStep
+from bridge.limits import allow_files
 from bridge.mail.imap import Gate, ImapServer, ImapSource
 from bridge.mail.maildir import Maildir
 from bridge.mail.maildirsource import LocalSource
@@ -29,16 +30,20 @@ from bridge.post import Post
 from bridge.reception import Reception
 from bridge.store import mails
 from bridge.store.database import Store
+from bridge.store.turns import be_patient
 
 log = structlog.get_logger()
 
 RETRY = 5.0  # seconds until a mailbox that failed is watched again
+FILES_EACH = 4  # open files of a watched mailbox: its connection, its bell's two ends, and one for a command's own
 MENDING = 60.0  # seconds until one is tried again that a person must mend: more often would only lock the account
 
 
 def posts(settings: Settings, *, accounts: Accounts) -> dict[MailboxName, Post]:
     """Every mailbox's, by name. Nothing is opened yet."""
     gate = Gate()
+    if not allow_files(FILES_EACH * len(settings.mailboxes)):
+        log.warning("this system lets a process open too few files for so many mailboxes; raise the hard limit")
     return {
         MailboxName(one.name): _post(one, settings=settings, accounts=accounts, gate=gate) for one in settings.mailboxes
     }
@@ -70,6 +75,8 @@ def mailbox(one: MailboxSettings, *, channel: ChannelId, max_bytes: int) -> Mail
         hold=timedelta(seconds=one.hold_seconds),
         saves_sent=one.saves_sent,
         max_bytes=max_bytes,
+        signature=one.signature,
+        forwards=one.forwards,
         ack=Acknowledgement(**dict(one.ack)) if one.auto_ack else None,
     )
 
@@ -99,6 +106,7 @@ async def watch(
     health: Health,
 ) -> None:
     """Take in a mailbox's mail, and what other mail clients do with it, for ever."""
+    be_patient()
     async with asyncio.TaskGroup() as watching:
         watching.create_task(
             _take_in(store, reception=reception, alarms=alarms, mailbox=mailbox, post=post, health=health)

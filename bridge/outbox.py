@@ -11,18 +11,21 @@ the mailbox tells later (bridge/settling.py).
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge import rules
-from bridge.desk import Mailbox, changed, obey
+from bridge.desk import Mailbox, changed, obey, write_down
 from bridge.errors import BridgeError, Permanent, Refused, Temporary, Uncertain
 from bridge.mail import compose, smtp
+from bridge.mail.forwards import passed_on
 from bridge.mail.parse import parse
+from bridge.mail.signature import signature
 from bridge.metrics import Metrics
 from bridge.model import (
+    BRIDGE,
     Attachment,
     Automatic,
     Direction,
@@ -42,7 +45,7 @@ from bridge.originals import Originals
 from bridge.post import Post
 from bridge.slack import richtext
 from bridge.slack.gateway import Gateway
-from bridge.store import correspondents, drafts, jobs, mails
+from bridge.store import correspondents, drafts, jobs, mails, people
 from bridge.store.database import Store
 
 log = structlog.get_logger()
@@ -75,13 +78,14 @@ async def as_sent(store: Store, draft: Draft) -> Sent | None:
 
 async def keep_sent(conn: AsyncConnection, draft: Draft, sent: Sent | None, *, copy: bool) -> None:
     """Keep a mail that left as a message of its conversation, and promise its copy in Sent where one is kept."""
+    number = await drafts.number_of(conn, draft)
     if sent is not None:
         await mails.add(
             conn,
             sent.message,
             reading=sent.reading,
             mailbox=draft.mailbox,
-            number=draft.number,
+            number=number,
             direction=Direction.OUT,
             digest=sent.digest,
             raw_id=sent.raw_id,
@@ -91,10 +95,10 @@ async def keep_sent(conn: AsyncConnection, draft: Draft, sent: Sent | None, *, c
     # What the bridge says by itself answers nothing: it is still our turn, and the mail is still to be read.
     by_a_person = draft.automatic is Automatic.NO
     then = Status.CLOSED if draft.closes else Status.WAITING
-    version = await changed(conn, draft.number, **({"status": then} if by_a_person else {}))
+    version = await changed(conn, number, **({"status": then} if by_a_person else {}))
     if by_a_person and draft.answers and draft.kind is not DraftKind.FORWARD:
         await mails.stand(conn, [draft.answers], seen=True, answered=True)  # as every mail client does
-        await obey(conn, draft.number, version=version)
+        await obey(conn, number, version=version)
     if copy:
         await jobs.add(conn, key=f"copy:{draft.id}", kind="file_copy", lane="", payload={"draft": draft.id})
 
@@ -226,7 +230,7 @@ class Outbox:
     async def _back_to_queue(self, draft: Draft, *, reason: str) -> None:
         async with self._store.write() as conn:
             if await drafts.move(conn, draft.id, DraftState.QUEUED, out_of=UNSENT, reason=reason):
-                await changed(conn, draft.number)
+                await changed(conn, await drafts.number_of(conn, draft))
 
     async def end(
         self,
@@ -240,12 +244,15 @@ class Outbox:
         """Bring a draft to where it stays. Nothing happens where it is in none of `out_of` any more."""
         sent = await as_sent(self._store, draft) if state is DraftState.SENT else None
         async with self._store.write() as conn:
+            before = await drafts.get(conn, draft.id)
             if not await drafts.move(conn, draft.id, state, out_of=out_of, reason=reason, outcome=list(outcome)):
                 return
             if state is DraftState.SENT:
                 await keep_sent(conn, draft, sent, copy=self._mailbox(draft).saves_sent)
             else:
-                await changed(conn, draft.number)
+                await changed(conn, await drafts.number_of(conn, draft))
+            detail = f"{(before or draft).state} → {state}"
+            await write_down(conn, await drafts.number_of(conn, draft), str(state), user=BRIDGE, detail=detail)
         self._metrics.sent(draft.mailbox, outcome=str(state))
         log.info("an answer has reached a state", draft=draft.id, state=str(state))
 
@@ -267,11 +274,11 @@ class Outbox:
             if not await drafts.move(conn, draft.id, DraftState.QUEUED, out_of={DraftState.HELD, DraftState.QUEUED}):
                 raise Refused("This mail was undone.")
             await drafts.composed(conn, draft.id, raw_id=await mails.save_raw(conn, raw, at=now()))
-            await changed(conn, draft.number)
+            await changed(conn, await drafts.number_of(conn, draft))
         return raw
 
     async def _outgoing(self, draft: Draft, mailbox: Mailbox) -> compose.Outgoing:
-        original = await self._message(draft.answers) if draft.answers else None
+        original = await self._original(draft.answers) if draft.answers else None
         forwarded = original if draft.kind is DraftKind.FORWARD else None
         answered = None if draft.kind is DraftKind.FORWARD else original
         return compose.Outgoing(
@@ -287,8 +294,34 @@ class Outbox:
             references=(answered.references or answered.in_reply_to) if answered else (),
             quoted=answered if draft.quote else None,
             forwarded=forwarded,
+            signature=await self._signature(draft, mailbox),
             automatic=draft.automatic,
         )
+
+    async def _signature(self, draft: Draft, mailbox: Mailbox) -> str:
+        """What stands below a person's mail; a template of what the bridge says by itself has its own end."""
+        if draft.automatic is not Automatic.NO:
+            return ""
+        async with self._store.read() as conn:
+            own = (await people.get(conn, draft.author)).signature
+        return signature(mailbox.signature, own=own, name=draft.author_name, address=mailbox.address.email)
+
+    async def _original(self, mail_id: MailId) -> Message | None:
+        """The mail that a draft answers or passes on.
+
+        Of one that a teammate passed on only what the customer wrote: what is said above it is none of their business.
+        """
+        async with self._store.read() as conn:
+            stored = await mails.get(conn, mail_id)
+        message = await self._message(mail_id)
+        if stored is None or message is None or stored.written_by is None:
+            return message
+        inner = await asyncio.to_thread(passed_on, message)
+        if inner is None:  # it can no longer be told what is whose
+            return replace(message, text="", html=None, from_=(stored.written_by,))
+        if inner.message_id:
+            return inner
+        return replace(inner, message_id=message.message_id, references=message.references)
 
     async def _message(self, mail_id: MailId) -> Message | None:
         async with self._store.read() as conn:
@@ -304,12 +337,23 @@ class Outbox:
             fetched = await drafts.file_raws(conn, draft.id)
             contents = [await mails.load_raw(conn, one) if one else b"" for one in fetched]
         for file, content in zip(draft.files, contents, strict=True):
+            picture = None
             if file.mail_id:
                 original = await self._message(file.mail_id)
                 if original is None or file.position >= len(original.attachments):
                     raise Permanent(f"{file.filename} is no longer kept here; fetch it from the mailbox.")
-                content = original.attachments[file.position].content  # noqa: PLW2901 - one or the other place
-            made.append(Attachment(filename=file.filename, content_type=file.content_type, content=content))
+                kept = original.attachments[file.position]
+                content = kept.content  # noqa: PLW2901 - one or the other place
+                picture = kept.content_id if kept.inline else None  # it is shown again, where it was shown before
+            made.append(
+                Attachment(
+                    filename=file.filename,
+                    content_type=file.content_type,
+                    content=content,
+                    content_id=picture or "",
+                    inline=bool(picture),
+                )
+            )
         return tuple(made)
 
     # --- what is known ------------------------------------------------------------------------------------------------

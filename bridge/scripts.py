@@ -22,6 +22,7 @@ from bridge.config import MailboxSettings, Settings
 from bridge.desk import Desk, Mailbox
 from bridge.errors import Misconfigured, Refused
 from bridge.filing import Filing
+from bridge.lookup import parse_query
 from bridge.model import (
     ChannelId,
     Conversation,
@@ -34,13 +35,16 @@ from bridge.model import (
     Number,
     StoredMessage,
     UserId,
+    Where,
+    now,
 )
 from bridge.secondlook import AskAgain
 from bridge.slack import richtext
 from bridge.slack.forms import Form
 from bridge.slack.gateway import Gateway
-from bridge.store import conversations, drafts
+from bridge.store import conversations, drafts, search
 from bridge.store.database import Store
+from bridge.where import acting
 from bridge.writing import Writing
 
 Json = dict[str, Any]
@@ -93,6 +97,7 @@ class Scripts:
     async def open(cls, settings: Settings) -> AsyncIterator["Scripts"]:
         """Beside a running service or without one."""
         async with contextlib.AsyncExitStack() as closing:
+            closing.enter_context(acting(Where.CLI))
             store = await Store.open(settings.database_url.get_secret_value())
             closing.push_async_callback(store.close)
             token = settings.slack.bot_token.get_secret_value()
@@ -112,10 +117,22 @@ class Scripts:
         return [conversation_json(one) for one in found]
 
     async def search(self, words: Sequence[str], *, limit: int) -> list[Json]:
-        """Conversations that hold every word, the newest first."""
+        """Conversations that fit what would be typed after `/mail search`, the best first."""
+        query = parse_query(" ".join(words), at=now())
         async with self._store.read() as conn:
-            found = await conversations.search(conn, words, channels=None, limit=limit)
-        return [conversation_json(one) for one in found]
+            found = await search.find(conn, query, channels=None, user=self.user, size=limit)
+        return [
+            {**conversation_json(one.conversation), "mail": one.mail_id, "snippet": "".join(one.around)}
+            for one in found.hits
+        ]
+
+    async def log(self, number: Number, *, limit: int) -> list[Json]:
+        """What was done to a conversation, by whom and from where, the newest first."""
+        _, done = await self.desk.log(number, user=self.user, limit=limit)
+        return [
+            {"at": one.at.isoformat(), "actor": one.actor, "place": one.place, "verb": one.verb, "detail": one.detail}
+            for one in done
+        ]
 
     async def read(self, number: Number) -> Json:
         """A conversation with its mails, the oldest first."""

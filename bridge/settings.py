@@ -270,6 +270,8 @@ class MailboxSettings(_Model):
     display_name: str = ""
     channel: Annotated[str, AfterValidator(_channel)]
     hold_seconds: float = Field(default=10, ge=0, le=3600)
+    signature: str = Field(default="", max_length=2000)
+    forwards: bool = True
     auto_ack: bool = False
     ack: AckSettings = AckSettings()
     source: Literal["imap", "local"] = "imap"
@@ -310,9 +312,10 @@ class RetentionSettings(_Model):
 
 
 class AgentSettings(_Model):
-    """Who may act. No `users` means the full members of the conversation's channel."""
+    """Who may act. No `users` means the full members of the conversation's channel; no `admins`, the workspace's."""
 
     users: tuple[Annotated[str, AfterValidator(_user)], ...] = ()
+    admins: tuple[Annotated[str, AfterValidator(_user)], ...] = ()
 
 
 class TemplateSettings(_Model):

@@ -18,7 +18,7 @@ from bridge.agents import MayAct
 from bridge.canned import Templates
 from bridge.desk import Desk, Mailbox, redraw
 from bridge.errors import Permanent, Refused
-from bridge.mail.compose import forward_subject, reply_subject
+from bridge.mail.compose import bare_subject, forward_subject, reply_subject
 from bridge.model import (
     Address,
     ChannelId,
@@ -70,10 +70,13 @@ class Writing:
         """The compose modal's content for an answer to a conversation's newest mail, or to that one of its mails."""
         conversation, messages = await self._desk.messages(number, user=user)
         mail = rules.answered(one for one in messages if answers in (None, one.id))
+        if conversation.merged_into:
+            raise Refused(f"#{number} was merged into #{conversation.merged_into}; answer there.")
         if mail is None:
             raise Refused(f"#{number} has no mail yet that could be answered.")
         to = rules.recipients(kind, mail, own=own_addresses(self._mailboxes))
         subject = mail.message.subject or conversation.subject
+        subject = bare_subject(subject) if mail.written_by else subject
         forward = kind is DraftKind.FORWARD
         return Form(
             carried=Carried(

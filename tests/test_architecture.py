@@ -15,7 +15,20 @@ import bridge
 
 ROOT = Path(bridge.__file__).parent
 
-BASE = {"errors", "model", "canned", "config", "layers", "providers", "settings", "rules", "logs", "templates"}
+BASE = {
+    "errors",
+    "model",
+    "canned",
+    "config",
+    "layers",
+    "limits",
+    "lookup",
+    "providers",
+    "settings",
+    "rules",
+    "logs",
+    "templates",
+}
 WORLDS = {"store", "mail", "slack"}
 DESK = {
     "accounts",
@@ -28,7 +41,9 @@ DESK = {
     "desk",
     "enclosures",
     "erasure",
+    "familiar",
     "filing",
+    "home",
     "health",
     "housekeeping",
     "instep",
@@ -42,15 +57,18 @@ DESK = {
     "outbox",
     "post",
     "reception",
+    "regroup",
     "secondlook",
     "settling",
     "show",
     "spoken",
+    "teammates",
     "watches",
+    "where",
     "writing",
 }
 
-COMMANDS = {"backfill", "check", "commands", "init", "login", "personal", "scripts"}
+COMMANDS = {"backfill", "check", "commands", "init", "login", "personal", "replay", "scripts"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     # Who stands where, and what it may know of. The package's own version is everyone's.
@@ -62,8 +80,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "canned": {"errors", "model", "templates"},
     "settings": {"errors", "model", "providers", "templates"},
     "layers": {"errors", "model"},
+    "limits": set(),
     "config": {"errors", "model", "providers", "settings", "layers"},
     "rules": {"errors", "model"},
+    "lookup": {"errors", "model"},
     "store": BASE | {"store"},
     "mail": BASE | {"mail"},
     "slack": BASE | {"slack"},
@@ -74,13 +94,25 @@ MAY_IMPORT: dict[str, set[str]] = {
     "scripts": BASE | WORLDS | DESK,
     "backfill": BASE | WORLDS | DESK | {"scripts"},
     "commands": BASE | {"scripts"},
+    "replay": BASE | WORLDS | DESK | {"app"},
     "personal": BASE | WORLDS | DESK | {"scripts"},
     "login": BASE | WORLDS | {"accounts", "check"},
     "demo": BASE | WORLDS | DESK | {"app", "demo"},
-    "cli": BASE | WORLDS | DESK | COMMANDS | {"app", "demo"},
+    "stopping": set(),
+    "bench": BASE | WORLDS | DESK | {"app", "demo", "bench", "stopping"},
+    "cli": BASE | WORLDS | DESK | COMMANDS | {"app", "demo", "bench", "stopping"},
     "__main__": {"cli"},
 }
-CALL_THE_DESK = {"slack.composer", "slack.decisions", "slack.events", "slack.listeners", "slack.typed"}
+CALL_THE_DESK = {
+    "slack.acting",
+    "slack.composer",
+    "slack.decisions",
+    "slack.events",
+    "slack.homes",
+    "slack.listeners",
+    "slack.searching",
+    "slack.typed",
+}
 """Talkers whose callbacks end in a verb of the desk: the only way back up."""
 
 TALKERS = {
@@ -88,14 +120,18 @@ TALKERS = {
     "slack": {
         "composer",
         "decisions",
+        "acting",
+        "bolt",
         "directory",
         "events",
         "faults",
         "files",
         "gateway",
+        "homes",
         "listeners",
         "pacing",
         "requests",
+        "searching",
         "socket",
         "typed",
         "web",
@@ -131,7 +167,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "smtplib": ("mail",),
     "aiosmtpd": ("mail", "demo"),
     "prometheus_client": ("metrics",),
-    "typer": ("cli", "commands", "init"),
+    "typer": ("cli", "commands", "init", "bench"),
 }
 
 CONNECTION = "sqlalchemy.ext.asyncio.AsyncConnection"

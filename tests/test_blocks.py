@@ -8,10 +8,12 @@ from hypothesis import strategies as st
 
 from bridge.canned import Template
 from bridge.demo.double.blockkit import check_message_blocks, check_view
+from bridge.lookup import PAGE, Found, Hit
 from bridge.model import (
     Address,
     Automatic,
     Bounce,
+    Brief,
     ChannelId,
     Conversation,
     Direction,
@@ -35,7 +37,7 @@ from bridge.model import (
     UserId,
 )
 from bridge.rules import Difference
-from bridge.slack import blocks, compose, home, modals, reading
+from bridge.slack import blocks, compose, home, modals, reading, results
 from bridge.slack.card import Busy, card
 from bridge.slack.forms import Carried, Form, Kept, News, sign
 
@@ -251,7 +253,34 @@ def test_every_full_text_original_and_home_is_a_view_that_slack_takes(
 ) -> None:
     assert check_view(reading.full(conversation, mail)) == []
     assert check_view(reading.original(conversation, raw * 30)) == []
-    assert check_view(home.home([conversation] * 40, user=UserId("U0MINA0001"))) == []
+    brief = Brief(conversation=conversation, who=mail.message.author.name, since=mail.received)
+    board = home.Board(
+        user=UserId("U0MINA0001"),
+        workspace="https://fernhill.slack.com/",
+        mine=[brief] * 40,
+        mine_total=40,
+        unowned=[brief] * 40,
+        unowned_total=40,
+        waiting=[brief] * 40,
+        troubled=[],
+        mailboxes=[home.MailboxState(name=conversation.mailbox, open=3, trouble=conversation.trouble)] * 40,
+        signature=mail.message.text,
+        reminders=True,
+        setup=[("Agents", [f"Who may act: {mail.message.subject}"])],
+    )
+    shown = home.home(board)
+    assert check_view(shown) == []
+    assert len(shown["blocks"]) <= 100
+    hit = Hit(
+        conversation=conversation,
+        mail_id=mail.id,
+        direction=mail.direction,
+        who=mail.message.author.email,
+        at=mail.received,
+        around=(mail.message.text[:70], mail.message.subject, mail.message.text[70:240]),
+    )
+    found = Found(hits=(hit,) * PAGE, total=25, page=2, more=True)
+    assert check_view(results.modal(found, mail.message.subject, workspace="")) == []
 
 
 def test_a_long_text_goes_on_in_a_file_and_says_so() -> None:

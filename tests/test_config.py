@@ -78,6 +78,8 @@ def test_each_variable_has_a_place_that_the_models_know(settings: Load, tmp_path
         "MAIL_CA_FILE": str(ca),
         "MAIL_HOLD_SECONDS": "0.5",
         "MAIL_AUTO_ACK": "on",
+        "MAIL_FORWARDS": "off",
+        "MAIL_SIGNATURE": "Support",
     }
     read = settings(values)
     (mailbox,) = read.mailboxes
@@ -88,6 +90,7 @@ def test_each_variable_has_a_place_that_the_models_know(settings: Load, tmp_path
     assert (mailbox.imap.port, mailbox.imap.security, mailbox.imap.ca_file) == (1143, "none", ca)
     assert (mailbox.smtp.port, mailbox.smtp.security, mailbox.smtp.username) == (1025, "starttls", "x-of-no-use")
     assert (mailbox.display_name, mailbox.hold_seconds, mailbox.auto_ack) == ("Support", 0.5, True)
+    assert (mailbox.signature, mailbox.forwards) == ("Support", False)
     assert not mailbox.saves_sent
 
 

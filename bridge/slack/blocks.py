@@ -63,11 +63,13 @@ class Surface:
 # --- a mail in the thread ---------------------------------------------------------------------------------------------
 
 
-def mail(stored: StoredMessage) -> Surface:
-    """A mail as its thread message: head, the new words, what was folded or goes on elsewhere."""
+def mail(stored: StoredMessage, *, about: Sequence[Block] = ()) -> Surface:
+    """A mail as its thread message: head, what is to be known `about` it, the new words, what was folded or goes on
+    elsewhere.
+    """
     message = stored.message
     pieces, cut = sections(stored.reading.new)
-    blocks = [context(_head(stored))]
+    blocks = [context(_head(stored)), *about]
     blocks += [section(bounced(message.bounce, message.automatic))] if message.bounce else []
     first, *rest = pieces or ["_(no text)_"]
     blocks += [section(first, accessory=_menu(stored)), *(section(piece) for piece in rest)]
@@ -80,7 +82,7 @@ def mail(stored: StoredMessage) -> Surface:
                 "elements": [button("Show full text", "show_mail", mail_value(stored.number, stored.id))],
             }
         )
-    who = message.author
+    who = stored.customer
     text = f"{who.name or who.email}: {_first_words(stored.reading.new) or message.subject}"
     return Surface(text=escape(shorten(text, FALLBACK_LIMIT)), blocks=blocks)
 
@@ -96,7 +98,7 @@ def bounced(bounce: Bounce, kind: Automatic) -> str:
 
 def _menu(stored: StoredMessage) -> Block:
     value = mail_value(stored.number, stored.id)
-    verbs = (("show_full", "Show full text"), ("show_original", "Show original"))
+    verbs = (("show_full", "Show full text"), ("show_original", "Show original"), ("split", "Split from here …"))
     return overflow("mail", [(f"{verb}:{value}", words) for verb, words in verbs])
 
 
@@ -107,7 +109,7 @@ def mail_value(number: Number, mail_id: MailId) -> str:
 
 def from_line(mail: StoredMessage) -> str:
     """Who wrote a mail; where it is one of ours, whom it went to."""
-    who = mail.message.author
+    who = mail.customer
     arrow = "To " if mail.direction is Direction.OUT else ""
     shown = mail.message.to[0] if mail.direction is Direction.OUT and mail.message.to else who
     name = f"*{inert(shorten(shown.name, NAME_LIMIT))}*  " if shown.name else ""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bridge.model import Automatic, Conversation, Direction, Draft, Folder, Status, StoredMessage, UserId
+from bridge.slack.about import acquaintance, doubts
 from bridge.slack.blocks import (
     AUTOMATIC_WORDS,
     FALLBACK_LIMIT,
@@ -66,9 +67,14 @@ NOBODY = Busy()
 
 
 def card(
-    conversation: Conversation, messages: Sequence[StoredMessage], *, mailbox: str, busy: Busy = NOBODY
+    conversation: Conversation,
+    messages: Sequence[StoredMessage],
+    *,
+    mailbox: str,
+    busy: Busy = NOBODY,
+    earlier: int | None = None,
 ) -> Surface:
-    """The card of a conversation."""
+    """The card of a conversation. `earlier`: in how many its customer wrote before, where that was asked."""
     subject = conversation.subject or "(no subject)"
     inbound = [one for one in messages if one.direction is Direction.IN]
     latest = next(reversed(inbound), None) or next(reversed(messages), None)
@@ -78,13 +84,20 @@ def card(
     if latest:
         reading = overflow("more", _options(conversation, reading_menu(latest, inbound)))
         blocks += [section(from_line(latest), accessory=reading), section(_preview(latest))]
-    blocks.append(context(_state(conversation, messages, inbound, mailbox=mailbox)))
+        blocks += [section("\n".join(said)) for said in [doubts(latest)] if said]
+    facts = _state(conversation, messages, inbound, mailbox=mailbox)
+    known = acquaintance(inbound[0], earlier) if inbound else ""
+    blocks.append(context(f"{facts}  ·  {known}" if known else facts))
+    if conversation.merged_into:
+        there = f"*#{conversation.merged_into}*"
+        blocks.append(section(f":twisted_rightwards_arrows: Merged into {there}: it goes on there."))
+        return Surface(text=escape(shorten(f"#{conversation.number} {subject}", FALLBACK_LIMIT)), blocks=blocks)
     if told := busy.told():
         blocks.append(context(told))
     if conversation.trouble:
         blocks.append(section(f":warning: {inert(shorten(conversation.trouble, TROUBLE_LIMIT))}"))
     blocks.append(_actions(conversation, inbound))
-    who = latest.message.author if latest else None
+    who = latest.customer if latest else None
     sender = (who.name or who.email) if who else mailbox
     return Surface(text=escape(shorten(f"#{conversation.number} {sender}: {subject}", FALLBACK_LIMIT)), blocks=blocks)
 

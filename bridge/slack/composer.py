@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_bolt.async_app import AsyncAck
 
 from bridge.answers import Answers, Invalid
 from bridge.desk import Desk
@@ -16,9 +16,10 @@ from bridge.errors import BridgeError
 from bridge.model import Address, ChannelId, Draft, DraftId, DraftKind, DraftState, MailboxName, Number, Ts
 from bridge.secondlook import AskAgain
 from bridge.slack import compose, modals, richtext
+from bridge.slack.acting import Acting
 from bridge.slack.forms import Form, submission, tells_words
 from bridge.slack.gateway import Gateway
-from bridge.slack.windows import Body, View, Windows, user_of, value_of
+from bridge.slack.windows import Body, View, Windows, modal_of, user_of, value_of
 from bridge.writing import Writing
 
 
@@ -27,7 +28,7 @@ class Composer:
 
     def __init__(
         self,
-        app: AsyncApp,
+        app: Acting,
         *,
         gateway: Gateway,
         windows: Windows,
@@ -160,7 +161,7 @@ class Composer:
 
     async def cancel_send(self, ack: AsyncAck, body: Body) -> None:
         """Undo: nothing leaves, and the modal is there again with everything kept."""
-        view_id = (body.get("view") or {}).get("id", "")
+        view_id = modal_of(body)
         try:
             form = await self._answers.cancel(DraftId(value_of(body)), user=user_of(body), view_id=view_id)
         except BridgeError as error:
@@ -199,8 +200,8 @@ class Composer:
             await self._windows.tell(body, str(error))
             return
         await ack()
-        if "view" in body:
-            await self._gateway.update_view(body["view"]["id"], await self._leaving(draft))
+        if view_id := modal_of(body):
+            await self._gateway.update_view(view_id, await self._leaving(draft))
 
     async def _leaving(self, draft: Draft) -> dict[str, Any]:
         words, told = richtext.lines(draft.rich_text), None

@@ -1,4 +1,4 @@
-"""What Slack tells of: a Home that is opened, channels and people that change, tokens that are taken away.
+"""What Slack tells of: channels and people that change, tokens that are taken away.
 
 What people say in channels and threads is internal: it is acknowledged, and nothing else ever happens to it. Only where
 a person has made a message an answer, editing or deleting it goes for the answer too, for as long as that is held.
@@ -11,10 +11,8 @@ from typing import Any
 import structlog
 from slack_bolt.async_app import AsyncApp
 
-from bridge.desk import Desk
-from bridge.errors import BridgeError
 from bridge.model import ChannelId, Ts, UserId
-from bridge.slack import home, richtext
+from bridge.slack import richtext
 from bridge.slack.gateway import Gateway
 from bridge.spoken import Spoken
 
@@ -26,11 +24,9 @@ Body = Mapping[str, Any]
 class Events:
     """Registers itself with a bolt app."""
 
-    def __init__(self, app: AsyncApp, *, gateway: Gateway, desk: Desk, spoken: Spoken) -> None:
+    def __init__(self, app: AsyncApp, *, gateway: Gateway, spoken: Spoken) -> None:
         self._gateway = gateway
         self._spoken = spoken
-        self._desk = desk
-        app.event("app_home_opened")(self.home)
         app.event("member_joined_channel")(self.channel_changed)
         app.event("member_left_channel")(self.channel_changed)
         app.event("channel_archive")(self.channel_changed)
@@ -46,15 +42,6 @@ class Events:
         app.event("app_uninstalled")(self.uninstalled)
         app.event("message")(self.talk)
         app.event(re.compile(".*"))(self.internal_talk)  # what nobody acknowledges comes again and again
-
-    async def home(self, event: Body) -> None:
-        """The app's Home: what is open, mine first."""
-        user = UserId(event["user"])
-        try:
-            view = home.home(await self._desk.inbox(user=user, limit=40), user=user)
-        except BridgeError as error:
-            view = home.closed(str(error))
-        await self._gateway.publish_home(user, view)
 
     async def channel_changed(self, event: Body) -> None:
         """Who is in a channel has changed, or whether it may be used: what was known of it is asked anew."""

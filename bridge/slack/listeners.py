@@ -9,7 +9,7 @@ import functools
 from collections.abc import Awaitable, Callable
 
 import structlog
-from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_bolt.async_app import AsyncAck
 
 from bridge.desk import Desk
 from bridge.errors import BridgeError
@@ -23,7 +23,9 @@ from bridge.model import (
     Number,
 )
 from bridge.originals import Originals
-from bridge.slack import modals, reading
+from bridge.regroup import Regroup
+from bridge.slack import modals, parting, reading
+from bridge.slack.acting import Acting
 from bridge.slack.commands import Command, parse_command
 from bridge.slack.composer import Composer
 from bridge.slack.typed import Typed
@@ -45,7 +47,7 @@ class Listeners:
 
     def __init__(
         self,
-        app: AsyncApp,
+        app: Acting,
         *,
         windows: Windows,
         desk: Desk,
@@ -53,6 +55,7 @@ class Listeners:
         filing: Filing,
         originals: Originals,
         typed: Typed,
+        regroup: Regroup,
     ) -> None:
         self._windows = windows
         self._desk = desk
@@ -60,6 +63,7 @@ class Listeners:
         self._filing = filing
         self._originals = originals
         self._typed = typed
+        self._regroup = regroup
         self._menu: dict[str, Verb] = {
             "mark_read": functools.partial(filing.mark, mark=Mark.READ),
             "mark_unread": functools.partial(filing.mark, mark=Mark.UNREAD),
@@ -69,6 +73,7 @@ class Listeners:
             "archive": filing.archive,
             "spam": filing.spam,
         }
+        app.action("new_mail")(composer.new_email)
         app.action("reply")(self.reply)
         app.action("claim")(self.claim)
         app.action("release")(self.release)
@@ -79,6 +84,7 @@ class Listeners:
         app.action("show_mail")(self.show_mail)
         app.view("confirm_delete")(self.confirm_delete)
         app.view("snooze")(self.snooze)
+        app.view("split")(self.split)
         app.command("/mail")(self.mail)
 
     # --- buttons on a card --------------------------------------------------------------------------------------------
@@ -135,6 +141,9 @@ class Listeners:
         """The menu of one mail in the thread: `verb:number:mail`."""
         await ack()
         verb, number, mail_id = option_of(body).split(":")
+        if verb == "split":
+            await self._ask_split(body, Number(int(number)), chosen=MailId(int(mail_id)))
+            return
         await self._read(body, Number(int(number)), mail_id=MailId(int(mail_id)), original=verb == "show_original")
 
     async def show_mail(self, ack: AsyncAck, body: Body) -> None:
@@ -167,6 +176,23 @@ class Listeners:
             return modals.snooze(await self._desk.conversation(number, user=user_of(body)))
 
         await self._windows.open(body, "Snooze", view)
+
+    async def _ask_split(self, body: Body, number: Number, *, chosen: MailId | None = None) -> None:
+        async def view() -> View:
+            return parting.split(*await self._desk.messages(number, user=user_of(body)), chosen=chosen)
+
+        await self._windows.open(body, "Split", view)
+
+    async def split(self, ack: AsyncAck, body: Body) -> None:
+        """From that mail on."""
+        try:
+            number = modals.carried_number(body["view"])
+            new = await self._regroup.split(number, parting.asked_split(body["view"]), user=user_of(body))
+        except BridgeError as error:
+            await ack(response_action="errors", errors={"mail": str(error)})
+        else:
+            sentence = f"It goes on as *#{new.number}*, with a card of its own."
+            await ack(response_action="update", view=modals.notice("Split", sentence))
 
     async def confirm_delete(self, ack: AsyncAck, body: Body) -> None:
         """Yes, to the trash."""
@@ -222,8 +248,9 @@ class Listeners:
             case "show":
                 original = command.original
                 return lambda: self._read(body, number, original=original)
-            case "delete":
-                return lambda: self._ask_delete(body, number)
+            case "delete" | "split" as verb:
+                ask = self._ask_delete if verb == "delete" else self._ask_split
+                return lambda: ask(body, number)
             case "snooze" if not command.rest:
                 return lambda: self._ask_snooze(body, number)
             case verb if verb in WRITING:

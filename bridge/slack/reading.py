@@ -6,8 +6,9 @@ from typing import Any
 
 from bridge.canned import Template, by_folder
 from bridge.errors import Refused
-from bridge.model import Act, Conversation, Line, MailId, StoredMessage, UserId
+from bridge.model import BRIDGE, ELSEWHERE, Act, Conversation, Line, MailId, StoredMessage, UserId, Where
 from bridge.slack import blocks, modals
+from bridge.slack.about import about
 from bridge.slack.card import STATUS_WORDS
 from bridge.slack.mrkdwn import escape
 
@@ -47,7 +48,8 @@ def original(conversation: Conversation, raw: bytes | None) -> View:
 
 def newest(messages: Sequence[StoredMessage]) -> dict[str, Any]:
     """The newest mail of a conversation, as an answer to a command."""
-    surface = blocks.mail(chosen(messages, None))
+    stored = chosen(messages, None)
+    surface = blocks.mail(stored, about=about(stored))
     return {"response_type": "ephemeral", "text": surface.text, "blocks": surface.blocks}
 
 
@@ -63,10 +65,19 @@ def log(conversation: Conversation, done: Sequence[Act]) -> dict[str, Any]:
     if not done:
         return sentence(f"Nobody has done anything to #{conversation.number} yet.")
     lines = [
-        f"{blocks.moment(one.at)}  ·  {blocks.person(one.actor)}  ·  *{one.verb}*  {blocks.inert(one.detail)}"
+        f"{blocks.moment(one.at)}  ·  {_actor(one)}  ·  *{blocks.inert(one.verb)}*  {blocks.inert(one.detail)}"
         for one in done
     ]
     return sentence("\n".join([f"*What was done to #{conversation.number}*", *lines])[:TEXT_LIMIT])
+
+
+def _actor(act: Act) -> str:
+    """Who, and from where; where both say the same, it is said once."""
+    if act.actor == BRIDGE:
+        return "the bridge"
+    if act.actor == ELSEWHERE:
+        return f"another {Where.ELSEWHERE.removeprefix('other ')}"
+    return blocks.person(act.actor) + (f" ({act.place})" if act.place else "")
 
 
 def status(

@@ -86,13 +86,21 @@ def is_blank(block: Mapping[str, Any]) -> bool:
 
 def mentioned(block: Mapping[str, Any]) -> frozenset[str]:
     """The ids of the users and channels that the block mentions."""
-    found: set[str] = set()
+    return frozenset(one for node in _all(block) for key in ("user_id", "channel_id") if (one := _string(node, key)))
+
+
+def mentions_group(block: Mapping[str, Any]) -> bool:
+    """Whether it mentions a user group, whose name the app may not ask for."""
+    return any(_string(node, "usergroup_id") for node in _all(block))
+
+
+def _all(block: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Everything within the block."""
     stack = _children(block)
     while stack:
         node = stack.pop()
-        found.update(filter(None, (_string(node, "user_id"), _string(node, "channel_id"))))
+        yield node
         stack += _children(node)
-    return frozenset(found)
 
 
 def spelled_out(block: Mapping[str, Any], *, names: Mapping[str, str]) -> dict[str, Any]:

@@ -8,10 +8,12 @@ from bridge.canned import Templates
 from bridge.desk import Desk
 from bridge.filing import Filing
 from bridge.model import Conversation, Number, UserId, now
+from bridge.regroup import Regroup
 from bridge.slack import reading
 from bridge.slack.blocks import moment
 from bridge.slack.commands import Command, help_text
 from bridge.slack.gateway import Gateway
+from bridge.slack.searching import Searching
 from bridge.slack.when import when
 
 Said = dict[str, Any]
@@ -26,6 +28,8 @@ class Typed:
         gateway: Gateway,
         desk: Desk,
         filing: Filing,
+        searching: Searching,
+        regroup: Regroup,
         templates: Templates,
         status: Callable[[], Awaitable[Mapping[str, Any]]],
     ) -> None:
@@ -34,6 +38,8 @@ class Typed:
         self._gateway = gateway
         self._desk = desk
         self._filing = filing
+        self._searching = searching
+        self._regroup = regroup
         self._status = status
 
     async def say(self, command: Command, *, user: UserId) -> Said:
@@ -42,8 +48,7 @@ class Typed:
             case "inbox":
                 said = reading.listing("Open conversations", await self._desk.inbox(user=user))
             case "search":
-                found = await self._desk.search(command.words, user=user)
-                said = reading.listing(f"Found for “{command.rest}”", found)
+                said = await self._searching.answer(command.sought, user=user)
             case "templates":
                 await self._desk.inbox(user=user, limit=1)  # whoever may not see the mail learns nothing of its answers
                 said = reading.templates(self._templates.listed(), await self._desk.uses())
@@ -81,6 +86,9 @@ class Typed:
             case "assign":
                 await self._desk.assign(number, user=user, to=command.user)
                 return f"#{number} is <@{command.user}>'s now."
+            case "merge":
+                found = await self._regroup.merge(number, command.other, user=user)
+                return f"#{number} is part of #{found.number} now."
             case "snooze":
                 found = await self.snooze(number, command.rest, user=user)
                 return f"#{number} is put aside until {moment(found.wakes or now())}."

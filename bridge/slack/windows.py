@@ -1,5 +1,6 @@
 """What a person sees who pressed something: a modal, opened at once and filled when it is ready, or a sentence."""
 
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -25,7 +26,10 @@ class Windows:
         False where the person never sees it: they closed it before it was ready.
         """
         try:
-            view_id = await self._gateway.open_view(body["trigger_id"], modals.loading(title))
+            put = (
+                self._gateway.push_view if modal_of(body) else self._gateway.open_view
+            )  # what it shows is still wanted
+            view_id = await put(body["trigger_id"], modals.loading(title))
         except BridgeError as error:
             await self.tell(body, str(error))
             return False
@@ -41,12 +45,22 @@ class Windows:
 
     async def tell(self, body: Body, sentence: str) -> None:
         """Tell the person who asked, and nobody else."""
-        if body.get("view"):
-            await self._gateway.update_view(body["view"]["id"], modals.notice("Mail", sentence))
+        if view_id := modal_of(body):
+            await self._gateway.update_view(view_id, modals.notice("Mail", sentence))
+            return
+        if body.get("view"):  # on Home nothing else can be said; where the trigger has expired, nothing at all
+            with contextlib.suppress(BridgeError):
+                await self._gateway.open_view(body["trigger_id"], modals.notice("Mail", sentence))
             return
         channel = body.get("channel_id") or (body.get("channel") or {}).get("id")
         if channel:
             await self._gateway.ephemeral(ChannelId(channel), user_of(body), text=sentence, thread_ts=thread_of(body))
+
+
+def modal_of(body: Body) -> str:
+    """The id of the modal in which a person pressed; empty where it was in none."""
+    view = body.get("view") or {}
+    return str(view["id"]) if view.get("type") == "modal" else ""
 
 
 def user_of(body: Body) -> UserId:

@@ -23,7 +23,7 @@ from bridge.model import (
     UserId,
 )
 from bridge.store.packing import clean, pack_addresses, unpack_addresses
-from bridge.store.schema import draft_files, drafts
+from bridge.store.schema import conversations, draft_files, drafts
 
 
 async def add(conn: AsyncConnection, draft: Draft, *, view_id: str) -> None:
@@ -81,6 +81,12 @@ async def get(conn: AsyncConnection, draft_id: DraftId) -> Draft | None:
     return found[0] if found else None
 
 
+async def number_of(conn: AsyncConnection, draft: Draft) -> Number:
+    """The conversation that it belongs to now: it may have moved since the draft was read."""
+    found = (await conn.execute(select(drafts.c.number).where(drafts.c.id == draft.id))).scalar()
+    return Number(found) if found else draft.number
+
+
 async def of_conversation(conn: AsyncConnection, number: Number) -> list[Draft]:
     """The drafts of a conversation, the oldest first."""
     return await _drafts(conn, drafts.c.number == number)
@@ -99,6 +105,13 @@ async def move(
     return bool((await conn.execute(change.values(state=to, revision=drafts.c.revision + 1, **values))).rowcount)
 
 
+async def to_conversation(conn: AsyncConnection, draft_ids: Collection[DraftId], number: Number) -> None:
+    """These drafts belong to that conversation from now on; its thread has yet to show their lines."""
+    which = drafts.c.id.in_(draft_ids)
+    moved = {"moved": drafts.c.moved + 1, "line_ts": None, "shown": 0}
+    await conn.execute(update(drafts).where(which).values(number=number, **moved))
+
+
 async def let_go(conn: AsyncConnection, draft_id: DraftId, *, view_id: str) -> None:
     """That view shows something else from now on: where it followed the draft, it does so no more."""
     which = (drafts.c.id == draft_id) & (drafts.c.view_id == view_id)
@@ -111,14 +124,10 @@ async def hold_until(conn: AsyncConnection, draft_id: DraftId, due: datetime) ->
     return bool((await conn.execute(change.values(due=due))).rowcount)
 
 
-async def line_posted(conn: AsyncConnection, draft_id: DraftId, *, ts: Ts) -> None:
-    """Remember the thread's message that shows this draft."""
-    await conn.execute(update(drafts).where(drafts.c.id == draft_id).values(line_ts=ts))
-
-
-async def mark_shown(conn: AsyncConnection, draft_id: DraftId, *, revision: int) -> None:
-    """The thread's line shows that revision of the draft now."""
-    await conn.execute(update(drafts).where(drafts.c.id == draft_id).values(shown=revision))
+async def line_posted(conn: AsyncConnection, draft: Draft, *, ts: Ts, revision: int) -> None:
+    """Remember the thread's message, which shows that revision of the draft; not where it has moved to another."""
+    still = (drafts.c.id == draft.id) & (drafts.c.moved == draft.moved)
+    await conn.execute(update(drafts).where(still).values(line_ts=ts, shown=revision))
 
 
 async def unshown(conn: AsyncConnection, number: Number) -> list[tuple[Draft, int, str]]:
@@ -131,6 +140,21 @@ async def unshown(conn: AsyncConnection, number: Number) -> list[tuple[Draft, in
         for row in await conn.execute(select(drafts.c.id, drafts.c.revision, drafts.c.view_id).where(behind))
     }
     return [(draft, *rest[draft.id]) for draft in await _drafts(conn, behind)]
+
+
+async def troubled(conn: AsyncConnection, *, channels: Collection[ChannelId], limit: int) -> list[Draft]:
+    """Answers that failed, or may not have arrived, in these channels: a person must decide. The newest."""
+    both = drafts.join(conversations, conversations.c.number == drafts.c.number)
+    states = (DraftState.FAILED, DraftState.UNCERTAIN)
+    question = (
+        select(drafts.c.id)
+        .select_from(both)
+        .where(conversations.c.channel.in_(channels), drafts.c.state.in_(states))
+        .order_by(drafts.c.created.desc())
+        .limit(limit)
+    )
+    ids = (await conn.execute(question)).scalars().all()
+    return await _drafts(conn, drafts.c.id.in_(ids))
 
 
 async def reword(conn: AsyncConnection, draft_id: DraftId, rich_text: dict[str, Any]) -> bool:
@@ -231,5 +255,6 @@ def _draft(row: RowMapping, files: Sequence[DraftFile]) -> Draft:
         later=row["later"],
         said=(ChannelId(row["said_channel"]), Ts(row["said_ts"])) if row["said_ts"] else None,
         note=row["note"],
+        moved=row["moved"],
         **{name: unpack_addresses(row["recipients"][name]) for name in ("to", "cc", "bcc")},
     )

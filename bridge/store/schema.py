@@ -147,7 +147,7 @@ messages = Table(
     Column("digest", Text, nullable=False),
     Column("message_id", Text, nullable=False),
     Column("subject", Text, nullable=False),
-    Column("people", Text, nullable=False),  # names and addresses, for search
+    Column("people", Text, nullable=False),  # names and addresses: what the version before searches
     Column("head", Json, nullable=False),  # addresses, dates, kinds: what is shown and answered, not searched
     Column("text", Text, nullable=False),
     Column("reading", Json, nullable=False),
@@ -162,6 +162,10 @@ messages = Table(
     Column("flagged", Boolean, nullable=False, default=False),
     Column("answered", Boolean, nullable=False, default=False),
     Column("elsewhere", Boolean, nullable=False, default=False),  # another mail client sent it
+    Column("author", Text, nullable=False, default="", index=True),  # whose words: an address in lower case
+    Column("written_by", Json, nullable=True),  # the customer, where a teammate passed it on: name and address
+    Column("joined", Text, nullable=False, default=""),  # why it came to its conversation
+    Column("moved", Integer, nullable=False, default=0),  # how often it went on to another
     UniqueConstraint("mailbox", "digest"),
 )
 
@@ -182,6 +186,8 @@ places = Table(  # where a mail really is; a mail that was delivered twice is in
     Column("mail_id", ForeignKey("messages.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("flags", Text, nullable=False, default=""),
 )
+
+# Beside `messages` stands `search_words`, the index of their words: each database has its own kind (`search.py`).
 
 attachments = Table(
     "attachments",
@@ -220,7 +226,17 @@ conversations = Table(
     Column("updated", Utc, nullable=False),
     Column("trouble", Text, nullable=False, default=""),  # why the mailbox did not do what was last asked for
     Column("wakes", Utc, nullable=True),
+    Column("merged_into", Id, nullable=True),  # the number of the conversation that has its mails now
+    Column("split_from", Id, nullable=True),  # the number of the conversation that it was a part of
     sqlite_autoincrement=True,  # a number is never given twice
+)
+
+people = Table(  # what agents have chosen for themselves
+    "people",
+    metadata,
+    Column("user", Text, primary_key=True),
+    Column("signature", Text, nullable=False, default=""),
+    Column("reminders", Boolean, nullable=False, default=True),
 )
 
 acts = Table(  # the audit log
@@ -232,6 +248,17 @@ acts = Table(  # the audit log
     Column("actor", Text, nullable=False),
     Column("verb", Text, nullable=False),
     Column("detail", Text, nullable=False, default=""),
+    Column("place", Text, nullable=False, default=""),  # from where: a button, a command, another mail client
+)
+
+# --- people -----------------------------------------------------------------------------------------------------------
+
+people = Table(  # what agents have chosen for themselves
+    "people",
+    metadata,
+    Column("user", Text, primary_key=True),
+    Column("signature", Text, nullable=False, default=""),
+    Column("reminders", Boolean, nullable=False, default=True),
 )
 
 # --- drafts -----------------------------------------------------------------------------------------------------------
@@ -262,6 +289,7 @@ drafts = Table(
     Column("reason", Text, nullable=False, default=""),
     Column("outcome", Json, nullable=False),
     Column("raw_id", ForeignKey("raw_mails.id"), nullable=True),  # as composed; every try sends the same bytes
+    Column("moved", Integer, nullable=False, default=0),  # how often it went on to another conversation
     Column("closes", Boolean, nullable=False, default=False),
     Column("later", Boolean, nullable=False, default=False),
     Column("said_channel", Text, nullable=False, default=""),  # the thread's message it was made of

@@ -111,6 +111,8 @@ def since(
         readers[folder] = new(cursor)
     reader = readers[folder]
     reader.begin(session)
+    if session.uidnext is not None and session.uidnext <= reader.cursor.uidnext:
+        return Batch(cursor=reader.cursor)  # the folder was selected just now, so its uidnext is of now
     taken = reader.take(session)
     return taken.batch if taken else Batch(cursor=reader.cursor)
 
