@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import functools
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,10 +22,12 @@ from bridge.accounts import Accounts
 from bridge.agents import Agents
 from bridge.alarms import Alarms
 from bridge.answers import Answers
+from bridge.channels import Channels
 from bridge.config import Settings, check_runnable
 from bridge.desk import Desk, Mailbox
 from bridge.errors import BridgeError, Temporary
 from bridge.filing import Filing
+from bridge.floods import Floods
 from bridge.health import Health, Site
 from bridge.instep import InStep
 from bridge.jobs import Engine
@@ -37,6 +40,7 @@ from bridge.post import Post
 from bridge.reception import Reception
 from bridge.show import Show
 from bridge.slack import web
+from bridge.slack.aside import Aside
 from bridge.slack.events import Events
 from bridge.slack.gateway import Gateway, Identity
 from bridge.slack.listeners import Listeners
@@ -121,11 +125,31 @@ class Bridge:
             await (filing if job.kind == "apply" else outbox).give_up(job, error)
 
         engine = Engine(store, kinds=kinds, parked=given_up, look_first=self._look_first)
-        kinds["show"] = Show(store, engine=engine, gateway=gateway, senders=senders, metrics=metrics).show
+        channels = Channels(store, engine=engine, gateway=gateway)
+        floods = Floods(
+            store,
+            engine=engine,
+            gateway=gateway,
+            desk=desk,
+            agents=agents,
+            most=settings.flood.cards,
+            within=timedelta(seconds=settings.flood.seconds),
+        )
+        show = Show(
+            store,
+            engine=engine,
+            gateway=gateway,
+            mailboxes=mailboxes,
+            floods=floods,
+            channels=channels,
+            metrics=metrics,
+        )
+        kinds |= {"show": show.show, "digest": floods.show, "closed_channel": channels.tell}
         alarms = Alarms(store, engine=engine, gateway=gateway, mailboxes=mailboxes)
         kinds["alarm"] = alarms.tell
         async with store.write() as conn:  # an operator who mends a channel or a scope starts the bridge again
             await jobs.unpark_kind(conn, "show")
+            await jobs.unpark_kind(conn, "digest")
         await engine.start()
         self._finishing.append(functools.partial(engine.stop, STOPPING))
 
@@ -138,6 +162,15 @@ class Bridge:
 
         typed = Typed(gateway=gateway, desk=desk, filing=filing, status=status)
         app = self._app(me, gateway=gateway, desk=desk, answers=answers, filing=filing, typed=typed, senders=senders)
+        Aside(
+            app,
+            gateway=gateway,
+            desk=desk,
+            filing=filing,
+            floods=floods,
+            reactions=settings.reactions,
+        )
+        Events(app, gateway=gateway, desk=desk, channels=channels, me=me.bot_user_id)
         await self._connect(app, gateway=gateway, store=store, metrics=metrics)
         await self._watch(store, reception=reception, in_step=in_step, alarms=alarms, mailboxes=mailboxes, posts=posts)
         log.info("bridge ready", mailboxes=len(mailboxes))
@@ -171,7 +204,6 @@ class Bridge:
             signing_secret=slack.signing_secret.get_secret_value(),
         )
         Listeners(app, gateway=gateway, desk=desk, answers=answers, filing=filing, typed=typed, senders=senders)
-        Events(app, gateway=gateway, desk=desk)
         return app
 
     async def _connect(self, app: AsyncApp, *, gateway: Gateway, store: Store, metrics: Metrics) -> None:

@@ -29,6 +29,7 @@ from bridge.providers import Security, provider_of, sign_in_of
 from bridge.settings import (
     SHORTEST_KEY,
     AgentSettings,
+    FloodSettings,
     FolderSettings,
     IntakeSettings,
     Listen,
@@ -291,6 +292,7 @@ _TABLES: dict[tuple[str, ...], type[BaseModel]] = {
     ("mailbox", "folders"): FolderSettings,
     ("intake",): IntakeSettings,
     ("agents",): AgentSettings,
+    ("flood",): FloodSettings,
 }
 
 

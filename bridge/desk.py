@@ -22,13 +22,14 @@ from bridge.model import (
     MailboxName,
     MailId,
     Number,
+    Resurface,
     Status,
     StoredMessage,
     Ts,
     UserId,
     now,
 )
-from bridge.store import acts, conversations, jobs, mails
+from bridge.store import acts, cards, conversations, jobs, mails
 from bridge.store.database import Store
 
 log = structlog.get_logger()
@@ -44,19 +45,30 @@ class Mailbox:
     hold: timedelta
     saves_sent: bool
     max_bytes: int
+    resurface: Resurface = Resurface.BROADCAST
 
 
 async def changed(conn: AsyncConnection, number: Number, **values: object) -> int:
-    """Change a conversation and promise that Slack will show it, in one transaction; its new version."""
+    """Change a conversation and promise that Slack will show it, in one transaction; its new version.
+
+    Somebody has clicked and waits to see it: it goes before all that nobody waits for.
+    """
+    version = await conversations.change(conn, number, at=now(), **values)
+    await show_again(conn, number, version=version, urgent=True)
+    return version
+
+
+async def changed_by_itself(conn: AsyncConnection, number: Number, **values: object) -> int:
+    """As `changed`, for what mail, servers and clocks change: it is shown in its turn."""
     version = await conversations.change(conn, number, at=now(), **values)
     await show_again(conn, number, version=version)
     return version
 
 
-async def show_again(conn: AsyncConnection, number: Number, *, version: int) -> None:
+async def show_again(conn: AsyncConnection, number: Number, *, version: int, urgent: bool = False) -> None:
     """Promise that Slack will show that version of a conversation; in its lane, so in order."""
-    lane = f"conversation:{number}"
-    await jobs.add(conn, key=f"show:{number}:{version}", kind="show", lane=lane, payload={"number": number})
+    payload, lane = {"number": number}, f"conversation:{number}"
+    await jobs.add(conn, key=f"show:{number}:{version}", kind="show", lane=lane, payload=payload, urgent=urgent)
 
 
 async def obey(conn: AsyncConnection, number: Number, *, version: int) -> None:
@@ -96,9 +108,11 @@ class Desk:
         return found
 
     async def of_thread(self, channel: ChannelId, thread: Ts) -> Conversation | None:
-        """The conversation whose thread that is, or None."""
+        """The conversation whose thread that is, or None. A card that was deleted or replaced still counts."""
         async with self._store.read() as conn:
-            return await conversations.by_card(conn, channel=channel, ts=thread)
+            found = await conversations.by_card(conn, channel=channel, ts=thread)
+            number = None if found else await cards.about(conn, channel=channel, ts=thread)
+            return await conversations.get(conn, number) if number else found
 
     async def messages(self, number: Number, *, user: UserId) -> tuple[Conversation, list[StoredMessage]]:
         """A conversation and its mails, the oldest first."""
@@ -142,7 +156,7 @@ class Desk:
             found = await conversations.get(conn, number)
             waits = found is not None and found.status is Status.SNOOZED and found.wakes
             if waits and waits.isoformat() == job.payload["until"]:
-                await changed(conn, number, status=Status.OPEN, wakes=None)
+                await changed_by_itself(conn, number, status=Status.OPEN, wakes=None)
 
     async def _set(self, number: Number, verb: str, *, user: UserId, **values: object) -> Conversation:
         found = await self.conversation(number, user=user)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from bridge.as_read import as_read
-from bridge.desk import Desk, changed, obey, write_down
+from bridge.desk import Desk, changed, changed_by_itself, obey, write_down
 from bridge.errors import BridgeError, Misconfigured, Permanent, Refused, Temporary
 from bridge.mail.parse import parse
 from bridge.mail.source import Place, Renumbered, Role, Source
@@ -251,7 +251,7 @@ class Filing:
         async with self._store.write() as conn:
             if found is None:
                 await mails.stand(conn, [stored.id], folder=Folder.GONE)
-                await changed(conn, stored.number)
+                await changed_by_itself(conn, stored.number)
             else:
                 await places.put(conn, post.name, found)
         return found is not None
@@ -260,7 +260,7 @@ class Filing:
         async with self._store.write() as conn:
             conversation = await conversations.get(conn, number)
             if conversation and conversation.trouble != trouble:
-                await changed(conn, number, trouble=trouble)
+                await changed_by_itself(conn, number, trouble=trouble)
 
 
 # --- decisions --------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge import rules
 from bridge.as_read import AsRead, as_read
-from bridge.desk import changed
+from bridge.desk import changed_by_itself
 from bridge.errors import Permanent
 from bridge.filing import ANSWERED, DELETED, KEPT_IN_STEP, locate
 from bridge.mail.identifiers import own_message_id
@@ -96,7 +96,7 @@ class InStep:
             values["folder"] = Folder.INBOX
         if any(getattr(stored, name) != value for name, value in values.items()):
             await mails.stand(conn, [stored.id], **values)
-            await changed(conn, stored.number)
+            await changed_by_itself(conn, stored.number)
 
     async def _look_for(self, conn: AsyncConnection, stored: StoredMessage) -> None:
         left = await places.of(conn, [stored.id])
@@ -124,7 +124,7 @@ class InStep:
                 Folder.GONE,
             ):  # else an agent has said where it is to be
                 await mails.stand(conn, [stored.id], folder=found.folder if found else Folder.GONE)
-                await changed(conn, stored.number)
+                await changed_by_itself(conn, stored.number)
 
     # --- answers ------------------------------------------------------------------------------------------------------
 
@@ -186,4 +186,4 @@ class InStep:
             at=arrival.received,
             elsewhere=True,
         )
-        await changed(conn, number, status=Status.WAITING)
+        await changed_by_itself(conn, number, status=Status.WAITING)

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge import rules
 from bridge.as_read import AsRead, as_read, unreadable
-from bridge.desk import Mailbox, changed, show_again
+from bridge.desk import Mailbox, changed_by_itself, show_again
 from bridge.errors import BridgeError, Refused
 from bridge.mail.identifiers import own_message_id
 from bridge.mail.parse import parse
@@ -126,7 +126,7 @@ class Reception:
         left = stored.folder is Folder.GONE or any(one.folder is stored.folder for one in there)
         if stored.folder is not Folder.INBOX and left:  # else it is only still to be moved, as an agent said
             await mails.stand(conn, [mail_id], folder=Folder.INBOX)
-            await changed(conn, stored.number)
+            await changed_by_itself(conn, stored.number)
 
     async def _is_own(self, conn: AsyncConnection, mailbox: Mailbox, message: Message) -> bool:
         """Whether the bridge sent this mail itself and finds it again: our signed Message-ID, from our own address."""
@@ -154,7 +154,7 @@ class Reception:
         conversation = await conversations.get(conn, number) if number else None
         if conversation and conversation.mailbox == mailbox.name:
             status = conversation.status if old else rules.status_after_mail(conversation.status, message)
-            await changed(conn, conversation.number, status=status)
+            await changed_by_itself(conn, conversation.number, status=status)
             return conversation.number
         number = await conversations.create(
             conn,
@@ -201,7 +201,7 @@ class Reception:
             await mails.reread(conn, mail_id, message, reading=reading)
             await mails.released(conn, mail_id)
             renamed = {"subject": message.subject} if stored.quarantined else {}
-            await changed(conn, stored.number, **renamed)
+            await changed_by_itself(conn, stored.number, **renamed)
         return stored
 
     async def take_again(self, mailbox: Mailbox, raw: bytes) -> Number:

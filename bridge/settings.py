@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
+from bridge.model import Resurface
 from bridge.providers import Security, files_sent_mail
 
 _MIB = 1024 * 1024
@@ -235,6 +236,7 @@ class MailboxSettings(_Model):
     channel: Annotated[str, AfterValidator(_channel)]
     hold_seconds: float = Field(default=10, ge=0, le=3600)
     auto_ack: bool = False
+    resurface: Resurface = Resurface.BROADCAST
     source: Literal["imap", "local"] = "imap"
     imap: ServerSettings | None = None
     smtp: ServerSettings = ServerSettings()
@@ -268,6 +270,26 @@ class AgentSettings(_Model):
     users: tuple[Annotated[str, AfterValidator(_user)], ...] = ()
 
 
+class FloodSettings(_Model):
+    """How many new cards a channel gets within so many seconds; what comes beyond stands in a digest. 0 is no limit."""
+
+    cards: int = Field(default=20, ge=0)
+    seconds: float = Field(default=60, gt=0, le=3600)
+
+
+ReactionVerb = Literal[
+    "claim", "close", "reopen", "mark_read", "mark_unread", "flag", "unflag", "archive", "restore", "spam"
+]
+"""What a reaction may do: what can be taken back. Deleting asks first, and sending is never done by a reaction."""
+
+
+def _emoji(value: str) -> str:
+    name = value.strip(":")
+    if not re.fullmatch(r"[a-z0-9_+'-]{1,100}", name):
+        raise ValueError('must be named as Slack names emoji, such as eyes or "white_check_mark"')
+    return name
+
+
 class Settings(_Model):
     """Everything an operator may say. `secret_keys`: the first signs and encrypts, all are accepted."""
 
@@ -284,3 +306,5 @@ class Settings(_Model):
     mailboxes: tuple[MailboxSettings, ...] = Field(default=(), alias="mailbox")
     intake: IntakeSettings = IntakeSettings()
     agents: AgentSettings = AgentSettings()
+    flood: FloodSettings = FloodSettings()
+    reactions: dict[Annotated[str, AfterValidator(_emoji)], ReactionVerb] = {}

@@ -8,17 +8,21 @@ engine asks Slack for that key before it posts again.
 import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import structlog
 
+from bridge.channels import Channels
+from bridge.desk import Mailbox
 from bridge.errors import BridgeError, Permanent, Temporary
+from bridge.floods import Floods
 from bridge.jobs import Engine
 from bridge.mail.html import plain_lines
 from bridge.mail.parse import parse
 from bridge.metrics import Metrics
 from bridge.model import (
-    Address,
+    Automatic,
     Conversation,
     Direction,
     Draft,
@@ -26,21 +30,34 @@ from bridge.model import (
     FileId,
     Job,
     MailboxName,
+    MailId,
     Number,
+    Resurface,
+    Status,
     StoredMessage,
     Ts,
     now,
 )
+from bridge.rules import waits_since
 from bridge.slack import blocks, modals, richtext
 from bridge.slack.blocks import Surface
+from bridge.slack.card import Background, earlier_thread, pointer
 from bridge.slack.card import card as card_of
 from bridge.slack.faults import Gone, Malformed
 from bridge.slack.gateway import Gateway
 from bridge.slack.mrkdwn import sections
-from bridge.store import conversations, drafts, mails
+from bridge.slack.turns import hurried
+from bridge.store import cards, conversations, drafts, mails
+from bridge.store.cards import Standing
 from bridge.store.database import Store
 
 log = structlog.get_logger()
+
+NEAR = 3
+"""A conversation seen by the channel after fewer others than this is still in sight..."""
+
+FRESH = timedelta(hours=4)
+"""... for so long: by then people have talked, or the day has gone on."""
 
 PLAINLY = "a message is shown plainly, since Slack refused how it was built"
 
@@ -54,27 +71,38 @@ class Show:
         *,
         engine: Engine,
         gateway: Gateway,
-        senders: Mapping[MailboxName, Address],
+        mailboxes: Mapping[MailboxName, Mailbox],
+        floods: Floods,
+        channels: Channels,
         metrics: Metrics,
     ) -> None:
         self._store = store
         self._engine = engine
         self._gateway = gateway
-        self._senders = senders
+        self._mailboxes = mailboxes
+        self._floods = floods
+        self._channels = channels
         self._metrics = metrics
 
     async def show(self, job: Job) -> None:
         """Show a conversation as it stands now; a job whose version is shown already has nothing to do."""
+        with hurried() if job.urgent else contextlib.nullcontext():
+            await self._show(job)
+
+    async def _show(self, job: Job) -> None:
         number = Number(job.payload["number"])
         async with self._store.read() as conn:
             conversation = await conversations.get(conn, number)
-            shown = await conversations.shown(conn, number)
+            standing = await cards.standing(conn, number) if conversation else None
             messages = await mails.of_conversation(conn, number)
             behind = await drafts.unshown(conn, number)
-        if conversation is None or conversation.version <= shown:
+        if conversation is None or standing is None or conversation.version <= standing.shown:
+            return
+        await self._channels.require_ours(conversation.channel)
+        if conversation.card_ts is None and not await self._floods.gets_card(conversation):
             return
         try:
-            await self._bring_up(conversation, messages, behind)
+            await self._bring_up(conversation, standing, messages, behind)
         except Gone as gone:
             # Somebody deleted the card, or its thread. What comes in now must not be lost with it.
             async with self._store.write() as conn:
@@ -86,43 +114,96 @@ class Show:
     async def _bring_up(
         self,
         conversation: Conversation,
+        standing: Standing,
         messages: Sequence[StoredMessage],
         behind: Sequence[tuple[Draft, int, str]],
     ) -> None:
-        surface = card_of(conversation, messages, mailbox=conversation.mailbox)
-        card = conversation.card_ts or await self._post_card(conversation, surface, messages)
+        background = await self._background(conversation, messages)
+        surface = card_of(conversation, messages, mailbox=conversation.mailbox, background=background)
+        news, how = resurfaces(conversation, standing, messages, at=now()), self._resurface(conversation)
+        if news and how is Resurface.BUMP:
+            conversation, standing = await self._bump(conversation)
+        card = conversation.card_ts or await self._post_card(conversation, standing, surface, messages)
+        if standing.former:
+            await self._point(conversation, standing, card)
         for stored in messages:
             if not stored.shared:
-                await self._show_mail(conversation, card, stored)
+                broadcast = how is Resurface.BROADCAST and stored.id == news
+                await self._show_mail(conversation, card, stored, broadcast=broadcast)
         for draft, revision, view_id in behind:
             await self._show_draft(conversation, card, draft, revision=revision)
             await self._show_view(draft, view_id)
         if conversation.card_ts:
-            await self._update(conversation, card, surface, key=_card_key(conversation.number))
+            await self._update(conversation, card, surface, key=_card_key(conversation.number, standing.bumps))
 
-    async def _post_card(self, conversation: Conversation, surface: Surface, messages: Sequence[StoredMessage]) -> Ts:
-        ts = await self._post(conversation, surface, key=_card_key(conversation.number))
+    async def _background(self, conversation: Conversation, messages: Sequence[StoredMessage]) -> Background:
+        first = next((one.message.author.email for one in messages if one.direction is Direction.IN), "")
+        if not first:
+            return Background()
+        async with self._store.read() as conn:
+            earlier = await cards.earlier(conn, conversation.mailbox, first, before=conversation.number)
+        return Background(earlier=earlier, waits=waits_since(messages))
+
+    async def _post_card(
+        self, conversation: Conversation, standing: Standing, surface: Surface, messages: Sequence[StoredMessage]
+    ) -> Ts:
+        ts = await self._post(conversation, surface, key=_card_key(conversation.number, standing.bumps))
         async with self._store.write() as conn:
             await conversations.card_posted(conn, conversation.number, ts=ts)
+            await cards.posted(conn, conversation, ts)
         if messages and messages[0].direction is Direction.IN:
             self._metrics.card_posted(after=now() - messages[0].received)
         return ts
 
-    async def _show_mail(self, conversation: Conversation, card: Ts, stored: StoredMessage) -> None:
+    # --- visible again ------------------------------------------------------------------------------------------------
+
+    def _resurface(self, conversation: Conversation) -> Resurface:
+        """How its mailbox wants it; one that is configured no more says nothing."""
+        mailbox = self._mailboxes.get(conversation.mailbox)
+        return mailbox.resurface if mailbox else Resurface.OFF
+
+    async def _bump(self, conversation: Conversation) -> tuple[Conversation, Standing]:
+        async with self._store.write() as conn:
+            await cards.bump(conn, conversation.number)
+            return replace(conversation, card_ts=None), await cards.standing(conn, conversation.number)
+
+    async def _point(self, conversation: Conversation, standing: Standing, card: Ts) -> None:
+        """The former card leads to this one, and this one's thread to the mails before."""
+        assert standing.former  # noqa: S101 - the caller looked
+        number, channel = conversation.number, conversation.channel
+        with contextlib.suppress(Gone):  # somebody deleted the former card: nothing leads from it
+            here = await self._gateway.permalink(channel, card)
+            there = await self._gateway.permalink(channel, standing.former)
+            key = _card_key(number, standing.bumps - 1)
+            await self._update(conversation, standing.former, pointer(conversation, link=here), key=key)
+            back = earlier_thread(conversation, link=there)
+            await self._post(conversation, back, key=f"former:{number}:{standing.bumps}", thread=card)
+        async with self._store.write() as conn:
+            await cards.pointed(conn, number)
+
+    # --- mails --------------------------------------------------------------------------------------------------------
+
+    async def _show_mail(self, conversation: Conversation, card: Ts, stored: StoredMessage, *, broadcast: bool) -> None:
         if stored.direction is Direction.IN or stored.elsewhere:
-            await self._show_text(conversation, card, stored)
+            await self._show_text(conversation, card, stored, broadcast=broadcast)
         await self._share_files(conversation, card, stored)
         async with self._store.write() as conn:
             await mails.files_shared(conn, stored.id)
 
-    async def _show_text(self, conversation: Conversation, card: Ts, stored: StoredMessage) -> None:
-        """A mail's text as a message of the thread; a mail that the bridge sent has its draft's line."""
+    async def _show_text(self, conversation: Conversation, card: Ts, stored: StoredMessage, *, broadcast: bool) -> None:
+        """A mail's text as a message of the thread; a mail that the bridge sent has its draft's line.
+
+        `broadcast`: the channel shows it too.
+        """
         surface = blocks.mail(stored)
         key = f"mail:{stored.id}"
         if stored.thread_ts is None:
-            ts = await self._post(conversation, surface, key=key, thread=card)
+            ts = await self._post(conversation, surface, key=key, thread=card, broadcast=broadcast)
             async with self._store.write() as conn:
                 await mails.posted(conn, stored.id, ts=ts)
+                await cards.posted(conn, conversation, ts)
+                if broadcast:
+                    await cards.surfaced(conn, conversation.number, ts=ts)
         elif stored.readings > 1:
             with contextlib.suppress(Gone):  # somebody deleted that post; the card and the rest stand
                 await self._update(conversation, stored.thread_ts, surface, key=key)
@@ -188,6 +269,7 @@ class Show:
             ts = await self._post(conversation, surface, key=f"{key}:{revision}", thread=card)
         async with self._store.write() as conn:
             await drafts.line_posted(conn, draft.id, ts=ts)
+            await cards.posted(conn, conversation, ts)
             await drafts.mark_shown(conn, draft.id, revision=revision)
 
     async def _show_view(self, draft: Draft, view_id: str) -> None:
@@ -197,7 +279,9 @@ class Show:
         """
         if not view_id or draft.state is DraftState.HELD:
             return
-        view = modals.leaving(draft, sender=self._senders[draft.mailbox], words=richtext.lines(draft.rich_text))
+        view = modals.leaving(
+            draft, sender=self._mailboxes[draft.mailbox].address, words=richtext.lines(draft.rich_text)
+        )
         try:
             await self._gateway.update_view(view_id, view)
         except BridgeError as gone:
@@ -220,7 +304,15 @@ class Show:
             log.warning(PLAINLY, key=key, why=refused.detail)
             await update(surface.bare())
 
-    async def _post(self, conversation: Conversation, surface: Surface, *, key: str, thread: Ts | None = None) -> Ts:
+    async def _post(
+        self,
+        conversation: Conversation,
+        surface: Surface,
+        *,
+        key: str,
+        thread: Ts | None = None,
+        broadcast: bool = False,
+    ) -> Ts:
         async def post(built: Surface) -> dict[str, str]:
             ts = await self._gateway.post(
                 conversation.channel,
@@ -229,6 +321,7 @@ class Show:
                 key=key,
                 number=conversation.number,
                 thread_ts=thread,
+                broadcast=broadcast or None,
             )
             return {"ts": ts}
 
@@ -246,5 +339,26 @@ class Show:
         return Ts((await self._engine.once(key, act=act, find=look))["ts"])
 
 
-def _card_key(number: Number) -> str:
-    return f"card:{number}"
+def resurfaces(
+    conversation: Conversation, standing: Standing, messages: Sequence[StoredMessage], *, at: datetime
+) -> MailId | None:
+    """The new mail with which a conversation is to show in its channel again; None where it is not needed.
+
+    A person's mail, or a bounce, in an open conversation that the channel last saw a while ago: what is among the
+    newest few is seen anyway, and what nobody has to do anything about need not call anybody.
+    """
+    if not (conversation.card_ts and standing.surfaced) or conversation.status is not Status.OPEN:
+        return None
+    if standing.newer < NEAR and at.timestamp() - float(standing.surfaced) < FRESH.total_seconds():
+        return None
+    calling = {Automatic.NO, Automatic.BOUNCE}
+    news = [
+        one.id
+        for one in messages
+        if one.direction is Direction.IN and one.thread_ts is None and one.message.automatic in calling
+    ]
+    return news[-1] if news else None
+
+
+def _card_key(number: Number, bumps: int) -> str:
+    return f"card:{number}:{bumps}" if bumps else f"card:{number}"

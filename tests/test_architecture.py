@@ -23,8 +23,10 @@ DESK = {
     "alarms",
     "answers",
     "as_read",
+    "channels",
     "desk",
     "filing",
+    "floods",
     "health",
     "instep",
     "jobs",
@@ -63,12 +65,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cli": BASE | WORLDS | DESK | COMMANDS | {"app", "demo"},
     "__main__": {"cli"},
 }
-CALL_THE_DESK = {"slack.events", "slack.listeners", "slack.typed"}
+CALL_THE_DESK = {"slack.aside", "slack.events", "slack.listeners", "slack.typed"}
 """Talkers whose callbacks end in a verb of the desk: the only way back up."""
 
 TALKERS = {
     "mail": {"imap", "local", "maildir", "maildirfiles", "maildirsource", "oauth", "sent", "smtp", "trust", "uidlist"},
     "slack": {
+        "aside",
         "directory",
         "events",
         "faults",
@@ -78,6 +81,7 @@ TALKERS = {
         "pacing",
         "requests",
         "socket",
+        "turns",
         "typed",
         "web",
     },

@@ -258,10 +258,10 @@ def addresses(of: Sequence[Address]) -> str:
     return shown + (f" and {len(of) - ADDRESSES_SHOWN} more" if len(of) > ADDRESSES_SHOWN else "")
 
 
-def names(files: Sequence[StoredFile] | Sequence[Any]) -> str:
+def names(files: Sequence[StoredFile] | Sequence[Any], *, most: int = FILES_NAMED) -> str:
     """Files by name and size, in mrkdwn."""
-    shown = ", ".join(f"{inert(shorten(one.filename, 80))} ({size(one.size)})" for one in files[:FILES_NAMED])
-    return shown + (f" and {len(files) - FILES_NAMED} more" if len(files) > FILES_NAMED else "")
+    shown = ", ".join(f"{inert(shorten(one.filename, 80))} ({size(one.size)})" for one in files[:most])
+    return shown + (f" and {len(files) - most} more" if len(files) > most else "")
 
 
 def size(count: int) -> str:

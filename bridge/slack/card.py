@@ -4,6 +4,8 @@ Pure: records in, Block Kit out, within Slack's limits on any mail.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 from bridge.model import Automatic, Conversation, Direction, Folder, Status, StoredMessage
 from bridge.slack.blocks import (
@@ -18,6 +20,7 @@ from bridge.slack.blocks import (
     from_line,
     inert,
     moment,
+    names,
     overflow,
     person,
     section,
@@ -29,6 +32,7 @@ HEADER_LIMIT = 150  # characters of a header block
 PREVIEW_LIMIT = 280  # characters of the newest mail: enough to decide, short enough to scan a channel
 TROUBLE_LIMIT = 500  # characters
 MENU_LIMIT = 5  # options that Slack allows in one menu
+FILES_NAMED = 3  # on the card; the thread has them all
 
 STATUS_WORDS = {
     Status.OPEN: ":large_green_circle: Open",
@@ -44,7 +48,22 @@ FOLDER_WORDS = {
 }
 
 
-def card(conversation: Conversation, messages: Sequence[StoredMessage], *, mailbox: str) -> Surface:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Background:
+    """What a card tells that its conversation's mails do not: `earlier` conversations with their author (None where
+    that is not known), and since when they wait for an answer, where they do.
+    """
+
+    earlier: int | None = None
+    waits: datetime | None = None
+
+
+NOTHING = Background()
+
+
+def card(
+    conversation: Conversation, messages: Sequence[StoredMessage], *, mailbox: str, background: Background = NOTHING
+) -> Surface:
     """The card of a conversation."""
     subject = conversation.subject or "(no subject)"
     inbound = [one for one in messages if one.direction is Direction.IN]
@@ -55,13 +74,28 @@ def card(conversation: Conversation, messages: Sequence[StoredMessage], *, mailb
     if latest:
         reading = overflow("more", _options(conversation, reading_menu(latest, inbound)))
         blocks += [section(from_line(latest), accessory=reading), section(_preview(latest))]
-    blocks.append(context(_state(conversation, messages, inbound, mailbox=mailbox)))
+        if facts := _about(messages, background):
+            blocks.append(context(facts))
+    blocks.append(context(_state(conversation, messages, inbound, mailbox=mailbox, waits=background.waits)))
     if conversation.trouble:
         blocks.append(section(f":warning: {inert(shorten(conversation.trouble, TROUBLE_LIMIT))}"))
     blocks.append(_actions(conversation, inbound))
     who = latest.message.author if latest else None
     sender = (who.name or who.email) if who else mailbox
     return Surface(text=escape(shorten(f"#{conversation.number} {sender}: {subject}", FALLBACK_LIMIT)), blocks=blocks)
+
+
+def pointer(conversation: Conversation, *, link: str) -> Surface:
+    """What stands in place of a card that was posted anew: where it goes on."""
+    subject = inert(shorten(conversation.subject, HEADER_LIMIT)) or "(no subject)"
+    text = f":arrow_down: *#{conversation.number}*  {subject}  ·  <{link}|goes on here>"
+    return Surface(text=escape(f"#{conversation.number} goes on further below"), blocks=[context(text)])
+
+
+def earlier_thread(conversation: Conversation, *, link: str) -> Surface:
+    """The first message in the thread of a card that was posted anew: where the mails before it are."""
+    text = f":arrow_up: <{link}|The mails before> are in the thread of the former card."
+    return Surface(text=escape(f"#{conversation.number} began further above"), blocks=[context(text)])
 
 
 def _preview(mail: StoredMessage) -> str:
@@ -72,20 +106,37 @@ def _preview(mail: StoredMessage) -> str:
     return pieces[0] if pieces else "_(no text)_"
 
 
+def _about(messages: Sequence[StoredMessage], background: Background) -> str:
+    """What to know before opening it: how well its author is known, and what is attached."""
+    facts = []
+    if background.earlier is not None:
+        known = f":busts_in_silhouette: {count(background.earlier, 'earlier conversation')}"
+        facts.append(known if background.earlier else ":wave: First conversation")
+    if files := [file for one in reversed(messages) for file in one.files]:
+        facts.append(f":paperclip: {names(files, most=FILES_NAMED)}")
+    return "  ·  ".join(facts)
+
+
 # --- how it stands ----------------------------------------------------------------------------------------------------
 
 
 def _state(
-    conversation: Conversation, messages: Sequence[StoredMessage], inbound: Sequence[StoredMessage], *, mailbox: str
+    conversation: Conversation,
+    messages: Sequence[StoredMessage],
+    inbound: Sequence[StoredMessage],
+    *,
+    mailbox: str,
+    waits: datetime | None,
 ) -> str:
     facts = [f"*#{conversation.number}*", inert(mailbox), _status(conversation)]
+    if waits and conversation.status in (Status.OPEN, Status.SNOOZED):
+        facts.append(f":alarm_clock: waits since {moment(waits)}")
     facts.append(person(conversation.owner) if conversation.owner else "nobody's yet")
     facts += _in_mailbox(inbound)
     if len(messages) > 1:
         facts.append(f"{len(messages)} mails")
-    if files := sum(len(one.files) for one in messages):
-        facts.append(f":paperclip: {files}")
-    facts.append(moment(conversation.updated))
+    if not waits:
+        facts.append(moment(conversation.updated))
     latest = next(reversed(messages), None)
     if latest and latest.message.automatic is not Automatic.NO:
         facts.append(AUTOMATIC_WORDS[latest.message.automatic])

@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 from slack_bolt.async_app import AsyncApp
 
+from bridge.channels import Channels
 from bridge.desk import Desk
 from bridge.errors import BridgeError
 from bridge.model import ChannelId, UserId
@@ -24,18 +25,25 @@ Body = Mapping[str, Any]
 class Events:
     """Registers itself with a bolt app."""
 
-    def __init__(self, app: AsyncApp, *, gateway: Gateway, desk: Desk) -> None:
+    def __init__(self, app: AsyncApp, *, gateway: Gateway, desk: Desk, channels: Channels, me: UserId) -> None:
+        """`me`: the bot's own user."""
         self._gateway = gateway
         self._desk = desk
+        self._channels = channels
+        self._me = me
         app.event("app_home_opened")(self.home)
-        app.event("member_joined_channel")(self.channel_changed)
-        app.event("member_left_channel")(self.channel_changed)
+        app.event("member_joined_channel")(self.membership_changed)
+        app.event("member_left_channel")(self.membership_changed)
         app.event("channel_archive")(self.channel_changed)
+        app.event("channel_deleted")(self.channel_changed)
+        app.event("channel_left")(self.channel_changed)
         app.event("channel_rename")(self.channel_changed)
         app.event("channel_shared")(self.channel_changed)
         app.event("channel_unarchive")(self.channel_changed)
         app.event("channel_unshared")(self.channel_changed)
         app.event("group_archive")(self.channel_changed)
+        app.event("group_deleted")(self.channel_changed)
+        app.event("group_left")(self.channel_changed)
         app.event("group_rename")(self.channel_changed)
         app.event("group_unarchive")(self.channel_changed)
         app.event("user_change")(self.person_changed)
@@ -54,9 +62,16 @@ class Events:
         await self._gateway.publish_home(user, view)
 
     async def channel_changed(self, event: Body) -> None:
-        """Who is in a channel has changed, or whether it may be used: what was known of it is asked anew."""
+        """Whether a channel may be used has changed, or who reads it: what was known of it is asked anew."""
         changed = event["channel"]  # a renamed one comes as an object
-        self._gateway.forget_channel(ChannelId(changed["id"] if isinstance(changed, Mapping) else changed))
+        await self._channels.changed(ChannelId(changed["id"] if isinstance(changed, Mapping) else changed))
+
+    async def membership_changed(self, event: Body) -> None:
+        """Somebody came or went; where it is the bot itself, the channel is of use again, or no more."""
+        if event["user"] == self._me:
+            await self.channel_changed(event)
+        else:
+            self._gateway.forget_channel(ChannelId(event["channel"]))
 
     async def person_changed(self, event: Body) -> None:
         """A person's name has changed, or they have become a guest, or left."""

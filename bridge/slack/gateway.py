@@ -143,7 +143,7 @@ class Gateway:
         return None
 
     async def update(
-        self, channel: ChannelId, ts: Ts, *, text: str, blocks: Sequence[Json], key: str, number: Number
+        self, channel: ChannelId, ts: Ts, *, text: str, blocks: Sequence[Json], key: str, number: Number | None = None
     ) -> None:
         """Put these blocks in a message of ours in place of what it shows. Raises Gone where it was deleted."""
         await self._web.write(
@@ -187,6 +187,11 @@ class Gateway:
     async def permalink(self, channel: ChannelId, ts: Ts) -> str:
         """The address of a message, for a link that opens it in Slack."""
         return str((await self._web.get("chat.getPermalink", channel=channel, message_ts=ts))["permalink"])
+
+    async def thread_of(self, channel: ChannelId, ts: Ts) -> Ts:
+        """The message that a message's thread hangs on; a message in no thread is its own."""
+        answer = await self._web.get("conversations.replies", channel=channel, ts=ts, limit=1)
+        return Ts(answer["messages"][0].get("thread_ts") or ts)
 
     # --- windows ----------------------------------------------------------------------------------------------------
 

@@ -51,7 +51,7 @@ async def change(conn: AsyncConnection, number: Number, *, at: datetime, **value
 
 async def card_posted(conn: AsyncConnection, number: Number, *, ts: Ts) -> None:
     """Remember the Slack message that is the conversation's card."""
-    await conn.execute(update(conversations).where(conversations.c.number == number).values(card_ts=ts))
+    await conn.execute(update(conversations).where(conversations.c.number == number).values(card_ts=ts, surfaced=ts))
 
 
 async def mark_shown(conn: AsyncConnection, number: Number, *, version: int) -> None:
@@ -69,12 +69,14 @@ async def forget_slack(conn: AsyncConnection, number: Number) -> None:
     mine = messages.c.number == number
     mail_ids = (await conn.execute(select(messages.c.id).where(mine))).scalars().all()
     draft_ids = (await conn.execute(select(drafts.c.id).where(drafts.c.number == number))).scalars().all()
-    await conn.execute(update(conversations).where(conversations.c.number == number).values(card_ts=None, shown=0))
+    unseen = {"card_ts": None, "shown": 0, "surfaced": None, "former_ts": None}
+    await conn.execute(update(conversations).where(conversations.c.number == number).values(**unseen))
     await conn.execute(update(messages).where(mine).values(thread_ts=None, shared=False))
     await conn.execute(update(drafts).where(drafts.c.number == number).values(line_ts=None, shown=0))
     keys = [f"card:{number}", *(f"mail:{one}" for one in mail_ids), *(f"draft:{one}" for one in draft_ids)]
     files = [effects.c.key.like(f"{kind}:{one}:%") for one in mail_ids for kind in ("file", "files")]
-    await conn.execute(delete(effects).where(or_(effects.c.key.in_(keys), *files)))
+    anew = effects.c.key.like(f"card:{number}:%")
+    await conn.execute(delete(effects).where(or_(effects.c.key.in_(keys), anew, *files)))
 
 
 async def by_card(conn: AsyncConnection, *, channel: ChannelId, ts: Ts) -> Conversation | None:
@@ -108,6 +110,12 @@ async def channel_of(conn: AsyncConnection, mailbox: MailboxName) -> ChannelId |
     newest = select(conversations.c.channel).where(conversations.c.mailbox == mailbox)
     found = (await conn.execute(newest.order_by(conversations.c.number.desc()).limit(1))).scalar()
     return ChannelId(found) if found else None
+
+
+async def shows_in(conn: AsyncConnection, channel: ChannelId) -> bool:
+    """Whether any conversation shows in that channel."""
+    found = select(conversations.c.number).where(conversations.c.channel == channel).limit(1)
+    return (await conn.execute(found)).first() is not None
 
 
 async def search(

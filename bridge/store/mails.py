@@ -230,6 +230,7 @@ def _read(message: Message, reading: Reading) -> dict[str, Any]:
         "message_id": clean(message.message_id),
         "subject": clean(message.subject),
         "people": clean(" ".join(str(one) for one in people)),
+        "author": clean(message.author.email.lower()),
         "head": pack_message(message),
         "text": clean(message.text),
         "reading": pack_reading(reading),
