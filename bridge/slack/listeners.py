@@ -14,7 +14,7 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bridge.answers import Answers, Invalid
 from bridge.desk import Desk
-from bridge.errors import BridgeError
+from bridge.errors import BridgeError, Refused
 from bridge.filing import Filing
 from bridge.model import (
     Address,
@@ -33,6 +33,7 @@ from bridge.model import (
 )
 from bridge.slack import modals, reading, richtext
 from bridge.slack.commands import Command, parse_command
+from bridge.slack.faults import Gone
 from bridge.slack.gateway import Gateway
 from bridge.slack.typed import Typed
 
@@ -227,9 +228,12 @@ class Listeners:
             return
         await ack()
         if view_id:
-            await self._gateway.update_view(view_id, modals.compose(form))
-        else:
+            await self._draw(view_id, modals.compose(form))
+            return
+        try:
             await self._gateway.open_view(body["trigger_id"], modals.compose(form))
+        except BridgeError as error:
+            await self._tell(body, f"It is undone and nothing was sent. {error}")
 
     async def send_now(self, ack: AsyncAck, body: Body) -> None:
         """Send now."""
@@ -252,7 +256,7 @@ class Listeners:
             return
         await ack()
         if "view" in body:
-            await self._gateway.update_view(body["view"]["id"], self._leaving(draft))
+            await self._draw(body["view"]["id"], self._leaving(draft))
 
     def _leaving(self, draft: Draft) -> View:
         words = richtext.lines(draft.rich_text)
@@ -336,16 +340,27 @@ class Listeners:
             view = await make()
         except BridgeError as error:
             view = modals.notice(title, str(error))
-        await self._gateway.update_view(view_id, view)
+        await self._draw(view_id, view)
 
     async def _tell(self, body: Body, sentence: str) -> None:
         """Tell the person who asked, and nobody else."""
         if "view" in body:
-            await self._gateway.update_view(body["view"]["id"], modals.notice("Mail", sentence))
+            await self._draw(body["view"]["id"], modals.notice("Mail", sentence))
             return
         channel = body.get("channel_id") or (body.get("channel") or {}).get("id")
-        if channel:
+        if not channel:
+            return
+        try:
             await self._gateway.ephemeral(ChannelId(channel), _user(body), text=sentence, thread_ts=_thread(body))
+        except BridgeError as error:  # they have left the channel, or it is archived: there is nowhere to tell them
+            log.warning("a person could not be told", sentence=sentence, reason=str(error))
+
+    async def _draw(self, view_id: str, view: View) -> None:
+        """Show this in an open window; one that was closed meanwhile, or shows something newer, is no loss."""
+        try:
+            await self._gateway.update_view(view_id, view)
+        except (Gone, Refused) as error:
+            log.debug("a window was not updated", reason=str(error))
 
 
 def _user(body: Body) -> UserId:
