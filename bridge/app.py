@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import functools
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,28 +18,33 @@ from slack_bolt.authorization import AuthorizeResult
 
 from bridge import mailboxes as mailboxes_of
 from bridge.accounts import Accounts
+from bridge.acknowledge import Acknowledge
 from bridge.agents import Agents
 from bridge.alarms import Alarms
 from bridge.answers import Answers
 from bridge.channels import Channels
 from bridge.config import Settings, check_runnable
 from bridge.desk import Desk, Mailbox
+from bridge.erasure import Eraser
 from bridge.errors import BridgeError, Temporary
 from bridge.filing import Filing
 from bridge.floods import Floods
 from bridge.health import Health, Site
+from bridge.housekeeping import keep_house
 from bridge.instep import InStep
 from bridge.jobs import Engine
 from bridge.mail.local import Intake
 from bridge.mail.parse import parse
 from bridge.metrics import Metrics
 from bridge.model import Address, Job, MailboxName, MailId, Message, UserId
+from bridge.originals import Originals
 from bridge.outbox import Outbox
 from bridge.post import Post
 from bridge.reception import Reception
 from bridge.show import Show
 from bridge.slack import web
 from bridge.slack.aside import Aside
+from bridge.slack.decisions import Decisions
 from bridge.slack.events import Events
 from bridge.slack.gateway import Gateway, Identity
 from bridge.slack.listeners import Listeners
@@ -105,11 +109,13 @@ class Bridge:
 
         agents = Agents(gateway, team_id=me.team_id, only=[UserId(one) for one in settings.agents.users])
         desk = Desk(store, agents=agents, mailboxes=mailboxes)
-        reception = Reception(store, keys=settings.secret_keys, metrics=metrics)
+        own = [box.address.email.lower() for box in mailboxes.values()]
+        reception = Reception(store, keys=settings.secret_keys, metrics=metrics, own=own)
         answers = Answers(
             store, desk=desk, agents=agents, gateway=gateway, mailboxes=mailboxes, key=settings.secret_keys[0]
         )
-        outbox = Outbox(store, gateway=gateway, mailboxes=mailboxes, posts=posts, metrics=metrics)
+        originals = Originals(store, posts=posts)
+        outbox = Outbox(store, gateway=gateway, mailboxes=mailboxes, posts=posts, originals=originals, metrics=metrics)
         filing = Filing(store, desk=desk, posts=posts)
         in_step = InStep(store, posts=posts, keys=settings.secret_keys)
         kinds: dict[str, Callable[[Job], Awaitable[None]]] = {
@@ -119,6 +125,7 @@ class Bridge:
             "apply": filing.apply,
             "locate": in_step.locate,
             "wake": desk.wake,
+            "erase": Eraser(gateway).erase,
         }
 
         async def given_up(job: Job, error: BridgeError) -> None:
@@ -126,15 +133,7 @@ class Bridge:
 
         engine = Engine(store, kinds=kinds, parked=given_up, look_first=self._look_first)
         channels = Channels(store, engine=engine, gateway=gateway)
-        floods = Floods(
-            store,
-            engine=engine,
-            gateway=gateway,
-            desk=desk,
-            agents=agents,
-            most=settings.flood.cards,
-            within=timedelta(seconds=settings.flood.seconds),
-        )
+        floods = Floods(store, engine=engine, gateway=gateway, desk=desk, agents=agents, limit=settings.flood)
         show = Show(
             store,
             engine=engine,
@@ -147,11 +146,15 @@ class Bridge:
         kinds |= {"show": show.show, "digest": floods.show, "closed_channel": channels.tell}
         alarms = Alarms(store, engine=engine, gateway=gateway, mailboxes=mailboxes)
         kinds["alarm"] = alarms.tell
-        async with store.write() as conn:  # an operator who mends a channel or a scope starts the bridge again
-            await jobs.unpark_kind(conn, "show")
-            await jobs.unpark_kind(conn, "digest")
+        acknowledge = Acknowledge(
+            store, engine=engine, gateway=gateway, agents=agents, mailboxes=mailboxes, key=settings.secret_keys[0]
+        )
+        kinds |= {"acknowledge": acknowledge.acknowledge, "loop": acknowledge.tell}
+        await channels.try_again()  # an operator who mends a channel or a scope starts the bridge again
         await engine.start()
         self._finishing.append(functools.partial(engine.stop, STOPPING))
+        house = asyncio.create_task(keep_house(store, retention=settings.retention), name="housekeeping")
+        self._finishing.append(functools.partial(_cancel, house))
 
         async def status() -> dict[str, Any]:
             async with store.read() as conn:
@@ -161,15 +164,18 @@ class Bridge:
             return {"mailboxes": told, "waiting": waiting, "parked": counts[jobs.State.PARKED]}
 
         typed = Typed(gateway=gateway, desk=desk, filing=filing, status=status)
-        app = self._app(me, gateway=gateway, desk=desk, answers=answers, filing=filing, typed=typed, senders=senders)
-        Aside(
-            app,
+        app = self._app(
+            me,
             gateway=gateway,
             desk=desk,
+            answers=answers,
             filing=filing,
-            floods=floods,
-            reactions=settings.reactions,
+            originals=originals,
+            typed=typed,
+            senders=senders,
         )
+        Decisions(app, gateway=gateway, buttons={"mute_sender": acknowledge.mute, "resume_sender": acknowledge.resume})
+        Aside(app, gateway=gateway, desk=desk, filing=filing, floods=floods, reactions=settings.reactions)
         Events(app, gateway=gateway, desk=desk, channels=channels, me=me.bot_user_id)
         await self._connect(app, gateway=gateway, store=store, metrics=metrics)
         await self._watch(store, reception=reception, in_step=in_step, alarms=alarms, mailboxes=mailboxes, posts=posts)
@@ -183,6 +189,7 @@ class Bridge:
         desk: Desk,
         answers: Answers,
         filing: Filing,
+        originals: Originals,
         typed: Typed,
         senders: dict[MailboxName, Address],
     ) -> AsyncApp:
@@ -203,7 +210,16 @@ class Bridge:
             authorize=authorize,
             signing_secret=slack.signing_secret.get_secret_value(),
         )
-        Listeners(app, gateway=gateway, desk=desk, answers=answers, filing=filing, typed=typed, senders=senders)
+        Listeners(
+            app,
+            gateway=gateway,
+            desk=desk,
+            answers=answers,
+            filing=filing,
+            originals=originals,
+            typed=typed,
+            senders=senders,
+        )
         return app
 
     async def _connect(self, app: AsyncApp, *, gateway: Gateway, store: Store, metrics: Metrics) -> None:

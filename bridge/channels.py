@@ -58,9 +58,13 @@ class Channels:
         if found.is_archived or not found.is_member:
             log.warning("a channel that mail shows in is archived, or without the bot", channel=channel)
         elif not found.is_shared:
-            async with self._store.write() as conn:
-                await jobs.unpark_kind(conn, "show")
-                await jobs.unpark_kind(conn, "digest")
+            await self.try_again()
+
+    async def try_again(self) -> None:
+        """Show what could not be shown: what stopped it may be mended."""
+        async with self._store.write() as conn:
+            await jobs.unpark_kind(conn, "show")
+            await jobs.unpark_kind(conn, "digest")
 
     async def tell(self, job: Job) -> None:
         """The job "closed_channel": say in the channel that it is closed to mail, or open again."""

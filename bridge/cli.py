@@ -262,6 +262,52 @@ def backfill(
         typer.echo(f"{brought.new} mails were brought in; {brought.known} were known already.")
 
 
+@app.command()
+def export(
+    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="The person's mail address.")],
+    *,
+    out: Annotated[Path, typer.Option(metavar="FILE.zip", dir_okay=False, help="Where to write it.")],
+    config: _Config = None,
+) -> None:
+    """Give out what is kept of a person: their mails, and where they stand, as a ZIP file."""
+    settings = load(config_file=config)
+    from bridge.personal import Personal
+
+    async def written() -> int:
+        async with Personal.open(settings) as personal:
+            held = await personal.held(address)
+            await personal.export(held, out)
+            return len(held.theirs)
+
+    typer.echo(f"{until_stopped(written())} mails are in {out}.")
+
+
+@app.command()
+def erase(
+    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="The person's mail address.")],
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    config: _Config = None,
+) -> None:
+    """Take away what is kept of a person, here and in Slack, and say what stays elsewhere.
+
+    Works beside a running service, which does the part in Slack. Nothing can bring it back.
+    """
+    settings = load(config_file=config)
+    from bridge.personal import Personal, stays
+
+    async def erased() -> str:
+        async with Personal.open(settings) as personal:
+            held = await personal.held(address)
+            sentence = f"{len(held.theirs)} mails in {len(held.numbers)} conversations are erased here and in Slack."
+            if not (yes or typer.confirm(f"{sentence} Nothing can bring them back. Go on?")):
+                raise typer.Abort
+            await personal.erase(held)
+            return "\n".join([sentence, *stays(held)])
+
+    typer.echo(until_stopped(erased()))
+
+
 benches = typer.Typer(help="Measure, on this machine and with no account.", rich_markup_mode=None)
 app.add_typer(benches, name="bench")
 

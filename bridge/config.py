@@ -28,6 +28,7 @@ from bridge.layers import Layers, PathInTree
 from bridge.providers import Security, provider_of, sign_in_of
 from bridge.settings import (
     SHORTEST_KEY,
+    AckSettings,
     AgentSettings,
     FloodSettings,
     FolderSettings,
@@ -35,6 +36,7 @@ from bridge.settings import (
     Listen,
     MailboxSettings,
     OAuthSettings,
+    RetentionSettings,
     ServerSettings,
     Settings,
     SlackSettings,
@@ -42,12 +44,14 @@ from bridge.settings import (
 )
 
 __all__ = [
+    "AckSettings",
     "AgentSettings",
     "FolderSettings",
     "IntakeSettings",
     "Listen",
     "MailboxSettings",
     "OAuthSettings",
+    "RetentionSettings",
     "ServerSettings",
     "Settings",
     "SlackSettings",

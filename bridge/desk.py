@@ -20,7 +20,6 @@ from bridge.model import (
     Conversation,
     Job,
     MailboxName,
-    MailId,
     Number,
     Resurface,
     Status,
@@ -36,6 +35,15 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledgement:
+    """What a new conversation's sender is told at once: templates, and how many such mails one sender gets in a day."""
+
+    subject: str
+    text: str
+    per_sender: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Mailbox:
     """One address as the desk works with it: what it is called, and where it shows."""
 
@@ -46,6 +54,7 @@ class Mailbox:
     saves_sent: bool
     max_bytes: int
     resurface: Resurface = Resurface.BROADCAST
+    ack: Acknowledgement | None = None
 
 
 async def changed(conn: AsyncConnection, number: Number, **values: object) -> int:
@@ -196,12 +205,6 @@ class Desk:
         if not open_to_user:
             raise last
         return open_to_user
-
-    async def original(self, mail_id: MailId) -> bytes | None:
-        """The raw mail, or None where it was too large to take in."""
-        async with self._store.read() as conn:
-            stored = await mails.get(conn, mail_id)
-            return await mails.load_raw(conn, stored.raw_id) if stored and stored.raw_id else None
 
 
 def _told(before: Conversation, values: Mapping[str, object]) -> str:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bridge.agents import MayAct
+from bridge.config import FloodSettings
 from bridge.desk import Desk, changed
 from bridge.errors import Refused, Temporary
 from bridge.jobs import Engine
@@ -26,9 +27,7 @@ View = dict[str, Any]
 
 
 class Floods:
-    """Decides which conversations get cards of their own, and shows the digests. `most` cards of a channel in `within`
-    are too many; 0 is no limit.
-    """
+    """Decides which conversations get cards of their own, and shows the digests."""
 
     def __init__(
         self,
@@ -38,16 +37,15 @@ class Floods:
         gateway: Gateway,
         desk: Desk,
         agents: MayAct,
-        most: int,
-        within: timedelta,
+        limit: FloodSettings,
     ) -> None:
         self._store = store
         self._engine = engine
         self._gateway = gateway
         self._desk = desk
         self._agents = agents
-        self._most = most
-        self._within = within
+        self._most = limit.cards
+        self._within = timedelta(seconds=limit.seconds)
 
     async def gets_card(self, conversation: Conversation) -> bool:
         """Whether a conversation without a card gets one; else it stands in a digest from now on."""

@@ -14,7 +14,7 @@ import structlog
 from bridge.accounts import Accounts
 from bridge.alarms import Alarms
 from bridge.config import MailboxSettings, ServerSettings, Settings
-from bridge.desk import Mailbox
+from bridge.desk import Acknowledgement, Mailbox
 from bridge.errors import BridgeError, Temporary
 from bridge.health import Health
 from bridge.instep import InStep
@@ -70,6 +70,7 @@ def mailbox(one: MailboxSettings, *, channel: ChannelId, max_bytes: int) -> Mail
         saves_sent=one.saves_sent,
         resurface=one.resurface,
         max_bytes=max_bytes,
+        ack=Acknowledgement(**dict(one.ack)) if one.auto_ack else None,
     )
 
 

@@ -433,6 +433,7 @@ class Draft:
     due: datetime
     created: datetime
     line_ts: Ts | None = None
+    automatic: Automatic = Automatic.NO  # what kind of automatic mail it is, where nobody wrote it
     reason: str = ""  # why it failed or is uncertain, in a sentence
     outcome: tuple[tuple[str, str], ...] = ()  # per recipient: address, "accepted" or the server's words
 

@@ -23,6 +23,7 @@ from bridge.mail.parse import parse
 from bridge.metrics import Metrics
 from bridge.model import (
     Attachment,
+    Automatic,
     Direction,
     Draft,
     DraftId,
@@ -36,6 +37,7 @@ from bridge.model import (
     Status,
     now,
 )
+from bridge.originals import Originals
 from bridge.post import Post
 from bridge.slack import richtext
 from bridge.slack.gateway import Gateway
@@ -83,8 +85,10 @@ async def keep_sent(conn: AsyncConnection, draft: Draft, sent: Sent | None, *, c
             raw_id=sent.raw_id,
             at=now(),
         )
-    version = await changed(conn, draft.number, status=Status.WAITING)
-    if draft.answers and draft.kind is not DraftKind.FORWARD:
+    # What the bridge says by itself answers nothing: it is still our turn, and the mail is still to be read.
+    by_a_person = draft.automatic is Automatic.NO
+    version = await changed(conn, draft.number, **({"status": Status.WAITING} if by_a_person else {}))
+    if by_a_person and draft.answers and draft.kind is not DraftKind.FORWARD:
         await mails.stand(conn, [draft.answers], seen=True, answered=True)  # as every mail client does
         await obey(conn, draft.number, version=version)
     if copy:
@@ -101,12 +105,14 @@ class Outbox:
         gateway: Gateway,
         mailboxes: Mapping[MailboxName, Mailbox],
         posts: Mapping[MailboxName, Post],
+        originals: Originals,
         metrics: Metrics,
     ) -> None:
         self._store = store
         self._gateway = gateway
         self._mailboxes = mailboxes
         self._posts = posts
+        self._originals = originals
         self._metrics = metrics
 
     async def fetch(self, job: Job) -> None:
@@ -245,14 +251,15 @@ class Outbox:
             references=(answered.references or answered.in_reply_to) if answered else (),
             quoted=answered if draft.quote else None,
             forwarded=forwarded,
+            automatic=draft.automatic,
         )
 
     async def _message(self, mail_id: MailId) -> Message | None:
         async with self._store.read() as conn:
             stored = await mails.get(conn, mail_id)
-            raw = await mails.load_raw(conn, stored.raw_id) if stored and stored.raw_id else None
         if stored is None:
             return None
+        raw = await self._originals.of(stored)
         return await asyncio.to_thread(parse, raw) if raw is not None else stored.message
 
     async def _contents(self, draft: Draft) -> tuple[Attachment, ...]:

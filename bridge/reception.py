@@ -8,7 +8,7 @@ Nothing is promised before it is committed: the source's cursor moves in the sam
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 import structlog
@@ -23,14 +23,14 @@ from bridge.mail.parse import parse
 from bridge.mail.quotes import read
 from bridge.metrics import Metrics
 from bridge.model import Arrival, Batch, Cursor, Direction, Folder, MailId, Message, Number, Status, StoredMessage, now
-from bridge.store import conversations, drafts, mails, places
+from bridge.store import conversations, drafts, jobs, mails, personal, places
 from bridge.store.database import Store
 
 log = structlog.get_logger()
 
 
 class Reception:
-    """Takes mails in. `keys`: those that may have signed our Message-IDs."""
+    """Takes mails in. `keys`: that may have signed our Message-IDs; `own`: our mailboxes' addresses in lower case."""
 
     def __init__(
         self,
@@ -38,11 +38,13 @@ class Reception:
         *,
         keys: Sequence[bytes],
         metrics: Metrics,
+        own: Collection[str] = (),
         parse_mail: Callable[[bytes], Message] = parse,
     ) -> None:
         self._store = store
         self._keys = keys
         self._metrics = metrics
+        self._own = own
         self._parse = parse_mail
 
     async def receive(self, mailbox: Mailbox, batch: Batch) -> None:
@@ -93,6 +95,9 @@ class Reception:
             await self._record(conn, mailbox, place, state="known", mail_id=known)
             await self._found_again(conn, mailbox, known, place)
             return False
+        if await personal.was_erased(conn, mailbox.name, read_mail.digest):
+            await self._record(conn, mailbox, place, state="erased", mail_id=None)
+            return False
         if await self._is_own(conn, mailbox, message):
             await self._record(conn, mailbox, place, state="own", mail_id=None)
             return False
@@ -111,8 +116,22 @@ class Reception:
             quarantined=read_mail.state == "quarantined",
         )
         await self._record(conn, mailbox, place, state=read_mail.state, mail_id=mail_id)
+        if mailbox.ack and not old and await mails.is_first(conn, number, mail_id):
+            await self._acknowledge(conn, mailbox, number, mail_id, message)
         await places.arrived(conn, mailbox.name, mail_id, place)
         return True
+
+    async def _acknowledge(
+        self, conn: AsyncConnection, mailbox: Mailbox, number: Number, mail_id: MailId, message: Message
+    ) -> None:
+        """Promise that the sender of a new conversation is told of its number, unless a robot may not answer it."""
+        if why_not := rules.unanswerable(message, own=self._own):
+            log.debug("a new conversation is not acknowledged", number=number, reason=why_not)
+            return
+        payload = {"number": number, "mail": mail_id}
+        await jobs.add(
+            conn, key=f"acknowledge:{number}", kind="acknowledge", lane=f"acknowledge:{mailbox.name}", payload=payload
+        )
 
     async def _found_again(
         self, conn: AsyncConnection, mailbox: Mailbox, mail_id: MailId, place: tuple[int, int]

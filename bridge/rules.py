@@ -85,6 +85,40 @@ def joins(
     return next((known[one] for one in (*ids, message.message_id) if one in known), None)
 
 
+# --- may a machine answer it? -----------------------------------------------------------------------------------------
+
+_NOBODY = re.compile(
+    r"(?:no|do[-_.]?not|dont|never|nao|ne[-_.]?pas|nicht|keine?)[-_.]?(?:reply|respond|response|answer|repl[iy]es"
+    r"|responda|responder|repondre|antwort(?:en)?)|noreply|donotreply|mailer-?daemon|postmaster|daemon|root|nobody"
+    r"|bounces?|notifications?|alerts?|listserv|majordomo|owner-.*|.*-(?:request|bounces?|owner|errors)|prvs|srs[01]",
+    re.IGNORECASE,
+)
+_SPAM = (("X-Spam-Flag", "yes"), ("X-Spam-Status", "yes"), ("X-Spam", "yes"), ("X-Rspamd-Action", "reject"))
+
+
+def unanswerable(message: Message, *, own: Collection[str]) -> str:
+    """Why no automatic mail may answer this one (RFC 3834 section 2), in a few words; empty where one may.
+
+    `own`: our mailboxes' addresses, lower case. A robot's answer to a robot is a loop, one to a forged sender is spam.
+    """
+    email, answers = message.author.email.lower(), [one.email.lower() for one in (message.author, *message.reply_to)]
+    dmarc = message.authenticity.dmarc if message.authenticity else ""
+    found = (
+        (message.automatic is not Automatic.NO, f"it is automatic mail ({message.automatic})"),
+        (not email or message.header("Return-Path").replace(" ", "") == "<>", "it has no sender"),
+        (any(one in own for one in answers), "answers go to our own mailbox"),
+        (any(_NOBODY.fullmatch(_local_part(one)) for one in answers), "nobody reads answers there"),
+        (any(message.header(name).lower().startswith(sign) for name, sign in _SPAM), "the mail server calls it spam"),
+        (dmarc == "fail", "its sender is forged"),
+    )
+    return next((why for is_so, why in found if is_so), "")
+
+
+def _local_part(email: str) -> str:
+    """Before the @, and before what a sender adds to it (`noreply+7@`, `bounces=dana@`)."""
+    return re.split(r"[+=@]", email, maxsplit=1)[0]
+
+
 # --- whose turn? ------------------------------------------------------------------------------------------------------
 
 

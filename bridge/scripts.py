@@ -115,7 +115,7 @@ class Scripts:
     async def read(self, number: Number) -> Json:
         """A conversation with its mails, the oldest first."""
         conversation, messages = await self._desk.messages(number, user=self.user)
-        return {**conversation_json(conversation), "mails": [_mail(one) for one in messages]}
+        return {**conversation_json(conversation), "mails": [message_json(one) for one in messages]}
 
     # --- writing ------------------------------------------------------------------------------------------------------
 
@@ -219,7 +219,8 @@ def conversation_json(one: Conversation) -> Json:
     }
 
 
-def _mail(one: StoredMessage) -> Json:
+def message_json(one: StoredMessage) -> Json:
+    """A mail, as `--json` gives it (docs/cli.md)."""
     message = one.message
     return {
         "id": one.id,

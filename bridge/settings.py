@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
+from bridge import templates
+from bridge.errors import Refused
 from bridge.model import Resurface
 from bridge.providers import Security, files_sent_mail
 
@@ -148,6 +150,14 @@ def _file(value: Path) -> Path:
     return value
 
 
+def _template(value: str) -> str:
+    try:
+        templates.check(value)
+    except Refused as error:
+        raise ValueError(f"is no template: {error}") from None
+    return value
+
+
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -227,6 +237,20 @@ class OAuthSettings(_Model):
     scopes: tuple[str, ...] = ()
 
 
+class AckSettings(_Model):
+    """What a new conversation's sender is told at once, where `auto_ack` is on. Subject and text are templates."""
+
+    subject: Annotated[str, AfterValidator(_template)] = "Re: {{ subject }} [#{{ number }}]"
+    text: Annotated[str, AfterValidator(_template)] = (
+        "Hello{% if sender.name %} {{ sender.name }}{% endif %},\n\n"
+        "thank you for writing to us. Your message has arrived, and somebody will answer it as soon as possible.\n"
+        "Its number is #{{ number }}. To add something, just answer this mail.\n\n"
+        "{{ mailbox.name }}"
+    )
+    per_sender: int = Field(default=3, ge=1, le=100)
+    """How many automatic mails one sender gets in 24 hours; then it is taken for a loop."""
+
+
 class MailboxSettings(_Model):
     """One address. `imap` is None where the mail comes from the embedded intake (`source` "local")."""
 
@@ -237,6 +261,7 @@ class MailboxSettings(_Model):
     hold_seconds: float = Field(default=10, ge=0, le=3600)
     auto_ack: bool = False
     resurface: Resurface = Resurface.BROADCAST
+    ack: AckSettings = AckSettings()
     source: Literal["imap", "local"] = "imap"
     imap: ServerSettings | None = None
     smtp: ServerSettings = ServerSettings()
@@ -262,6 +287,15 @@ class IntakeSettings(_Model):
 
     smtp: Listen = Listen(port=2525)
     lmtp: Listen = Listen(port=2424)
+
+
+class RetentionSettings(_Model):
+    """How many days is kept what can be had again: `raw`, mails as they came (their text stays, and the original is
+    fetched from the mailbox when somebody asks for it); `jobs`, what was done. 0 keeps it for ever.
+    """
+
+    raw: int = Field(default=365, ge=0)
+    jobs: int = Field(default=30, ge=0)
 
 
 class AgentSettings(_Model):
@@ -308,3 +342,4 @@ class Settings(_Model):
     agents: AgentSettings = AgentSettings()
     flood: FloodSettings = FloodSettings()
     reactions: dict[Annotated[str, AfterValidator(_emoji)], ReactionVerb] = {}
+    retention: RetentionSettings = RetentionSettings()

@@ -15,30 +15,34 @@ import bridge
 
 ROOT = Path(bridge.__file__).parent
 
-BASE = {"errors", "model", "config", "layers", "providers", "settings", "rules", "logs"}
+BASE = {"errors", "model", "config", "layers", "providers", "settings", "rules", "logs", "templates"}
 WORLDS = {"store", "mail", "slack"}
 DESK = {
     "accounts",
+    "acknowledge",
     "agents",
     "alarms",
     "answers",
     "as_read",
     "channels",
     "desk",
+    "erasure",
     "filing",
     "floods",
     "health",
+    "housekeeping",
     "instep",
     "jobs",
     "mailboxes",
     "metrics",
+    "originals",
     "outbox",
     "post",
     "reception",
     "show",
 }
 
-COMMANDS = {"backfill", "check", "commands", "init", "login", "scripts"}
+COMMANDS = {"backfill", "check", "commands", "init", "login", "personal", "scripts"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     # Who stands where, and what it may know of. The package's own version is everyone's.
@@ -46,7 +50,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "model": set(),
     "logs": set(),
     "providers": {"errors", "model"},
-    "settings": {"errors", "model", "providers"},
+    "templates": {"errors", "model"},
+    "settings": {"errors", "model", "providers", "templates"},
     "layers": {"errors", "model"},
     "config": {"errors", "model", "providers", "settings", "layers"},
     "rules": {"errors", "model"},
@@ -60,18 +65,20 @@ MAY_IMPORT: dict[str, set[str]] = {
     "scripts": BASE | WORLDS | DESK,
     "backfill": BASE | WORLDS | DESK | {"scripts"},
     "commands": BASE | {"scripts"},
+    "personal": BASE | WORLDS | DESK | {"scripts"},
     "login": BASE | WORLDS | {"accounts", "check"},
     "demo": BASE | WORLDS | DESK | {"app", "demo"},
     "cli": BASE | WORLDS | DESK | COMMANDS | {"app", "demo"},
     "__main__": {"cli"},
 }
-CALL_THE_DESK = {"slack.aside", "slack.events", "slack.listeners", "slack.typed"}
+CALL_THE_DESK = {"slack.aside", "slack.decisions", "slack.events", "slack.listeners", "slack.typed"}
 """Talkers whose callbacks end in a verb of the desk: the only way back up."""
 
 TALKERS = {
     "mail": {"imap", "local", "maildir", "maildirfiles", "maildirsource", "oauth", "sent", "smtp", "trust", "uidlist"},
     "slack": {
         "aside",
+        "decisions",
         "directory",
         "events",
         "faults",

@@ -147,7 +147,9 @@ def _notes(stored: StoredMessage, cut: bool) -> str:
 def line(draft: Draft, *, words: Sequence[Line]) -> Surface:
     """The thread's line of an answer: who sends what to whom, where it is on its way, and the buttons that fit."""
     pieces, cut = sections(words)
-    blocks = [context(f"{_where(draft)}  ·  {person(draft.author)}  ·  {recipients(draft)}")]
+    by_a_person = draft.automatic is Automatic.NO
+    who = person(draft.author) if by_a_person else ":robot_face: by itself"
+    blocks = [context(f"{_where(draft)}  ·  {who}  ·  {recipients(draft)}")]
     blocks += [section(piece) for piece in pieces]
     if draft.files:
         blocks.append(context(f":paperclip: {names(draft.files)}"))

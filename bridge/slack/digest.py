@@ -37,6 +37,8 @@ def message(digest: int, lines: Sequence[tuple[Conversation, Address]], *, every
     """The message: the first conversations that have no card yet. `every` are in the digest, `left` without a card."""
     head = f":incoming_envelope: *{count(every, 'new conversation')}* came at once."
     told = f"{head} {left} of them have no card yet; one is posted when somebody does something with it."
+    if not every:
+        return Surface(text="Nothing of this list is left", blocks=[context("Nothing of this list is left.")])
     blocks: list[Block] = [section(told if left else f"{head} All of them have their cards.")]
     blocks += [_line(conversation, author) for conversation, author in lines[:IN_MESSAGE]]
     if left > IN_MESSAGE:

@@ -225,6 +225,11 @@ class Gateway:
         await deposit(session, url=upload["upload_url"], content=content, proxy=proxy)
         return FileId(upload["file_id"])
 
+    async def delete_file(self, file: FileId) -> None:
+        """Delete a file of ours for everybody; one that is gone already is as wanted."""
+        with contextlib.suppress(Gone):
+            await self._web.call("files.delete", file=file)
+
     async def share_files(
         self, channel: ChannelId, *, thread_ts: Ts, files: Sequence[tuple[FileId, str]], comment: str = ""
     ) -> None:

@@ -31,6 +31,7 @@ from bridge.model import (
     Ts,
     UserId,
 )
+from bridge.originals import Originals
 from bridge.slack import modals, reading, richtext
 from bridge.slack.commands import Command, parse_command
 from bridge.slack.faults import Gone
@@ -61,6 +62,7 @@ class Listeners:
         desk: Desk,
         answers: Answers,
         filing: Filing,
+        originals: Originals,
         typed: Typed,
         senders: Mapping[MailboxName, Address],
     ) -> None:
@@ -68,6 +70,7 @@ class Listeners:
         self._desk = desk
         self._answers = answers
         self._filing = filing
+        self._originals = originals
         self._typed = typed
         self._senders = senders
         self._menu: dict[str, Verb] = {
@@ -269,7 +272,7 @@ class Listeners:
             conversation, messages = await self._desk.messages(number, user=_user(body))
             stored = reading.chosen(messages, mail_id)
             if original:
-                return reading.original(conversation, await self._desk.original(stored.id))
+                return reading.original(conversation, await self._originals.of(stored))
             return reading.full(conversation, stored)
 
         await self._open(body, f"#{number}", view)

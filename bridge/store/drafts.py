@@ -8,6 +8,7 @@ from sqlalchemy import RowMapping, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import (
+    Automatic,
     Draft,
     DraftFile,
     DraftId,
@@ -43,6 +44,7 @@ async def add(conn: AsyncConnection, draft: Draft, *, view_id: str) -> None:
             message_id=draft.message_id,
             due=draft.due,
             created=draft.created,
+            automatic=draft.automatic,
             view_id=view_id,
             revision=1,
             shown=0,
@@ -186,6 +188,7 @@ def _draft(row: RowMapping, files: Sequence[DraftFile]) -> Draft:
         due=row["due"],
         created=row["created"],
         line_ts=Ts(row["line_ts"]) if row["line_ts"] else None,
+        automatic=Automatic(row["automatic"]),
         reason=row["reason"],
         outcome=tuple((address, said) for address, said in row["outcome"]),
         **{name: unpack_addresses(row["recipients"][name]) for name in ("to", "cc", "bcc")},

@@ -22,7 +22,17 @@ from bridge.model import (
 )
 from bridge.rules import outlook_thread
 from bridge.store.packing import clean, pack_message, pack_reading, unpack_message, unpack_reading
-from bridge.store.schema import arrivals, attachments, mailboxes, message_refs, messages, raw_chunks, raw_mails
+from bridge.store.schema import (
+    arrivals,
+    attachments,
+    draft_files,
+    drafts,
+    mailboxes,
+    message_refs,
+    messages,
+    raw_chunks,
+    raw_mails,
+)
 
 INBOX, SENT = "inbox", "sent"
 """The folders that are read."""
@@ -110,6 +120,25 @@ async def load_raw(conn: AsyncConnection, raw_id: int) -> bytes:
     return b"".join((await conn.execute(question)).scalars())
 
 
+async def forget_raw(conn: AsyncConnection, *, before: datetime, limit: int = 100) -> int:
+    """Delete the bytes of mails kept before that time, at most `limit` of them; how many. Their text stays.
+
+    What is quarantined is kept: its bytes are all there is.
+    """
+    old = (
+        select(messages.c.raw_id)
+        .join(raw_mails, raw_mails.c.id == messages.c.raw_id)
+        .where(raw_mails.c.stored < before, messages.c.quarantined.is_(False))
+        .order_by(raw_mails.c.id)
+        .limit(limit)
+    )
+    gone = (await conn.execute(old)).scalars().all()
+    for table in (messages, drafts, draft_files):
+        await conn.execute(update(table).where(table.c.raw_id.in_(gone)).values(raw_id=None))
+    await conn.execute(delete(raw_mails).where(raw_mails.c.id.in_(gone)))
+    return len(gone)
+
+
 # --- messages ---------------------------------------------------------------------------------------------------------
 
 
@@ -180,6 +209,12 @@ async def get(conn: AsyncConnection, mail_id: MailId) -> StoredMessage | None:
 async def of_conversation(conn: AsyncConnection, number: Number) -> list[StoredMessage]:
     """The messages of a conversation, the oldest first."""
     return await _stored(conn, messages.c.number == number)
+
+
+async def is_first(conn: AsyncConnection, number: Number, mail_id: MailId) -> bool:
+    """Whether that mail begins its conversation."""
+    first = (await conn.execute(select(func.min(messages.c.id)).where(messages.c.number == number))).scalar()
+    return bool(first == mail_id)
 
 
 async def stand(conn: AsyncConnection, mail_ids: Collection[MailId], **values: Any) -> None:

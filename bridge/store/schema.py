@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeDecorator
 
-from bridge.model import Folder
+from bridge.model import Automatic, Folder
 
 metadata = MetaData(
     naming_convention={
@@ -146,6 +146,13 @@ messages = Table(
     UniqueConstraint("mailbox", "digest"),
 )
 
+erased = Table(  # digests of mails that were taken out for good, so that they are not taken in again
+    "erased",
+    metadata,
+    Column("mailbox", Text, primary_key=True),
+    Column("digest", Text, primary_key=True),
+)
+
 places = Table(  # where a mail really is; a mail that was delivered twice is in two places
     "places",
     metadata,
@@ -253,6 +260,7 @@ drafts = Table(
     Column("due", Utc, nullable=False),
     Column("created", Utc, nullable=False),
     Column("line_ts", Text, nullable=True),
+    Column("automatic", Text, nullable=False, default=Automatic.NO, server_default=Automatic.NO.value),
     Column("revision", Integer, nullable=False),  # grows with every change
     Column("shown", Integer, nullable=False, default=0),  # the revision that the thread's line shows
     Column("view_id", Text, nullable=False, default=""),
@@ -273,6 +281,29 @@ draft_files = Table(
     Column("mail_id", ForeignKey("messages.id"), nullable=True),
     Column("mail_position", Integer, nullable=False, default=0),
     Column("raw_id", ForeignKey("raw_mails.id"), nullable=True),  # its bytes, once fetched from Slack
+)
+
+# --- what the bridge says by itself ----------------------------------------------------------------------------------
+
+automatic_answers = Table(  # automatic mail by whom it went to: what its limit is counted from
+    "automatic_answers",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("mailbox", Text, nullable=False),
+    Column("email", Text, nullable=False),
+    Column("number", ForeignKey("conversations.number"), nullable=False),
+    Column("at", Utc, nullable=False),
+    Index(None, "mailbox", "email", "at"),
+)
+
+quiet = Table(  # senders who get no automatic mail: a loop was seen, or an agent said so
+    "quiet",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("mailbox", Text, nullable=False),
+    Column("email", Text, nullable=False),
+    Column("at", Utc, nullable=False),
+    UniqueConstraint("mailbox", "email"),
 )
 
 # --- the durable engine ---------------------------------------------------------------------------------------------

@@ -34,6 +34,7 @@ READERS = 4
 PRAGMAS = (
     "PRAGMA synchronous = FULL",  # with less, WAL mode may lose the last commits when the power goes
     "PRAGMA foreign_keys = ON",
+    "PRAGMA secure_delete = ON",  # what is erased leaves nothing in the file's free pages
     "PRAGMA journal_size_limit = 67108864",  # bytes: what one large backfill leaves behind is given back
 )
 

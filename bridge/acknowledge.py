@@ -1,0 +1,179 @@
+"""Acknowledging: the sender of a new conversation is told of its number, once, by the mailbox's template.
+
+    reception -> job "acknowledge", where a robot may answer that mail (`rules.unanswerable`)
+    "acknowledge" -> a Draft like any other, held and to be undone; or, where the sender has had too many, "loop"
+    "loop" -> one message in the channel with two buttons: mute the sender, or go on
+
+Two robots that answer each other stop at the limit, whatever they leave out of their headers.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bridge import rules, templates
+from bridge.agents import MayAct
+from bridge.desk import Acknowledgement, Mailbox, changed, write_down
+from bridge.errors import Refused
+from bridge.jobs import Engine
+from bridge.mail.identifiers import new_message_id
+from bridge.model import (
+    Automatic,
+    ChannelId,
+    Conversation,
+    Draft,
+    DraftId,
+    DraftKind,
+    DraftState,
+    Job,
+    MailboxName,
+    MailId,
+    Number,
+    StoredMessage,
+    UserId,
+    now,
+)
+from bridge.slack import richtext
+from bridge.slack.gateway import Gateway
+from bridge.slack.notices import loop
+from bridge.store import automatics, conversations, drafts, jobs, mails
+from bridge.store.database import Store
+
+log = structlog.get_logger()
+
+BRIDGE = UserId("bridge")
+"""Who acts where nobody did: the audit log's name for the bridge itself."""
+
+A_DAY = timedelta(hours=24)
+
+
+class Acknowledge:
+    """The jobs that acknowledge, and what agents say to a loop."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        engine: Engine,
+        gateway: Gateway,
+        agents: MayAct,
+        mailboxes: Mapping[MailboxName, Mailbox],
+        key: bytes,
+    ) -> None:
+        self._store = store
+        self._engine = engine
+        self._gateway = gateway
+        self._agents = agents
+        self._mailboxes = mailboxes
+        self._key = key
+
+    async def acknowledge(self, job: Job) -> None:
+        """The job "acknowledge": promise the mail, or say that there were too many."""
+        number = Number(job.payload["number"])
+        async with self._store.write() as conn:
+            conversation = await conversations.get(conn, number)
+            stored = await mails.get(conn, MailId(job.payload["mail"]))
+            mailbox = self._mailboxes.get(conversation.mailbox) if conversation else None
+            if conversation is None or stored is None or mailbox is None or mailbox.ack is None:
+                return
+            email = stored.message.author.email.lower()
+            if await automatics.is_quiet(conn, mailbox.name, email):
+                return
+            had = await automatics.count(conn, mailbox.name, email, since=now() - A_DAY)
+            if had >= mailbox.ack.per_sender:
+                await self._stop(conn, conversation, email)
+                return
+            await self._promise(conn, conversation, stored, mailbox=mailbox, ack=mailbox.ack)
+            await automatics.add(conn, mailbox.name, email, number=number, at=now())
+
+    async def _promise(
+        self,
+        conn: AsyncConnection,
+        conversation: Conversation,
+        stored: StoredMessage,
+        *,
+        mailbox: Mailbox,
+        ack: Acknowledgement,
+    ) -> None:
+        draft_id = DraftId(f"ack-{conversation.number}")
+        if await drafts.get(conn, draft_id):
+            return
+        at = now()
+        values = templates.Values(conversation=conversation, mail=stored.message, mailbox=mailbox.address)
+        message_id = new_message_id(
+            number=conversation.number,
+            draft=draft_id,
+            domain=mailbox.address.email.rpartition("@")[2],
+            key=self._key,
+        )
+        draft = Draft(
+            id=draft_id,
+            kind=DraftKind.REPLY,
+            state=DraftState.HELD,
+            mailbox=mailbox.name,
+            number=conversation.number,
+            answers=stored.id,
+            author=BRIDGE,
+            author_name=str(mailbox.address.name or mailbox.address.email),
+            to=rules.recipients(DraftKind.REPLY, stored, own=[]).to[:1],
+            subject=" ".join(templates.render(ack.subject, values).split()),
+            rich_text=richtext.from_text(templates.render(ack.text, values)),
+            message_id=message_id,
+            due=at + mailbox.hold,
+            created=at,
+            automatic=Automatic.REPLY,
+        )
+        await drafts.add(conn, draft, view_id="")
+        await mails.refer(conn, mailbox=mailbox.name, number=conversation.number, ids=[message_id])
+        payload = {"draft": draft_id}
+        await jobs.add(
+            conn, key=f"send:{draft_id}", kind="send", lane=f"draft:{draft_id}", payload=payload, due=draft.due
+        )
+        await changed(conn, conversation.number)
+        await write_down(conn, conversation.number, "acknowledge", user=BRIDGE)
+
+    # --- loops --------------------------------------------------------------------------------------------------------
+
+    async def _stop(self, conn: AsyncConnection, conversation: Conversation, email: str) -> None:
+        """Answer this sender no more, and have the channel asked, once."""
+        quiet_id = await automatics.make_quiet(conn, conversation.mailbox, email, at=now())
+        payload = {"quiet": quiet_id, "channel": conversation.channel}
+        await jobs.add(conn, key=f"loop:{quiet_id}", kind="loop", lane=f"loop:{conversation.mailbox}", payload=payload)
+        await write_down(conn, conversation.number, "stop acknowledging", user=BRIDGE, detail="too many in a day")
+        log.warning("a sender had too many automatic mails and gets no more", mailbox=conversation.mailbox)
+
+    async def tell(self, job: Job) -> None:
+        """The job "loop": ask the channel what is to become of it."""
+        channel = ChannelId(job.payload["channel"])
+        async with self._store.read() as conn:
+            sender = await automatics.quieted(conn, job.payload["quiet"])
+        if sender is None:
+            return
+        surface = loop(sender.id, sender.email, mailbox=sender.mailbox)
+
+        async def act() -> dict[str, str]:
+            return {"ts": await self._gateway.post(channel, text=surface.text, blocks=surface.blocks, key=job.key)}
+
+        async def look(since: datetime) -> dict[str, str] | None:
+            ts = await self._gateway.find(channel, key=job.key, since=since)
+            return {"ts": ts} if ts else None
+
+        await self._engine.once(job.key, act=act, find=look)
+
+    async def mute(self, quiet_id: int, *, channel: ChannelId, user: UserId) -> str:
+        """That sender gets no automatic mail any more; the sentence that says so."""
+        await self._agents.require(user, channel)
+        async with self._store.read() as conn:
+            sender = await automatics.quieted(conn, quiet_id)
+        if sender is None:
+            raise Refused("This sender is acknowledged again already.")
+        return f"<@{user}> muted this sender: no automatic mail goes there any more."
+
+    async def resume(self, quiet_id: int, *, channel: ChannelId, user: UserId) -> str:
+        """It was no loop: that sender's conversations are acknowledged again; the sentence that says so."""
+        await self._agents.require(user, channel)
+        async with self._store.write() as conn:
+            await automatics.resume(conn, quiet_id)
+        return f"<@{user}> said that it is no loop: this sender's conversations are acknowledged again."

@@ -1,0 +1,174 @@
+"""What the store holds of one person outside, by their address: found, and taken out. Named questions and changes.
+
+An address is compared in lower case. What is taken out leaves its digest behind, which says nothing of anybody, so that
+the same mail, found again in the mailbox, is not taken in again.
+"""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sqlalchemy import Column, ColumnElement, delete, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bridge.model import ChannelId, Direction, DraftId, FileId, MailboxName, MailId, Number, StoredMessage, Ts, now
+from bridge.store import mails
+from bridge.store.cards import redraw
+from bridge.store.database import insert_new
+from bridge.store.schema import (
+    arrivals,
+    automatic_answers,
+    conversations,
+    draft_files,
+    drafts,
+    effects,
+    erased,
+    jobs,
+    messages,
+    metadata,
+    posts,
+    quiet,
+    raw_mails,
+)
+
+
+async def naming(conn: AsyncConnection, email: str) -> list[StoredMessage]:
+    """Every message that names that address, the oldest first: in its header, or in the report of a bounce."""
+    wanted = email.lower()
+    found = select(messages.c.number).where(
+        or_(
+            func.lower(messages.c.people).contains(wanted, autoescape=True),
+            func.lower(messages.c.text).contains(wanted, autoescape=True),
+        )
+    )
+    numbers = (await conn.execute(found.distinct().order_by(messages.c.number))).scalars().all()
+    stored = [one for number in numbers for one in await mails.of_conversation(conn, Number(number))]
+    return [one for one in stored if wanted in addresses(one)]
+
+
+def addresses(stored: StoredMessage) -> set[str]:
+    """The addresses of a message's header and of the report that it is, in lower case."""
+    message = stored.message
+    people = (
+        *message.sender, *message.from_, *message.reply_to, *message.to, *message.cc, *message.bcc
+    )  # fmt: skip
+    bounced = {message.bounce.recipient.lower()} if message.bounce else set()
+    return {one.email.lower() for one in people} | bounced
+
+
+def written_to_or_by(stored: StoredMessage, email: str, *, own: Collection[str]) -> bool:
+    """Whether a message is that person's: written by them, only to them, or the report that one was not delivered."""
+    message, wanted = stored.message, email.lower()
+    if message.bounce and message.bounce.recipient.lower() == wanted:
+        return True
+    if stored.direction is Direction.IN:
+        return wanted in {one.email.lower() for one in (*message.from_, *message.sender, *message.reply_to)}
+    outside = {one.email.lower() for one in (*message.to, *message.cc, *message.bcc)} - set(own)
+    return outside == {wanted}
+
+
+async def was_erased(conn: AsyncConnection, mailbox: MailboxName, digest: str) -> bool:
+    """Whether a mail of that digest was taken out."""
+    question = select(erased.c.digest).where(erased.c.mailbox == mailbox, erased.c.digest == digest)
+    return (await conn.execute(question)).first() is not None
+
+
+async def shown_in_slack(
+    conn: AsyncConnection, mail_ids: Sequence[MailId]
+) -> tuple[list[tuple[ChannelId, Ts]], list[FileId]]:
+    """The thread messages that show these mails and the drafts that answer them, and the files put beside them."""
+    channel, number = conversations.c.channel, conversations.c.number
+    threads = select(channel, messages.c.thread_ts).join_from(messages, conversations, messages.c.number == number)
+    lines = select(channel, drafts.c.line_ts).join_from(drafts, conversations, drafts.c.number == number)
+    rows = [
+        *(await conn.execute(threads.where(messages.c.id.in_(mail_ids), messages.c.thread_ts.is_not(None)))),
+        *(await conn.execute(lines.where(_answering(mail_ids), drafts.c.line_ts.is_not(None)))),
+    ]
+    keys = [effects.c.key.like(f"file:{one}:%") for one in mail_ids]
+    results = (await conn.execute(select(effects.c.result).where(or_(*keys)))).scalars().all() if keys else []
+    files = [FileId(one["id"]) for one in results if one and one.get("id")]
+    return [(ChannelId(place), Ts(ts)) for place, ts in rows], files
+
+
+async def take_out(conn: AsyncConnection, mail_ids: Sequence[MailId]) -> list[tuple[Number, ChannelId, Ts | None]]:
+    """Delete these mails with all that hangs on them, and the conversations that hold nothing then.
+
+    Returns those conversations, each with its channel and card.
+    """
+    mine = messages.c.id.in_(mail_ids)
+    rows = (
+        await conn.execute(
+            select(messages.c.mailbox, messages.c.digest, messages.c.message_id, messages.c.raw_id, messages.c.number)
+            .where(mine)
+        )
+    ).all()  # fmt: skip
+    for row in rows:
+        await conn.execute(insert_new(conn, erased), {"mailbox": row.mailbox, "digest": row.digest})
+    await _take_out_drafts(conn, mail_ids, [row.message_id for row in rows])
+    ledger = update(arrivals).where(arrivals.c.mail_id.in_(mail_ids))
+    await conn.execute(ledger.values(mail_id=None, state="erased", reason=""))
+    await _let_go_of(conn, messages.c.id, mail_ids)
+    await conn.execute(delete(messages).where(mine))
+    await _drop_raw(conn, [row.raw_id for row in rows if row.raw_id])
+    return await _take_out_empty(conn, {Number(row.number) for row in rows})
+
+
+async def _take_out_drafts(conn: AsyncConnection, mail_ids: Sequence[MailId], sent: Sequence[str]) -> None:
+    mine = or_(_answering(mail_ids), drafts.c.message_id.in_(sent))
+    found = (await conn.execute(select(drafts.c.id, drafts.c.raw_id).where(mine))).all()
+    ids = [DraftId(row.id) for row in found]
+    files = (await conn.execute(select(draft_files.c.raw_id).where(draft_files.c.draft_id.in_(ids)))).scalars().all()
+    await conn.execute(delete(jobs).where(jobs.c.lane.in_([f"draft:{one}" for one in ids])))
+    await _let_go_of(conn, drafts.c.id, ids)
+    await conn.execute(delete(drafts).where(drafts.c.id.in_(ids)))
+    await _drop_raw(conn, [one for one in (*(row.raw_id for row in found), *files) if one])
+
+
+async def _let_go_of(conn: AsyncConnection, key: Column[Any], gone: Collection[Any]) -> None:
+    """Delete the rows of every table that belong to these, or where they need not, have them speak of nothing."""
+    for table in reversed(metadata.sorted_tables):
+        for column in table.columns:
+            if any(one.column is key for one in column.foreign_keys):
+                change = update(table).values({column: None}) if column.nullable else delete(table)
+                await conn.execute(change.where(column.in_(gone)))
+
+
+def _answering(mail_ids: Sequence[MailId]) -> ColumnElement[bool]:
+    return drafts.c.answers.in_(mail_ids)
+
+
+async def _drop_raw(conn: AsyncConnection, raw_ids: Collection[int]) -> None:
+    """Delete kept bytes that nothing speaks of any more: a sent mail and its draft share theirs."""
+    used: set[int] = set()
+    for column in (messages.c.raw_id, drafts.c.raw_id, draft_files.c.raw_id):
+        used |= set((await conn.execute(select(column).where(column.in_(raw_ids)))).scalars())
+    await conn.execute(delete(raw_mails).where(raw_mails.c.id.in_(set(raw_ids) - used)))
+
+
+async def _take_out_empty(
+    conn: AsyncConnection, numbers: Collection[Number]
+) -> list[tuple[Number, ChannelId, Ts | None]]:
+    kept: set[int] = set()
+    for table in (messages, drafts):
+        kept |= set((await conn.execute(select(table.c.number).where(table.c.number.in_(numbers)))).scalars())
+    empty = set(numbers) - kept
+    gone = conversations.c.number.in_(empty)
+    cards = (await conn.execute(select(conversations).where(gone))).mappings().all()
+    about = await conn.execute(select(posts).where(posts.c.number.in_(empty)))  # the former cards among them
+    others = [(Number(row["number"]), ChannelId(row["channel"]), Ts(row["ts"])) for row in about.mappings()]
+    for digest in {row["digest"] for row in cards if row["digest"] is not None}:
+        await redraw(conn, digest, at=now())
+    lanes = [f"{kind}:{number}" for number in empty for kind in ("conversation", "filing")]
+    await conn.execute(delete(jobs).where(jobs.c.lane.in_(lanes)))
+    await _let_go_of(conn, conversations.c.number, empty)
+    await conn.execute(delete(conversations).where(gone))
+    shown = [
+        (Number(row["number"]), ChannelId(row["channel"]), Ts(row["card_ts"]) if row["card_ts"] else None)
+        for row in cards
+    ]
+    return [*shown, *(one for one in others if one not in shown)]
+
+
+async def forget_address(conn: AsyncConnection, email: str) -> None:
+    """What is kept of an address beside its mails: how much automatic mail it had."""
+    for table in (automatic_answers, quiet):
+        await conn.execute(delete(table).where(table.c.email == email.lower()))

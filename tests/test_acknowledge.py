@@ -1,0 +1,182 @@
+"""A new conversation's sender is told of its number: once, never by one robot to another, and never for ever."""
+
+import email
+import email.policy
+from collections.abc import AsyncIterator
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from onstage import Desk, actions, ask, nodes, received, said
+
+from bridge import rules, templates
+from bridge.demo.mails import SHOP
+from bridge.demo.stage import CHANNEL, Stage
+from bridge.errors import Refused
+from bridge.mail.parse import parse
+from bridge.model import Address, Automatic, Message
+
+DANA = "dana@example.com"
+OWN = {SHOP.email}
+
+
+@pytest.fixture
+async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
+    made = Stage(tmp_path / "stage", hold=0)
+    made.source += "\nauto_ack = true\nack = { per_sender = 2 }"
+    await made.start()
+    yield made
+    await made.stop()
+
+
+@pytest.fixture
+def mina(stage: Stage) -> Desk:
+    return Desk(stage)
+
+
+def got(stage: Stage, address: str = DANA) -> list[EmailMessage]:
+    parsed = [email.message_from_bytes(raw, policy=email.policy.default) for raw in stage.world.inbox[address]]
+    return [one for one in parsed if isinstance(one, EmailMessage)]
+
+
+# --- the mail ---------------------------------------------------------------------------------------------------------
+
+
+async def test_a_new_conversation_is_acknowledged_with_its_number(stage: Stage, mina: Desk) -> None:
+    first = await ask(stage)
+    mail = await received(stage, DANA)
+    assert mail["Subject"] == "Re: Two bags are missing [#1]"
+    assert "Hello Dana Reyes" in mail.get_content()
+    assert "#1" in mail.get_content()
+    assert (mail["In-Reply-To"], mail["Auto-Submitted"]) == (first, "auto-replied")
+    assert mail["X-Auto-Response-Suppress"] == "All"
+    card = await mina.sees_card("Two bags")
+    assert await mina.sees(lambda: mina.line(card, ":white_check_mark: Sent"))
+    assert "by itself" in said(mina.line(card, ":white_check_mark: Sent") or {})
+    assert "Open" in said(mina.cards()[0])
+    assert "1 unread" in said(mina.cards()[0])
+
+
+async def test_it_is_acknowledged_once_and_its_answer_joins(stage: Stage, mina: Desk) -> None:
+    first = await ask(stage)
+    mail = await received(stage, DANA)
+    await ask(stage, subject="Re: Two bags", text="Two of them.", in_reply_to=first)
+    await ask(stage, subject=mail["Subject"], text="And a third.", in_reply_to=mail["Message-ID"])
+    card = await mina.sees_card("Two bags")
+    assert await mina.sees(lambda: mina.line(card, "And a third."))
+    await ask(stage, from_="Ben <ben@example.org>", subject="The last one")
+    await received(stage, "ben@example.org")
+    assert len(got(stage)) == 1
+    assert len(mina.cards()) == 2
+
+
+async def test_it_can_be_undone_while_it_is_held(tmp_path: Path) -> None:
+    stage = Stage(tmp_path / "slow", hold=600)
+    stage.source += "\nauto_ack = true"
+    await stage.start()
+    try:
+        mina = Desk(stage)
+        await ask(stage)
+        card = await mina.sees_card("Two bags")
+        line = await mina.sees(lambda: mina.line(card, "by itself"))
+        assert line
+        await mina.person.click(CHANNEL, line["ts"], "cancel_send")
+        assert await mina.sees(lambda: mina.line(card, "Undone"))
+    finally:
+        await stage.stop()
+    assert not got(stage)
+
+
+# --- never to robots --------------------------------------------------------------------------------------------------
+
+ROBOTS = {
+    "an automatic answer": "Auto-Submitted: auto-replied",
+    "a generated mail": "Auto-Submitted: auto-generated",
+    "bulk mail": "Precedence: bulk",
+    "a list": "List-Id: <news.example.com>",
+    "no way back": "Return-Path: <>",
+    "spam": "X-Spam-Flag: YES",
+    "nobody": "From: Shop <no-reply@example.com>",
+    "do not reply": "From: Shop <DoNotReply+7@example.com>",
+    "a mailer": "From: MAILER-DAEMON@example.com",
+    "a list's owner": "From: news-bounces@example.com",
+    "ourselves": f"From: <{SHOP.email.upper()}>",
+    "an answer to us": f"From: Eve <eve@example.com>\nReply-To: {SHOP.email}",
+    "nobody at all": "From: ",
+}
+
+
+def mail_of(lines: str) -> Message:
+    sender = "" if lines.startswith("From:") else "From: Dana <dana@example.com>\n"
+    return parse(f"{sender}{lines}\nTo: {SHOP.email}\nSubject: Hello\nMessage-ID: <1@x>\n\nHello\n".encode())
+
+
+@pytest.mark.parametrize("lines", ROBOTS.values(), ids=ROBOTS)
+def test_a_robot_is_never_answered_by_ours(lines: str) -> None:
+    assert rules.unanswerable(mail_of(lines), own=OWN)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    ["X-Other: 1", "Auto-Submitted: no", "X-Auto-Response-Suppress: All", "From: Noreen Reply <noreen@example.com>"],
+)
+def test_a_person_is(lines: str) -> None:
+    """Exchange writes X-Auto-Response-Suppress into what people write."""
+    assert rules.unanswerable(mail_of(lines), own=OWN) == ""
+
+
+@given(
+    kind=st.sampled_from([one for one in Automatic if one is not Automatic.NO]),
+    email=st.emails(),
+    subject=st.text(max_size=30),
+)
+def test_no_automatic_mail_of_any_kind_is_answered(kind: Automatic, email: str, subject: str) -> None:
+    message = Message(from_=(Address(email=email),), subject=subject, automatic=kind)
+    assert rules.unanswerable(message, own=())
+
+
+# --- never for ever ---------------------------------------------------------------------------------------------------
+
+
+async def loop(stage: Stage, mina: Desk, *, mails: int, begin: int = 0) -> None:
+    """A robot that answers each of ours with a mail that says nothing of what it answers."""
+    for turn in range(begin, begin + mails):
+        await ask(stage, subject=f"Your ticket {turn}", text="We have received your message.")
+        await mina.sees_card(f"Your ticket {turn}")
+
+
+async def test_two_robots_that_answer_each_other_stop_at_the_limit_and_a_person_decides(
+    stage: Stage, mina: Desk
+) -> None:
+    await loop(stage, mina, mails=4)
+    asked = await mina.sees_card("no more are sent there")
+    assert {"mute_sender", "resume_sender"} <= set(actions(asked))
+    assert len([one for one in mina.cards() if "no more are sent there" in said(one)]) == 1
+    assert len(got(stage)) == 2
+    await mina.person.click(CHANNEL, asked["ts"], "resume_sender")
+    decided = await mina.sees_card("acknowledged again")
+    assert not [one for one in nodes(decided) if one.get("type") == "button"]
+    await loop(stage, mina, mails=1, begin=4)
+    await received(stage, DANA, count=3)
+
+
+async def test_a_muted_sender_is_shown_and_never_acknowledged(stage: Stage, mina: Desk) -> None:
+    await loop(stage, mina, mails=3)
+    asked = await mina.sees_card("no more are sent there")
+    await mina.person.click(CHANNEL, asked["ts"], "mute_sender")
+    await mina.sees_card("muted this sender")
+    await loop(stage, mina, mails=1, begin=3)
+    await ask(stage, from_="Ben <ben@example.org>", subject="Another")
+    await received(stage, "ben@example.org")
+    assert len(got(stage)) == 2
+
+
+# --- the template -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("template", ["{{ sender.name", "{{ password }}", "{% for x in y %}"])
+def test_a_template_that_speaks_of_what_there_is_not_is_refused_when_it_is_read(template: str) -> None:
+    with pytest.raises(Refused):
+        templates.check(template)
