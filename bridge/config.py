@@ -46,6 +46,7 @@ from bridge.settings import (
 __all__ = [
     "AckSettings",
     "AgentSettings",
+    "FloodSettings",
     "FolderSettings",
     "IntakeSettings",
     "Listen",
