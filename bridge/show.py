@@ -137,7 +137,8 @@ class Show:
             await self._update(conversation, card, surface, key=_card_key(conversation.number, standing.bumps))
 
     async def _background(self, conversation: Conversation, messages: Sequence[StoredMessage]) -> Background:
-        first = next((one.message.author.email for one in messages if one.direction is Direction.IN), "")
+        inbound = (one.message for one in messages if one.direction is Direction.IN)
+        first = next((one.author.email for one in inbound if one.automatic is Automatic.NO), "")
         if not first:
             return Background()
         async with self._store.read() as conn:

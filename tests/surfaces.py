@@ -203,7 +203,7 @@ def messages(dice: random.Random) -> Iterator[Made]:
         "earlier": earlier_thread(found, link=LINK),
         "mail": blocks.mail(mails[0]),
         "line": blocks.line(draw.draft(), words=draw.lines()),
-        "alarm": blocks.alarm(draw.words(), reason=draw.words()),
+        "alarm": blocks.alarm("support", reason=draw.words()),
         "digest": digest.message(1, listed, every=dice.choice((0, 5, 500)), left=dice.choice((0, 5, 400))),
     }
     for name, surface in surfaces.items():

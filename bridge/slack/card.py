@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from bridge.model import Automatic, Conversation, Direction, Folder, Status, StoredMessage
+from bridge.model import Automatic, Conversation, Direction, Folder, Line, Span, Status, StoredMessage
 from bridge.slack.blocks import (
     AUTOMATIC_WORDS,
     FALLBACK_LIMIT,
@@ -65,12 +65,10 @@ def card(
     conversation: Conversation, messages: Sequence[StoredMessage], *, mailbox: str, background: Background = NOTHING
 ) -> Surface:
     """The card of a conversation."""
-    subject = conversation.subject or "(no subject)"
+    subject = shorten(conversation.subject, HEADER_LIMIT) or "(no subject)"
     inbound = [one for one in messages if one.direction is Direction.IN]
     latest = next(reversed(inbound), None) or next(reversed(messages), None)
-    blocks: list[Block] = [
-        {"type": "header", "text": {"type": "plain_text", "text": shorten(subject, HEADER_LIMIT), "emoji": False}}
-    ]
+    blocks: list[Block] = [{"type": "header", "text": {"type": "plain_text", "text": subject, "emoji": False}}]
     if latest:
         reading = overflow("more", _options(conversation, reading_menu(latest, inbound)))
         blocks += [section(from_line(latest), accessory=reading), section(_preview(latest))]
@@ -99,11 +97,13 @@ def earlier_thread(conversation: Conversation, *, link: str) -> Surface:
 
 
 def _preview(mail: StoredMessage) -> str:
+    """The newest words in one paragraph: what is laid out over ten lines would push other cards out of sight."""
     if mail.message.bounce:
         return bounced(mail.message.bounce, mail.message.automatic)
     words = [line for line in mail.reading.new if line.text.strip()]
-    pieces, _ = sections(words, limit=PREVIEW_LIMIT, total=PREVIEW_LIMIT)
-    return pieces[0] if pieces else "_(no text)_"
+    flowing = Line(spans=tuple(span for line in words for span in (*line.spans, Span(text=" "))))
+    pieces, _ = sections([flowing], limit=PREVIEW_LIMIT, total=PREVIEW_LIMIT)
+    return pieces[0] if words and pieces else "_(no text)_"
 
 
 def _about(messages: Sequence[StoredMessage], background: Background) -> str:
