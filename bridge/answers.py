@@ -16,7 +16,7 @@ import structlog
 from bridge import rules
 from bridge.agents import MayAct
 from bridge.desk import Desk, Mailbox, changed, write_down
-from bridge.errors import Refused
+from bridge.errors import Permanent, Refused
 from bridge.mail.compose import forward_subject, reply_subject
 from bridge.mail.identifiers import new_message_id
 from bridge.mail.recipients import parse_recipients
@@ -107,7 +107,8 @@ class Answers:
         """The compose modal for a new mail, from the mailboxes that the user may write for."""
         offered = [box for box in self._mailboxes.values() if await self._may(user, box.channel)]
         if not offered:
-            await self._agents.require(user, channel)
+            if channel:  # a shortcut comes from nowhere
+                await self._agents.require(user, channel)
             raise Refused("No mailbox shows in a channel of yours; an admin can invite you to one.")
         offered.sort(key=lambda box: box.channel != channel)
         return Form(
@@ -123,7 +124,7 @@ class Answers:
     async def _may(self, user: UserId, channel: ChannelId) -> bool:
         try:
             await self._agents.require(user, channel)
-        except Refused:
+        except (Refused, Permanent):  # a channel that is gone closes no other
             return False
         return True
 

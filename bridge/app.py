@@ -26,7 +26,7 @@ from bridge.channels import Channels
 from bridge.config import Settings, check_runnable
 from bridge.desk import Desk, Mailbox
 from bridge.erasure import Eraser
-from bridge.errors import BridgeError, Temporary
+from bridge.errors import BridgeError, Misconfigured, Refused, Temporary
 from bridge.filing import Filing
 from bridge.floods import Floods
 from bridge.health import Health, Site
@@ -36,7 +36,7 @@ from bridge.jobs import Engine
 from bridge.mail.local import Intake
 from bridge.mail.parse import parse
 from bridge.metrics import Metrics
-from bridge.model import Address, Job, MailboxName, MailId, Message, UserId
+from bridge.model import Address, ChannelId, Job, MailboxName, MailId, Message, UserId
 from bridge.originals import Originals
 from bridge.outbox import Outbox
 from bridge.post import Post
@@ -105,6 +105,9 @@ class Bridge:
         self._finishing.append(accounts.close)
         posts = mailboxes_of.posts(settings, accounts=accounts)
         mailboxes = await _patiently(lambda: _mailboxes(settings, gateway=gateway))
+        if mailboxes and not any(box.channel for box in mailboxes.values()):
+            first = settings.mailboxes[0].channel
+            await _patiently(lambda: gateway.resolve_channel(first))  # raises the sentence that says why
         senders = {name: box.address for name, box in mailboxes.items()}
 
         agents = Agents(gateway, team_id=me.team_id, only=[UserId(one) for one in settings.agents.users])
@@ -158,10 +161,11 @@ class Bridge:
 
         async def status() -> dict[str, Any]:
             async with store.read() as conn:
-                counts = await jobs.counts(conn)
+                counts, parked = await jobs.counts(conn), await jobs.parked(conn)
             waiting = counts[jobs.State.READY] + counts[jobs.State.RUNNING]
             told = [one.told() for one in self._health]
-            return {"mailboxes": told, "waiting": waiting, "parked": counts[jobs.State.PARKED]}
+            reasons = list(dict.fromkeys(reason for _, reason in parked if reason))
+            return {"mailboxes": told, "waiting": waiting, "parked": counts[jobs.State.PARKED], "reasons": reasons}
 
         typed = Typed(gateway=gateway, desk=desk, filing=filing, status=status)
         app = self._app(
@@ -178,7 +182,15 @@ class Bridge:
         Aside(app, gateway=gateway, desk=desk, filing=filing, floods=floods, reactions=settings.reactions)
         Events(app, gateway=gateway, desk=desk, channels=channels, me=me.bot_user_id)
         await self._connect(app, gateway=gateway, store=store, metrics=metrics)
-        await self._watch(store, reception=reception, in_step=in_step, alarms=alarms, mailboxes=mailboxes, posts=posts)
+        await self._watch(
+            store,
+            gateway=gateway,
+            reception=reception,
+            in_step=in_step,
+            alarms=alarms,
+            mailboxes=mailboxes,
+            posts=posts,
+        )
         log.info("bridge ready", mailboxes=len(mailboxes))
 
     def _app(
@@ -243,27 +255,35 @@ class Bridge:
         self,
         store: Store,
         *,
+        gateway: Gateway,
         reception: Reception,
         in_step: InStep,
         alarms: Alarms,
         mailboxes: dict[MailboxName, Mailbox],
         posts: dict[MailboxName, Post],
     ) -> None:
-        for name, post in posts.items():
-            self._closing.push_async_callback(post.close)
-            health = Health(name=name, source=post.source)
-            self._health.append(health)
-            watching = mailboxes_of.watch(
+        wanted = {MailboxName(one.name): one.channel for one in self._settings.mailboxes}
+
+        async def watch(post: Post, health: Health) -> None:
+            resolve = functools.partial(gateway.resolve_channel, wanted[post.name])
+            await mailboxes_of.find_channel(mailboxes, health=health, resolve=resolve)
+            await mailboxes_of.watch(
                 store,
                 reception=reception,
                 in_step=in_step,
                 alarms=alarms,
-                mailbox=mailboxes[name],
+                mailbox=mailboxes[post.name],
                 post=post,
                 health=health,
             )
-            self._finishing.append(functools.partial(_cancel, asyncio.create_task(watching)))
-        await mailboxes_of.settled(posts, within=FIRST_ANSWER)
+
+        for name, post in posts.items():
+            self._closing.push_async_callback(post.close)
+            health = Health(name=name, source=post.source)
+            self._health.append(health)
+            self._finishing.append(functools.partial(_cancel, asyncio.create_task(watch(post, health))))
+        shown = {name: post for name, post in posts.items() if mailboxes[name].channel}
+        await mailboxes_of.settled(shown, within=FIRST_ANSWER)
         if addresses := {mailboxes[name].address.email: post.maildir for name, post in posts.items() if post.maildir}:
             smtp, lmtp = self._settings.intake.smtp, self._settings.intake.lmtp
             max_bytes = self._settings.max_bytes
@@ -275,9 +295,12 @@ class Bridge:
 
 
 async def _mailboxes(settings: Settings, *, gateway: Gateway) -> dict[MailboxName, Mailbox]:
+    """Every mailbox; where the bot sees no such channel, with an empty one."""
     made = {}
     for one in settings.mailboxes:
-        channel = await gateway.resolve_channel(one.channel)
+        channel = ChannelId("")
+        with contextlib.suppress(Misconfigured):
+            channel = await gateway.resolve_channel(one.channel)
         made[MailboxName(one.name)] = mailboxes_of.mailbox(one, channel=channel, max_bytes=settings.max_bytes)
     return made
 
@@ -328,7 +351,10 @@ async def replay(settings: Settings, what: str) -> str:
         if raw is None:
             stored = await reception.replay(MailId(int(what)))
             return f"Mail {what} was read again; it stands in conversation #{stored.number}."
-        number = await reception.take_again(next(iter(mailboxes.values())), raw)
+        shown = next((box for box in mailboxes.values() if box.channel), None)
+        if shown is None:
+            raise Refused("The bot sees no mailbox's channel: `bridge check` says what to do.")
+        number = await reception.take_again(shown, raw)
         return f"{_described(parse(raw))}\nIt stands in conversation #{number}."
 
 

@@ -15,7 +15,7 @@ from bridge import mailboxes as mailboxes_of
 from bridge.accounts import Accounts
 from bridge.config import MailboxSettings, Settings
 from bridge.desk import Mailbox
-from bridge.errors import Refused, Temporary
+from bridge.errors import Misconfigured, Refused, Temporary
 from bridge.mail.imap import ImapSource
 from bridge.mail.source import Place, Role, Source
 from bridge.metrics import Metrics
@@ -53,8 +53,10 @@ async def backfill(
     Raises Refused where there is no such mailbox, or none to bring in from, or where nobody shows what was brought in.
     """
     one = next((box for box in settings.mailboxes if box.name == mailbox), None)
+    if not settings.mailboxes:
+        raise Misconfigured("No mailbox is configured: `bridge init` asks what it needs and writes it down.")
     if one is None:
-        names = ", ".join(box.name for box in settings.mailboxes) or "none is configured"
+        names = ", ".join(box.name for box in settings.mailboxes)
         raise Refused(f"There is no mailbox {mailbox}: say one of {names}.")
     if one.imap is None:
         raise Refused(f"{mailbox} is the embedded mailbox: all that it holds is shown from the start.")

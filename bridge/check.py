@@ -17,9 +17,10 @@ from rich.text import Text
 
 from bridge.accounts import Accounts
 from bridge.config import MailboxSettings, ServerSettings, Settings, check_runnable
-from bridge.errors import BridgeError, Misconfigured
+from bridge.errors import BridgeError, Misconfigured, Temporary
 from bridge.mail import smtp
 from bridge.mail.imap import ImapSource
+from bridge.mail.source import Role
 from bridge.mailboxes import imap_server, smtp_server
 from bridge.model import MailboxName
 from bridge.providers import sign_in_advice
@@ -173,12 +174,17 @@ async def _incoming(mailbox: MailboxSettings, *, accounts: Accounts | None) -> l
     source = ImapSource(replace(reached, timeout=PATIENCE), max_bytes=0, folders=mailbox.folders.model_dump())
     try:
         found = await source.folders()
+        for role in [role for role in found if getattr(mailbox.folders, role)]:  # those that the operator named
+            await source.since(None, folder=found[role])
     except BridgeError as error:
-        return [_failed(part, error, advice=_advice(server))]
+        return [_failed(part, error, advice=_advice(server, error))]
     finally:
         await source.stop()
     detail = tuple(f"{role}: {name}" for role, name in found.items())
-    return [Finding(part=part, works=True, says=f"{server.host}:{server.port} signs us in.", detail=detail)]
+    says = f"{server.host}:{server.port} signs us in."
+    if lacking := [str(role) for role in Role if role not in found]:
+        says += f" It has no folder for {' and '.join(lacking)}: name one under `folders` in bridge.toml to use it."
+    return [Finding(part=part, works=True, says=says, detail=detail)]
 
 
 async def _outgoing(mailbox: MailboxSettings, *, accounts: Accounts | None) -> list[Finding]:
@@ -196,13 +202,18 @@ async def _outgoing(mailbox: MailboxSettings, *, accounts: Accounts | None) -> l
         f"after TLS: {', '.join(talk.after_tls) or '(not reached)'}",
     )
     if talk.failure:
-        return [replace(_failed(part, talk.failure, advice=_advice(server)), detail=detail)]
+        return [replace(_failed(part, talk.failure, advice=_advice(server, talk.failure)), detail=detail)]
     done = "signs us in" if talk.signed_in else "takes mail without a sign-in"
     return [Finding(part=part, works=True, says=f"{server.host}:{server.port} {done}.", detail=detail)]
 
 
-def _advice(server: ServerSettings) -> str:
-    """What else to say of a sign-in that failed. Of one by token, the error says all."""
+def _advice(server: ServerSettings, error: BridgeError) -> str:
+    """What else to say: of a server that is not reached, which; of a sign-in that failed, what it wants.
+
+    Of a sign-in by token, the error says all.
+    """
+    if isinstance(error, Temporary):
+        return f"See that {server.host}:{server.port} is right, and that no firewall stands before it."
     return sign_in_advice(server.host) if server.auth == "password" else ""
 
 

@@ -124,8 +124,9 @@ def init(
     address: Annotated[str, typer.Option(help="The address whose mail is shown.")] = "",
     name: Annotated[str | None, typer.Option(help="The name that customers see beside it.")] = None,
     channel: Annotated[str, typer.Option(help="Slack channel to show it in, as #name or id.")] = "",
-    imap_host: Annotated[str, typer.Option(help="Server of IMAP, where the provider is not well-known.")] = "",
-    smtp_host: Annotated[str, typer.Option(help="Server of SMTP, where the provider is not well-known.")] = "",
+    imap_host: Annotated[str, typer.Option(help="Server of IMAP (host or host:port), for other providers.")] = "",
+    smtp_host: Annotated[str, typer.Option(help="Server of SMTP (host or host:port), for other providers.")] = "",
+    client_id: Annotated[str, typer.Option(help="The bridge's id at Microsoft, in place of a password.")] = "",
     replace: Annotated[bool, typer.Option("--replace", help="Replace files that stand there without asking.")] = False,
 ) -> None:
     """Ask what is needed, and write .env and bridge.toml.
@@ -142,6 +143,7 @@ def init(
         password=os.environ.get("MAIL_PASSWORD", ""),
         address=address,
         name=name,
+        client_id=client_id,
         channel=channel,
         imap_host=imap_host,
         smtp_host=smtp_host,
@@ -243,8 +245,8 @@ def backfill(
 
     from bridge.backfill import backfill as bring_in
 
-    done = 0
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    done, console = 0, Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(f"Mail of {mailbox}", total=None)
 
         def progress(count: int, total: int) -> None:

@@ -22,7 +22,6 @@ WAIT = 120.0  # seconds that --wait waits
 
 mail = typer.Typer(
     help="Read, answer and file mail without Slack, for scripts; beside a running service, which shows and sends.",
-    no_args_is_help=True,
     rich_markup_mode=None,
 )
 
@@ -140,6 +139,30 @@ def delete(number: Which, *, as_json: AsJson = False, config: Config = None) -> 
 def restore(number: Which, *, as_json: AsJson = False, config: Config = None) -> None:
     """Bring a conversation's mails back into the inbox."""
     _file(config, lambda it: it.filing.restore(_number(number), user=it.user), as_json=as_json)
+
+
+@mail.command()
+def archive(number: Which, *, as_json: AsJson = False, config: Config = None) -> None:
+    """Move a conversation's mails to the archive."""
+    _file(config, lambda it: it.filing.archive(_number(number), user=it.user), as_json=as_json)
+
+
+@mail.command()
+def spam(number: Which, *, as_json: AsJson = False, config: Config = None) -> None:
+    """Move a conversation's mails to junk."""
+    _file(config, lambda it: it.filing.spam(_number(number), user=it.user), as_json=as_json)
+
+
+@mail.command()
+def close(number: Which, *, as_json: AsJson = False, config: Config = None) -> None:
+    """Nothing is left to do about a conversation; a customer's mail opens it again."""
+    _file(config, lambda it: it.desk.close(_number(number), user=it.user), as_json=as_json)
+
+
+@mail.command()
+def reopen(number: Which, *, as_json: AsJson = False, config: Config = None) -> None:
+    """There is something to do about a conversation again."""
+    _file(config, lambda it: it.desk.reopen(_number(number), user=it.user), as_json=as_json)
 
 
 # --- doing it ---------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.agents import MayAct
-from bridge.errors import Refused
+from bridge.errors import BridgeError, Permanent, Refused
 from bridge.model import (
     Act,
     Address,
@@ -136,7 +136,10 @@ class Desk:
     async def assign(self, number: Number, *, user: UserId, to: UserId) -> Conversation:
         """Make another agent its owner."""
         found = await self.conversation(number, user=user)
-        await self._agents.require(to, found.channel)
+        try:
+            await self._agents.require(to, found.channel)
+        except (Refused, Permanent) as refusal:
+            raise Refused(f"<@{to}> cannot be its owner. {refusal}") from refusal
         return await self._set(number, "assign", user=user, owner=to)
 
     async def close(self, number: Number, *, user: UserId) -> Conversation:
@@ -195,12 +198,13 @@ class Desk:
             return await conversations.search(conn, words, channels=channels, limit=limit)
 
     async def _channels(self, user: UserId) -> list[ChannelId]:
-        open_to_user = []
-        for channel in dict.fromkeys(box.channel for box in self._mailboxes.values()):
+        open_to_user: list[ChannelId] = []
+        last: BridgeError = Refused("No mailbox is configured; ask whoever runs the bridge.")
+        for channel in dict.fromkeys(box.channel for box in self._mailboxes.values() if box.channel):
             try:
                 await self._agents.require(user, channel)
                 open_to_user.append(channel)
-            except Refused as refusal:
+            except (Refused, Permanent) as refusal:  # a channel that is gone closes no other
                 last = refusal
         if not open_to_user:
             raise last

@@ -7,8 +7,9 @@ run` will check it. A file that stands there is replaced only if that is wanted;
 import contextlib
 import json
 import os
+import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from pydantic import ValidationError
 
 from bridge.config import MailboxSettings, SlackSettings
 from bridge.errors import Misconfigured, Refused
-from bridge.providers import provider_of, sign_in_advice
+from bridge.providers import provider_of, sign_in_advice, takes_passwords
 from bridge.slack import manifest
 
 ENV, TOML = ".env", "bridge.toml"
@@ -34,8 +35,12 @@ Then copy two tokens from its pages:
 _NEXT = """\
 Written: {written}
 Next: type /invite @Bridge in {channel}, then
-  bridge check    tries every part
+{sign_in}  bridge check    tries every part
   bridge run      starts the service
+"""
+
+_SIGN_IN = """\
+  bridge login {name}    signs in to the mailbox in a browser, once
 """
 
 
@@ -48,6 +53,7 @@ class Given:
     address: str = ""
     name: str | None = None
     password: str = field(default="", repr=False)
+    client_id: str = ""
     channel: str = ""
     imap_host: str = ""
     smtp_host: str = ""
@@ -67,20 +73,27 @@ def init(folder: Path, given: Given, *, replace: Callable[[str], bool]) -> None:
     app_token = _ask("App token", given.app_token, _slack("app_token"), hidden=True)
     address = _ask("Address whose mail is shown", given.address, _mailbox("address"))
     provider = provider_of(address)
-    hosts = {}
+    servers: dict[str, dict[str, Any]] = {"imap": {}, "smtp": {}}
     if provider is None or given.imap_host or given.smtp_host:
-        hosts["imap"] = _ask("IMAP server (TLS)", given.imap_host, _host)
-        hosts["smtp"] = _ask("SMTP server (TLS)", given.smtp_host, _host)
-    if advice := sign_in_advice(provider.smtp if provider else hosts["smtp"]):
+        servers["imap"] = _server(_ask("IMAP server (host or host:port)", given.imap_host, _host))
+        servers["smtp"] = _server(_ask("SMTP server (host or host:port, 587 is STARTTLS)", given.smtp_host, _host))
+    smtp_host = servers["smtp"].get("host") or (provider.smtp if provider else "")
+    if advice := sign_in_advice(smtp_host):
         typer.echo(advice)
-    password = _ask("Password of the mailbox", given.password, _secret, hidden=True)
+    secrets = {"SLACK_BOT_TOKEN": bot_token, "SLACK_APP_TOKEN": app_token}
+    oauth = {}
+    if takes_passwords(smtp_host):
+        secrets["MAIL_PASSWORD"] = _ask("Password of the mailbox", given.password, _secret, hidden=True)
+    else:
+        oauth["client_id"] = _ask("Client id of the bridge (docs/oauth.md, step 1)", given.client_id, _word)
+        servers["imap"]["auth"] = "xoauth2"
     name = typer.prompt("Name beside the address", default="") if given.name is None else given.name
     channel = _ask("Slack channel (#name or id)", given.channel, _mailbox("channel"))
-    secrets = {"SLACK_BOT_TOKEN": bot_token, "SLACK_APP_TOKEN": app_token, "MAIL_PASSWORD": password}
     mailbox = {"address": address, "display_name": name, "channel": channel}
     _write(folder / ENV, "".join(f"{key}={_quoted(value)}\n" for key, value in secrets.items()))
-    _write(folder / TOML, _toml(mailbox, hosts))
-    typer.echo(_NEXT.format(written=f"{folder / ENV}, {folder / TOML}", channel=channel))
+    _write(folder / TOML, _toml(mailbox, {**servers, "oauth": oauth}))
+    sign_in = _SIGN_IN.format(name=address.rpartition("@")[0]) if oauth else ""
+    typer.echo(_NEXT.format(written=f"{folder / ENV}, {folder / TOML}", channel=channel, sign_in=sign_in))
 
 
 # --- asking -----------------------------------------------------------------------------------------------------------
@@ -123,13 +136,24 @@ def _valid(model: type[SlackSettings | MailboxSettings], values: dict[str, Any])
 
 
 def _host(value: str) -> None:
-    if not value or any(letter.isspace() or letter in "/:@" for letter in value):
-        raise ValueError("must be a server's name such as mail.example.com")
+    if not re.fullmatch(r"[^\s/:@]+(:[0-9]{1,5})?", value) or not 0 < _server(value).get("port", 1) < 2**16:
+        raise ValueError("must be a server's name such as mail.example.com, or with its port mail.example.com:587")
+
+
+def _server(written: str) -> dict[str, Any]:
+    """A server as it is asked for, as bridge.toml has it; how it is secured follows from the port."""
+    host, _, port = written.partition(":")
+    return {"host": host, **({"port": int(port)} if port else {})}
 
 
 def _secret(value: str) -> None:
     if not value or "\n" in value:
         raise ValueError("must not be empty")
+
+
+def _word(value: str) -> None:
+    if not re.fullmatch(r"\S+", value):
+        raise ValueError("must be one word")
 
 
 # --- writing ----------------------------------------------------------------------------------------------------------
@@ -140,9 +164,12 @@ def _quoted(value: str) -> str:
     return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
-def _toml(mailbox: dict[str, str], hosts: dict[str, str]) -> str:
+def _toml(mailbox: Mapping[str, str], tables: Mapping[str, Mapping[str, Any]]) -> str:
     lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in mailbox.items() if value]
-    lines += [f"{kind} = {{ host = {json.dumps(host)} }}" for kind, host in hosts.items()]
+    for name, table in tables.items():
+        if table:
+            inner = ", ".join(f"{key} = {json.dumps(value)}" for key, value in table.items())
+            lines.append(f"{name} = {{ {inner} }}")
     return "\n".join(["# Secrets stand in .env. Another mailbox is another [[mailbox]].", "[[mailbox]]", *lines, ""])
 
 

@@ -6,7 +6,8 @@ Each is watched by a task of its own, so that one that fails holds up no other.
 import asyncio
 import contextlib
 import functools
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import replace
 from datetime import timedelta
 
 import structlog
@@ -72,6 +73,20 @@ def mailbox(one: MailboxSettings, *, channel: ChannelId, max_bytes: int) -> Mail
         max_bytes=max_bytes,
         ack=Acknowledgement(**dict(one.ack)) if one.auto_ack else None,
     )
+
+
+async def find_channel(
+    mailboxes: MutableMapping[MailboxName, Mailbox], *, health: Health, resolve: Callable[[], Awaitable[ChannelId]]
+) -> None:
+    """Wait until there is a channel for the mailbox to show in; until then it is reported as failing, and not read."""
+    name = health.name
+    while not mailboxes[name].channel:
+        try:
+            mailboxes[name] = replace(mailboxes[name], channel=await resolve())
+        except BridgeError as error:
+            health.fails(error)
+            log.warning("a mailbox has no channel to show in, and is not read", mailbox=name, reason=str(error))
+            await asyncio.sleep(MENDING)
 
 
 async def watch(

@@ -143,6 +143,11 @@ def sign_in_advice(host: str) -> str:
     return next((text for provider, text in _ADVICE.items() if host.lower() in {provider.imap, provider.smtp}), "")
 
 
+def takes_passwords(host: str) -> bool:
+    """Whether the provider whose IMAP or SMTP server has this name takes passwords from mail programs at all."""
+    return host.lower() not in {name for one in (_OUTLOOK, _MICROSOFT_365) for name in (one.imap, one.smtp)}
+
+
 def sign_in_of(host: str) -> SignIn | None:
     """How the provider whose IMAP or SMTP server has this name signs in by OAuth2; None where that is not known."""
     return next((one for provider, one in _SIGN_INS.items() if host.lower() in {provider.imap, provider.smtp}), None)

@@ -72,11 +72,11 @@ class Scripts:
         self._settings = settings
         self._gateway = gateway
         self._mailboxes = {one.name: one for one in mailboxes}
-        self._desk = Desk(store, agents=Operator(), mailboxes=self._mailboxes)
-        self.filing = Filing(store, desk=self._desk, posts={})
+        self.desk = Desk(store, agents=Operator(), mailboxes=self._mailboxes)
+        self.filing = Filing(store, desk=self.desk, posts={})
         self._answers = Answers(
             store,
-            desk=self._desk,
+            desk=self.desk,
             agents=Operator(),
             gateway=gateway,
             mailboxes=self._mailboxes,
@@ -114,7 +114,7 @@ class Scripts:
 
     async def read(self, number: Number) -> Json:
         """A conversation with its mails, the oldest first."""
-        conversation, messages = await self._desk.messages(number, user=self.user)
+        conversation, messages = await self.desk.messages(number, user=self.user)
         return {**conversation_json(conversation), "mails": [message_json(one) for one in messages]}
 
     # --- writing ------------------------------------------------------------------------------------------------------

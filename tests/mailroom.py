@@ -5,16 +5,20 @@ import contextlib
 import email
 import imaplib
 import itertools
+import os
 import re
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from collections.abc import Set as AbstractSet
 from email.message import EmailMessage
 from pathlib import Path
 from typing import ClassVar, Protocol, TypeVar
 
-from dovecot import PASSWORD, Dovecot
-from onstage import ENOUGH
+import pytest
+from dovecot import PASSWORD, Dovecot, running_dovecot
+from onstage import ENOUGH, Desk, nodes
+
+from bridge.demo.stage import CHANNEL, Stage
 
 T = TypeVar("T")
 
@@ -214,3 +218,48 @@ class LocalRoom:
 
     def _subject(self, file: Path) -> str:
         return str(email.message_from_bytes(file.read_bytes())["Subject"])
+
+
+# --- the same story over both -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module", name="dovecot")
+def dovecot_fixture() -> Iterator[Dovecot]:
+    with running_dovecot() as server:
+        yield server
+
+
+@pytest.fixture(params=["local", "imap"], name="room")
+def room_fixture(request: pytest.FixtureRequest, tmp_path: Path) -> Mailroom:
+    if request.param == "local":
+        return LocalRoom(tmp_path / "mail" / "support")
+    return ImapRoom(request.getfixturevalue("dovecot"), f"user{os.urandom(4).hex()}")
+
+
+@pytest.fixture(name="stage")
+async def stage_fixture(tmp_path: Path, room: Mailroom) -> AsyncIterator[Stage]:
+    made = Stage(tmp_path, hold=0.1)
+    made.source = room.source
+    made.secrets = {"MAILBOX_PASSWORD": PASSWORD}
+    await made.start()
+    yield made
+    await made.stop()
+
+
+async def has_card(mina: Desk, room: Mailroom, subject: str = "Two bags") -> dict[str, object]:
+    """A mail has come, and all of it is shown."""
+    room.deliver(written(subject))
+    card = await mina.sees_card(subject)
+    await mina.sees(lambda: mina.line(card, f"About {subject}"))
+    return card
+
+
+def options(card: dict[str, object]) -> list[str]:
+    return [str(node["value"]) for node in nodes(card) if ":" in str(node.get("value", ""))]
+
+
+async def choose(mina: Desk, option: str) -> None:
+    """Choose from a card's menus, once it is offered."""
+    card = await mina.sees(lambda: next((one for one in mina.cards() if option in options(one)), None))
+    assert card
+    await mina.person.choose(CHANNEL, card["ts"], "more", option)

@@ -123,7 +123,9 @@ async def test_an_imap_server_that_is_away_is_told(tmp_path: Path) -> None:
         environ |= hosts
     found = await failed(load(environ={**environ, "BRIDGE_DATA": str(tmp_path)}, env_file=None))
     assert {"config", "imap of a", "smtp of a"} == set(found)
-    assert "cannot be reached" in found["imap of a"].says
+    for part in ("imap of a", "smtp of a"):
+        assert "cannot be reached" in found[part].says
+        assert f"127.0.0.1:{port}" in found[part].fix
 
 
 def test_gmail_and_microsoft_say_what_kind_of_password_they_take() -> None:

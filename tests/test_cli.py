@@ -57,6 +57,10 @@ def test_version_is_the_packages() -> None:
         (["replay", "no-such-file.eml"], "no-such-file.eml"),
         (["run"], "SLACK_BOT_TOKEN"),
         (["run", "--config", "nowhere.toml"], "--config"),
+        (["mail"], "command"),
+        (["mail", "list"], "bridge init"),
+        (["backfill", "--mailbox", "a", "--since", "2026-01-01"], "bridge init"),
+        (["login", "nobody"], "nobody"),
     ],
 )
 def test_a_mistake_in_usage_or_settings_exits_2_with_one_sentence(

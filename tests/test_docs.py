@@ -8,6 +8,7 @@ import pytest
 import typer.main
 
 from bridge.cli import app
+from bridge.config import load
 from bridge.layers import VARIABLES
 from bridge.slack import manifest
 
@@ -53,8 +54,25 @@ def test_every_setting_named_exists(document: Path) -> None:
 def test_every_slash_command_and_shortcut_named_exists(document: Path) -> None:
     features = manifest.load()["features"]
     named = set(re.findall(r"(?m)^(/[a-z]+)", code(document)))
-    paths = {"/healthz", "/readyz", "/metrics", "/slack"}
-    assert named - paths <= {command["command"] for command in features["slash_commands"]}
+    others = {"/healthz", "/readyz", "/metrics", "/slack", "/invite"}  # paths, and what Slack itself understands
+    assert named - others <= {command["command"] for command in features["slash_commands"]}
+
+
+@each_document
+def test_every_mailbox_shown_can_be_configured_so(document: Path, tmp_path: Path) -> None:
+    for block in re.findall(r"^```toml\n(.*?)^```", document.read_text("utf-8"), re.MULTILINE | re.DOTALL):
+        if "[[mailbox]]" in block and re.search("^(imap|source) =", block, re.MULTILINE):  # a whole one
+            (tmp_path / "bridge.toml").write_text(block)
+            secrets = dict.fromkeys(re.findall(r'_env = "(\w+)"', block), "a secret")
+            load(config_file=tmp_path / "bridge.toml", environ={"BRIDGE_DATA": str(tmp_path), **secrets}, env_file=None)
+
+
+def test_every_complaint_that_is_explained_is_one_that_is_made() -> None:
+    source = " ".join(" ".join(file.read_text("utf-8").split()) for file in sorted((ROOT / "bridge").rglob("*.py")))
+    said = re.sub(r"\{[\w.()]+\}", "", source).replace('" "', "").replace('" f"', "")
+    table = (ROOT / "docs/mailboxes.md").read_text("utf-8").partition("| what is said |")[2]
+    for sentence in re.findall(r"^\| ([A-Z].*?)(?: \.\.\.)? \|", table, re.MULTILINE):
+        assert sentence.replace("Junk ", "") in said.replace("no  folder", "no folder"), sentence
 
 
 @each_document

@@ -1,59 +1,24 @@
 """File and mark: what agents do shows in every mail client, and what mail clients do shows in Slack."""
 
-import os
-from collections.abc import AsyncIterator, Iterator
 from email.message import EmailMessage
-from pathlib import Path
 
 import pytest
-from dovecot import PASSWORD, Dovecot, running_dovecot
-from mailroom import ImapRoom, LocalRoom, Mailroom, until, written
-from onstage import Desk, nodes, received, rich, said
+from mailroom import (
+    Mailroom,
+    choose,
+    dovecot_fixture,  # noqa: F401 - a fixture
+    has_card,
+    room_fixture,  # noqa: F401 - a fixture
+    stage_fixture,  # noqa: F401 - a fixture
+    until,
+    written,
+)
+from onstage import Desk, received, rich, said
 
 from bridge.demo.mails import SHOP
 from bridge.demo.stage import CHANNEL, Stage
 
 SEEN, FLAGGED, ANSWERED = "\\Seen", "\\Flagged", "\\Answered"
-
-
-@pytest.fixture(scope="module")
-def dovecot() -> Iterator[Dovecot]:
-    with running_dovecot() as server:
-        yield server
-
-
-@pytest.fixture(params=["local", "imap"])
-def room(request: pytest.FixtureRequest, tmp_path: Path) -> Mailroom:
-    if request.param == "local":
-        return LocalRoom(tmp_path / "mail" / "support")
-    return ImapRoom(request.getfixturevalue("dovecot"), f"user{os.urandom(4).hex()}")
-
-
-@pytest.fixture
-async def stage(tmp_path: Path, room: Mailroom) -> AsyncIterator[Stage]:
-    made = Stage(tmp_path, hold=0.1)
-    made.source = room.source
-    made.secrets = {"MAILBOX_PASSWORD": PASSWORD}
-    await made.start()
-    yield made
-    await made.stop()
-
-
-async def has_card(mina: Desk, room: Mailroom, subject: str = "Two bags") -> dict[str, object]:
-    room.deliver(written(subject))
-    card = await mina.sees_card(subject)
-    await mina.sees(lambda: mina.line(card, f"About {subject}"))
-    return card
-
-
-def options(card: dict[str, object]) -> list[str]:
-    return [str(node["value"]) for node in nodes(card) if ":" in str(node.get("value", ""))]
-
-
-async def choose(mina: Desk, option: str) -> None:
-    card = await mina.sees(lambda: next((one for one in mina.cards() if option in options(one)), None))
-    assert card
-    await mina.person.choose(CHANNEL, card["ts"], "more", option)
 
 
 # --- what agents do ---------------------------------------------------------------------------------------------------

@@ -197,6 +197,22 @@ async def test_a_push_that_comes_in_pieces_is_one_push(opened: Opened) -> None:
         assert office.double.made == 1
 
 
+async def test_small_talk_in_idle_and_a_push_twice_over_are_no_mails(opened: Opened) -> None:
+    """mailbox.org says that it is still here, AOL says everything twice."""
+    async with opened(FIRST) as office:
+        assert await office.uids(1) == [1]
+        await office.double.resting()
+        await office.double.push("* OK Still here", "* OK Still here")
+        office.double.inbox.add(SECOND)
+        await office.double.push("* 2 EXISTS", "* 2 EXISTS", "* 1 RECENT")
+        assert await office.uids(1) == [2]
+        await office.double.resting()
+        await office.double.push("* 2 EXISTS")
+        office.double.inbox.add(FIRST.replace(b"first", b"third"))
+        await office.double.push("* 3 EXISTS")
+        assert await office.uids(1) == [3]
+
+
 async def test_a_mail_that_nobody_announced_is_found_by_the_sweep(opened: Opened) -> None:
     async with opened(source={"sweep_seconds": 0.1}) as office:
         await office.double.resting()
@@ -375,6 +391,28 @@ async def test_a_folder_that_is_numbered_anew_is_read_from_its_start(opened: Ope
         again = await office.arrivals(2)
         assert [(arrival.uidvalidity, arrival.uid) for arrival in again] == [(70, 1), (70, 2)]
         assert office.batches[-1].cursor == Cursor(uidvalidity=70, uidnext=3)
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        ("Mailbox doesn't exist: Ablage", Permanent),  # Dovecot has no code for it
+        ("[NONEXISTENT] no such mailbox", Permanent),
+        ("[UNAVAILABLE] the storage is being moved", Temporary),
+        ("Internal error occurred. Try again later", Temporary),
+    ],
+)
+async def test_a_folder_that_is_not_there_is_told_from_one_that_is_away(
+    opened: Opened, words: str, kind: type[Exception]
+) -> None:
+    async def refuse(connection: Conversation, tag: str, arguments: str) -> None:
+        await connection.say(f"{tag} NO {words}")
+
+    async with opened(FIRST) as office:
+        assert await office.uids(1) == [1]
+        office.double.says["EXAMINE"] = refuse
+        with pytest.raises(kind):
+            await office.source.since(None, folder="Ablage")
 
 
 async def test_uids_of_another_numbering_are_not_acted_upon(opened: Opened) -> None:
@@ -571,16 +609,42 @@ def test_a_login_that_is_put_off_is_no_refusal(words: str, wait: float | None) -
     assert failure.retry_after == wait
 
 
-async def test_a_server_that_asks_for_time_gets_it(opened: Opened) -> None:
-    asked_at = []
+@pytest.mark.parametrize(
+    "stage", ["AUTHENTICATE", "SELECT", "UID SEARCH", "UID FETCH", "IDLE", "UID STORE", "UID MOVE"]
+)
+async def test_a_server_that_asks_for_time_gets_it(opened: Opened, stage: str) -> None:
+    """Whatever was being asked: until then nothing more is, by nobody; then it is done, and the mail has come."""
+    said_at: list[float] = []
+    heard_at: list[float] = []
 
     async def throttle(connection: Conversation, tag: str) -> None:
-        asked_at.append(time.monotonic())
+        if stage == "AUTHENTICATE":
+            await connection.say("+ ")
+            await connection.reader.readuntil(b"\r\n")
         await connection.say(f"{tag} BAD {THROTTLED}")
+        said_at.append(time.monotonic())
 
-    async with opened(FIRST, says={"SELECT": once(throttle, then=Conversation.do_select)}) as office:
+    ordinary = getattr(Conversation, f"do_{stage.replace(' ', '_').lower()}")
+    says: dict[str, Any] = {stage: once(throttle, then=ordinary)}
+
+    async def greet_late(connection: Conversation, tag: str, arguments: str) -> None:
+        heard_at.append(time.monotonic())
+        await greet(connection, tag, arguments)
+
+    async with opened(FIRST, says={"GREETING": greet_late} | says) as office:
         assert await office.uids(1) == [1]
-        assert time.monotonic() - asked_at[0] >= 0.3
+        if stage == "UID STORE":
+            with pytest.raises(Temporary) as put_off:
+                await office.source.set_flags([1], uidvalidity=7, add=["\\Seen"])
+            assert put_off.value.retry_after == 0.3
+            await office.source.set_flags([1], uidvalidity=7, add=["\\Seen"])
+        elif stage == "UID MOVE":
+            with pytest.raises(Temporary):
+                await office.source.move([1], uidvalidity=7, to="Trash")
+            await office.source.move([1], uidvalidity=7, to="Trash")
+        elif stage == "IDLE":
+            await office.double.resting()
+        assert [heard_at[1] - said_at[0] >= 0.29, len(heard_at)] == [True, 2]
 
 
 async def test_an_account_without_its_mailbox_is_tried_again(opened: Opened) -> None:
@@ -630,6 +694,32 @@ async def test_a_certificate_for_another_name_is_refused(opened: Opened) -> None
     async with opened(server={"host": "127.0.0.2"}) as office:
         assert isinstance(await failure_of(office.source), Permanent | Temporary)
         assert office.double.commands == []
+
+
+@pytest.mark.parametrize("stripped", [True, False])
+async def test_nothing_is_said_before_starttls_and_nothing_believed_that_was(stripped: bool) -> None:
+    """Somebody on the way takes the offer of STARTTLS out, or puts words of their own behind its answer."""
+    heard: list[bytes] = []
+
+    async def between(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN%s] ready\r\n" % (b"" if stripped else b" STARTTLS"))
+        while line := await reader.readline():
+            heard.append(line)
+            tag, _, command = line.partition(b" ")
+            if command.strip() == b"STARTTLS":
+                writer.write(tag + b" OK begin\r\n* PREAUTH come in\r\n")
+            else:
+                writer.write(b"* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\n" + tag + b" OK done\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(between, "127.0.0.1", 0)
+    settings = {"port": server.sockets[0].getsockname()[1], "security": "starttls", "timeout": 3.0}
+    source = ImapSource(server_of(Double(), Path(), **settings, ca_file=None), max_bytes=1)
+    failure = await failure_of(source)
+    server.close()
+    assert "TLS" in str(failure)
+    assert isinstance(failure, Permanent if stripped else Permanent | Temporary)
+    assert not [line for line in heard if b"LOGIN" in line or b"AUTHENTICATE" in line]
 
 
 async def test_a_server_that_is_away_is_temporary_and_commands_do_not_wait_for_it(opened: Opened) -> None:

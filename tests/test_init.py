@@ -108,3 +108,40 @@ def test_where_nobody_answers_it_says_so_in_a_sentence(tmp_path: Path) -> None:
         assert asked.returncode == code
         assert "bridge: " in asked.stderr.splitlines()[-1]
         assert "Traceback" not in asked.stderr
+
+
+def test_a_port_says_how_a_server_is_secured(tmp_path: Path) -> None:
+    hosts = ["--imap-host", "mail.corp.example:143", "--smtp-host", "mail.corp.example:587"]
+    done = CliRunner().invoke(app, ["init", "--address", "a@corp.example", *GMAIL[2:], *hosts], env=SECRETS)
+    assert done.exit_code == 0, done.output
+    (mailbox,) = load(environ={}, env_file=tmp_path / ".env").mailboxes
+    assert mailbox.imap
+    assert (mailbox.imap.port, mailbox.imap.security) == (143, "starttls")
+    assert (mailbox.smtp.port, mailbox.smtp.security) == (587, "starttls")
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        ["--address", "a@outlook.com"],
+        [
+            "--address",
+            "a@corp.example",
+            "--imap-host",
+            "outlook.office365.com",
+            "--smtp-host",
+            "smtp.office365.com:587",
+        ],
+    ],
+)
+def test_microsoft_is_signed_in_to_by_oauth_and_asked_for_no_password(tmp_path: Path, where: list[str]) -> None:
+    given = ["--name", "", "--channel", "#support", "--client-id", "11111111-2222"]
+    done = CliRunner().invoke(app, ["init", *where, *given], env={**SECRETS, "MAIL_PASSWORD": ""})
+    assert done.exit_code == 0, done.output
+    assert "bridge login a" in done.output
+    settings = load(environ={}, env_file=tmp_path / ".env")
+    check_runnable(settings)
+    (mailbox,) = settings.mailboxes
+    assert mailbox.imap
+    assert (mailbox.imap.auth, mailbox.smtp.auth, mailbox.oauth.client_id) == ("xoauth2", "xoauth2", "11111111-2222")
+    assert "MAIL_PASSWORD" not in (tmp_path / ".env").read_text()

@@ -67,6 +67,14 @@ class Command:
             raise Refused(f"Say how: `/mail {USAGE['mark'].partition(' — ')[0]}`.") from None
 
     @property
+    def original(self) -> bool:
+        """Whether the mail is to be shown as it came; without a word, its full text. `Refused` for any other word."""
+        word = self.rest.lower()
+        if word not in {"", "full", "original"}:
+            raise Refused(f"Say what to show: `/mail {USAGE['show'].partition(' — ')[0]}`.")
+        return word == "original"
+
+    @property
     def user(self) -> UserId:
         """The person that the rest names; `Refused` where it names none."""
         found = _USER.search(self.rest)

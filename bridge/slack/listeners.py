@@ -298,7 +298,8 @@ class Listeners:
             case "new":
                 return lambda: self._write_new(body, to=command.rest)
             case "show":
-                return lambda: self._read(body, number, original=command.rest.lower() == "original")
+                original = command.original
+                return lambda: self._read(body, number, original=original)
             case "delete":
                 return lambda: self._ask_delete(body, number)
             case "snooze" if not command.rest:
@@ -312,7 +313,8 @@ class Listeners:
         await ack()
         said = body["message"]
         rich_text = next((one for one in said.get("blocks") or () if one["type"] == "rich_text"), None)
-        rich_text = rich_text or richtext.from_text(said.get("text") or "")
+        if rich_text is None and not said.get("bot_id"):  # what the bridge itself posted is nobody's answer
+            rich_text = richtext.from_text(said.get("text") or "")
         channel = ChannelId(body["channel"]["id"])
         thread = Ts(said.get("thread_ts") or said["ts"])
 
@@ -321,7 +323,7 @@ class Listeners:
             if conversation is None:
                 return modals.compose(await self._answers.blank_form(channel, user=_user(body), rich_text=rich_text))
             form = await self._answers.form(DraftKind.REPLY, conversation.number, user=_user(body))
-            return modals.compose(form.with_words(rich_text))
+            return modals.compose(form.with_words(rich_text) if rich_text else form)
 
         await self._open(body, modals.TITLES[DraftKind.REPLY], view)
 

@@ -14,6 +14,8 @@ View = dict[str, Any]
 
 TEXT_LIMIT = 3900  # characters of an answer's text
 
+MOST_REASONS = 5  # sentences that say why things could not be done; most often it is one
+
 ORIGINAL_LIMIT = 60_000  # characters of a raw mail in a modal: its headers and text; the rest is attachments in base64
 
 
@@ -66,12 +68,15 @@ def log(conversation: Conversation, done: Sequence[Act]) -> dict[str, Any]:
     return sentence("\n".join([f"*What was done to #{conversation.number}*", *lines])[:TEXT_LIMIT])
 
 
-def status(mailboxes: Iterable[Mapping[str, str | None]], *, waiting: int, parked: int) -> dict[str, Any]:
-    """How the mailboxes fare, and what is still to be done, as an answer to a command."""
+def status(
+    mailboxes: Iterable[Mapping[str, str | None]], *, waiting: int, parked: int, reasons: Sequence[str]
+) -> dict[str, Any]:
+    """How the mailboxes fare, and what is still to be done, as an answer to a command. `reasons`: why some is not."""
     lines = [_fares(one) for one in mailboxes]
     lines.append(f"{blocks.count(waiting, 'thing')} still to be done")
     if parked:
-        lines.append(f":warning: {blocks.count(parked, 'thing')} could not be done; the log says why")
+        lines.append(f":warning: {blocks.count(parked, 'thing')} could not be done:")
+        lines += [f"• {blocks.inert(one)}" for one in reasons[:MOST_REASONS]]
     return sentence("\n".join(lines))
 
 

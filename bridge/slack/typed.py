@@ -1,5 +1,6 @@
 """`/mail` in words: what was typed, done, and what its sender is told of it. Nobody else is."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -55,7 +56,9 @@ class Typed:
     async def snooze(self, number: Number, typed: str, *, user: UserId) -> Conversation:
         """Put a conversation aside until a time in the person's own words, and in their own zone."""
         person = await self._gateway.user(user)
-        return await self._desk.snooze(number, user=user, until=when(typed, at=now(), zone=person.tz))
+        # in a thread: what knows the words of a language takes half a second to come to mind the first time
+        until = await asyncio.to_thread(when, typed, at=now(), zone=person.tz)
+        return await self._desk.snooze(number, user=user, until=until)
 
     async def _change(self, command: Command, *, user: UserId) -> str:
         """Change a conversation; the sentence that says how it stands then."""

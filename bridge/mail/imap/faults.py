@@ -69,6 +69,12 @@ def asks_to_wait(words: str) -> bool:
     return _wait(words) is not None or _NOT_CONNECTED.search(words) is not None
 
 
+def passes(words: str) -> bool:
+    """Whether an answer says of itself that it will be another one later."""
+    code = _CODE.search(words)
+    return asks_to_wait(words) or bool(code and code[1] in _LATER) or _PASSING.search(words) is not None
+
+
 def refusal(words: str, *, doing: str) -> Temporary | Permanent:
     """What a NO, a BAD or a BYE means. `doing` ends the sentence "The mail server would not ..."."""
     said = _one_line(words)
@@ -97,7 +103,7 @@ def refused_login(words: str, *, host: str, by_token: bool = False) -> BridgeErr
         return refusal(words, doing="sign us in")
     if by_token:
         return Permanent(f"The mail server refused the sign-in by token ({said}): {SIGN_IN_AGAIN}.", detail=said)
-    hint = "check MAIL_USERNAME and MAIL_PASSWORD"
+    hint = "check MAIL_USERNAME and MAIL_PASSWORD (in bridge.toml: username and password_env)"
     if host.lower() in _GMAIL or _APP_PASSWORD.search(words):
         hint += "; it must be an app password, made at https://myaccount.google.com/apppasswords"
         hint = hint if host.lower() in _GMAIL else "use an app password made in the account's security settings"

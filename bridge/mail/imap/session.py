@@ -7,70 +7,26 @@ here marks one as seen. Never a plain EXPUNGE, which would take away what other 
 import contextlib
 import imaplib
 import ssl
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from imapclient.exceptions import LoginError
 from imapclient.imap_utf7 import encode as encode_utf7
 
 from bridge import __version__
-from bridge.errors import Permanent
+from bridge.errors import Permanent, Temporary
 from bridge.mail.imap.answers import Fetched, Folder, Response, code, fetched, folder, found, number, ranges
-from bridge.mail.imap.faults import NotDone, asks_to_wait, named, refused_login
+from bridge.mail.imap.faults import NotDone, asks_to_wait, named, passes, refused_login
+from bridge.mail.imap.server import Gate, ImapServer
 from bridge.mail.imap.wire import Bell, Client, astring, quoted
 from bridge.mail.trust import tls_context
 from bridge.mail.view import Range
-from bridge.providers import Security
 
 FIRST_PART = 65_536
 """Bytes of each mail that are fetched together with its size: most mails are smaller, and one round trip is enough."""
 
 _POLL = 30.0  # seconds between looks where the server has no IDLE
-_AT_A_TIME = 4  # connections being set up at one host: providers count simultaneous ones, and a start wants them all
-_GLANCE = 0.2  # seconds between looks at the bell while waiting for the gate
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImapServer:
-    """How a mailbox is read. Either `password` or `token`, which gives an access token for XOAUTH2: called with the
-    one that was refused where another is wanted; it may take its time, and raises what `bridge.errors` has.
-
-    `connect_timeout`: seconds for the connection; `timeout`: seconds without a byte while an answer is due.
-    """
-
-    host: str
-    port: int
-    security: Security
-    username: str
-    password: str = field(default="", repr=False)
-    token: Callable[[str], str] | None = field(default=None, repr=False)
-    ca_file: Path | None = None
-    connect_timeout: float = 15.0
-    timeout: float = 60.0
-
-
-class Gate:
-    """Lets only a few connections at a time be set up at one host. One for all mailboxes of a process."""
-
-    def __init__(self, *, at_a_time: int = _AT_A_TIME) -> None:
-        self._at_a_time = at_a_time
-        self._lock = threading.Lock()
-        self._hosts: dict[str, threading.Semaphore] = {}
-
-    @contextlib.contextmanager
-    def passing(self, host: str, *, bell: Bell) -> Iterator[None]:
-        """Holds a place while one is set up. Raises Stopped where the bell says so before it has one."""
-        with self._lock:
-            places = self._hosts.setdefault(host.lower(), threading.Semaphore(self._at_a_time))
-        while not places.acquire(timeout=_GLANCE):
-            bell.listen()
-        try:
-            yield
-        finally:
-            places.release()
 
 
 @dataclass(slots=True)
@@ -161,7 +117,15 @@ class Session:
         """Makes a folder the one that uids are about; news of another one are dropped."""
         command, wire = b"EXAMINE" if readonly else b"SELECT", astring(self._wire_name(name))
         self.selected = None
-        responses = self._ask(command, wire, doing=f"open the folder {name}")
+        try:
+            responses = self._ask(command, wire, doing=f"open the folder {name}")
+        except Temporary as refused:
+            if self.broken or passes(refused.detail) or self._lists(name):
+                raise
+            raise Permanent(
+                f"The mailbox has no folder {name}: make it there, or correct its name in bridge.toml (folders).",
+                detail=refused.detail,
+            ) from refused
         self._client.wire.state = "SELECTED"
         self.selected, self.readonly = name, readonly
         self.selections += 1
@@ -261,7 +225,9 @@ class Session:
         """Whether the server kept to IDLE."""
         try:
             tag = self._client.begin_idle()
-        except NotDone:
+        except NotDone as refused:
+            if asks_to_wait(str(refused)):
+                raise
             return False
         self._listen(self._client.take())
         kept = True
@@ -270,6 +236,11 @@ class Session:
             self._listen(self._client.take())
         self._listen(self._client.end_idle(tag))
         return kept
+
+    def _lists(self, name: str) -> bool:
+        """Whether the server has such a folder now: many say it in words alone when one is opened that is not there."""
+        self._folders = None
+        return name.upper() == "INBOX" or any(one.name == name for one in self.folders())
 
     def _wire_name(self, name: str) -> bytes:
         """A folder's name in the server's own bytes, as far as it lists it."""

@@ -19,7 +19,8 @@ from bridge.mail.imap.commands import append, enter, fetch, find, move, search_s
 from bridge.mail.imap.feeds import Follow, Watch
 from bridge.mail.imap.folders import roles
 from bridge.mail.imap.reader import Reader
-from bridge.mail.imap.session import Gate, ImapServer, Session
+from bridge.mail.imap.server import Gate, ImapServer
+from bridge.mail.imap.session import Session
 from bridge.mail.imap.watch import Command, Watcher
 from bridge.mail.source import Change, Moved, Place, Role
 from bridge.model import Arrival, Batch, Cursor, now

@@ -19,7 +19,8 @@ import structlog
 from bridge.errors import BridgeError, Temporary
 from bridge.mail.imap.faults import Backoff
 from bridge.mail.imap.feeds import Follow, Watch
-from bridge.mail.imap.session import Gate, ImapServer, News, Session
+from bridge.mail.imap.server import Gate, ImapServer
+from bridge.mail.imap.session import News, Session
 from bridge.mail.imap.wire import Bell, Stopped
 from bridge.mail.source import FOLLOWED, Change
 from bridge.mail.view import View
@@ -165,6 +166,8 @@ class Watcher:
                 raise
             except Exception as error:
                 command.refuse(error)
+                if isinstance(error, Temporary) and error.retry_after is not None:
+                    raise  # it asks to be left alone: the commands behind this one wait too
                 if session.broken or not isinstance(error, BridgeError):
                     raise Temporary("The connection to the mail server was lost.", detail=repr(error)) from error
 
