@@ -159,14 +159,7 @@ class Bridge:
         house = asyncio.create_task(keep_house(store, retention=settings.retention), name="housekeeping")
         self._finishing.append(functools.partial(_cancel, house))
 
-        async def status() -> dict[str, Any]:
-            async with store.read() as conn:
-                counts, parked = await jobs.counts(conn), await jobs.parked(conn)
-            waiting = counts[jobs.State.READY] + counts[jobs.State.RUNNING]
-            told = [one.told() for one in self._health]
-            reasons = list(dict.fromkeys(reason for _, reason in parked if reason))
-            return {"mailboxes": told, "waiting": waiting, "parked": counts[jobs.State.PARKED], "reasons": reasons}
-
+        status = functools.partial(self._status, store)
         typed = Typed(gateway=gateway, desk=desk, filing=filing, status=status)
         app = self._app(
             me,
@@ -192,6 +185,15 @@ class Bridge:
             posts=posts,
         )
         log.info("bridge ready", mailboxes=len(mailboxes))
+
+    async def _status(self, store: Store) -> dict[str, Any]:
+        """How the mailboxes fare, what is still to be done, and what could not be done and why."""
+        async with store.read() as conn:
+            counts, parked = await jobs.counts(conn), await jobs.parked(conn)
+        waiting = counts[jobs.State.READY] + counts[jobs.State.RUNNING]
+        told = [one.told() for one in self._health]
+        reasons = list(dict.fromkeys(reason for _, reason in parked if reason))
+        return {"mailboxes": told, "waiting": waiting, "parked": counts[jobs.State.PARKED], "reasons": reasons}
 
     def _app(
         self,
