@@ -45,6 +45,9 @@ HARD = (
 )  # fmt: skip
 WORDS = ("order", "invoice", "refund", "Friday", "please", "thanks", "the", "a", "bag", "커피", "заказ", "Überweisung")
 
+RARELY = 0.05
+"""The share of conversations for which lists of many are drawn too: they hold a dozen to forty conversations each."""
+
 Made = tuple[str, dict[str, Any]]
 
 
@@ -67,7 +70,7 @@ class Draw:
         return tuple(self.address() for _ in range(self.dice.choice((0, 1, 1, 2, 14))))
 
     def lines(self) -> tuple[Line, ...]:
-        return tuple(self._line() for _ in range(self.dice.choice((0, 1, 4, 20, 90))))
+        return tuple(self._line() for _ in range(self.dice.choice((0, 1, 1, 2, 3, 5, 8, 60))))
 
     def _line(self) -> Line:
         flip = self.dice.random
@@ -196,7 +199,6 @@ def messages(dice: random.Random) -> Iterator[Made]:
     draw = Draw(dice)
     found, mails = draw.conversation(), [draw.mail() for _ in range(dice.choice((1, 1, 2, 5)))]
     background = Background(earlier=dice.choice((None, 0, 1, 400)), waits=dice.choice((None, AT)))
-    listed = [(draw.conversation(), draw.address()) for _ in range(digest.IN_MESSAGE)]
     surfaces = {
         "card": card(found, mails, mailbox="support", background=background),
         "pointer": pointer(found, link=LINK),
@@ -204,21 +206,22 @@ def messages(dice: random.Random) -> Iterator[Made]:
         "mail": blocks.mail(mails[0]),
         "line": blocks.line(draw.draft(), words=draw.lines()),
         "alarm": blocks.alarm("support", reason=draw.words()),
-        "digest": digest.message(1, listed, every=dice.choice((0, 5, 500)), left=dice.choice((0, 5, 400))),
     }
+    if dice.random() < RARELY:
+        listed = [(draw.conversation(), draw.address()) for _ in range(digest.IN_MESSAGE)]
+        surfaces["digest"] = digest.message(1, listed, every=dice.choice((0, 5, 500)), left=dice.choice((0, 5, 400)))
+        yield "log", reading.log(found, [Act(at=AT, actor=MINA, verb="claim", detail=draw.words()) for _ in range(30)])
+        yield "listing", reading.listing(draw.words(), [draw.conversation() for _ in range(20)])
     for name, surface in surfaces.items():
         yield name, {"text": surface.text, "blocks": surface.blocks}
         yield f"bare {name}", {"text": surface.bare().text, "blocks": surface.bare().blocks}
-    yield "log", reading.log(found, [Act(at=AT, actor=MINA, verb="claim", detail=draw.words()) for _ in range(30)])
-    yield "listing", reading.listing(draw.words(), [draw.conversation() for _ in range(20)])
 
 
 def views(dice: random.Random) -> Iterator[Made]:
     """The views that it comes to."""
     draw = Draw(dice)
     found, mail = draw.conversation(), draw.mail()
-    raw = "\n".join(draw.words() for _ in range(20)).encode("utf-8", "replace")
-    rows = [(draw.conversation(), draw.address(), dice.random() < 0.5) for _ in range(digest.IN_WINDOW)]
+    raw = "\n".join(draw.words() for _ in range(5)).encode()
     yield "compose", modals.compose(draw.form())
     yield "leaving", modals.leaving(draw.draft(), sender=draw.address(), words=draw.lines())
     yield "full text", reading.full(found, mail)
@@ -226,6 +229,8 @@ def views(dice: random.Random) -> Iterator[Made]:
     yield "delete", modals.confirm_delete(found, mails=dice.choice((1, 40)))
     yield "snooze", modals.snooze(found)
     yield "notice", modals.notice(draw.words() or "Mail", draw.words() or "A sentence.")
-    yield "digest", digest.window(1, rows, every=500, page=dice.choice((0, 3, 24)), told=draw.words())
-    yield "home", home.home([draw.conversation() for _ in range(40)], user=MINA)
-    yield "closed home", home.closed("Only full members of this workspace may handle the mail; ask one of them.")
+    if dice.random() < RARELY:
+        rows = [(draw.conversation(), draw.address(), dice.random() < 0.5) for _ in range(digest.IN_WINDOW)]
+        yield "digest", digest.window(1, rows, every=500, page=dice.choice((0, 3, 24)), told=draw.words())
+        yield "home", home.home([draw.conversation() for _ in range(40)], user=MINA)
+        yield "closed home", home.closed("Only full members of this workspace may handle the mail; ask one of them.")

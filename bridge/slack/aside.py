@@ -122,6 +122,6 @@ class Aside:
                 return
             await self._verbs[verb](found.number, user=user)
         except Refused as refusal:
-            await self._gateway.ephemeral(channel, user, text=f"#{found.number}: {refusal}" if found else str(refusal))
+            await self._gateway.ephemeral(channel, user, text=str(refusal))
         except BridgeError as error:
             log.warning("a reaction could not be followed", verb=verb, reason=str(error), detail=error.detail)
