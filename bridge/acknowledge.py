@@ -20,6 +20,7 @@ from bridge.errors import Refused
 from bridge.jobs import Engine
 from bridge.mail.identifiers import new_message_id
 from bridge.model import (
+    BRIDGE,
     Automatic,
     ChannelId,
     Conversation,
@@ -42,9 +43,6 @@ from bridge.store import automatics, conversations, drafts, jobs, mails
 from bridge.store.database import Store
 
 log = structlog.get_logger()
-
-BRIDGE = UserId("bridge")
-"""Who acts where nobody did: the audit log's name for the bridge itself."""
 
 A_DAY = timedelta(hours=24)
 
@@ -101,7 +99,7 @@ class Acknowledge:
         if await drafts.get(conn, draft_id):
             return
         at = now()
-        values = templates.Values(conversation=conversation, mail=stored.message, mailbox=mailbox.address)
+        values = templates.Values.of(conversation, stored.message, mailbox=mailbox.address)
         message_id = new_message_id(
             number=conversation.number,
             draft=draft_id,

@@ -40,10 +40,18 @@ class Operator:
 class Agents:
     """The people who may act. `only`: where the operator names them, nobody else."""
 
-    def __init__(self, gateway: Gateway, *, team_id: str, only: Collection[UserId] = ()) -> None:
+    def __init__(
+        self, gateway: Gateway, *, team_id: str, only: Collection[UserId] = (), admins: Collection[UserId] = ()
+    ) -> None:
+        """`admins`: who looks after the desk; where nobody is named, the workspace's own."""
+        self._admins = frozenset(admins)
         self._gateway = gateway
         self._team_id = team_id
         self._only = frozenset(only)
+
+    async def is_admin(self, user: UserId) -> bool:
+        """Whether somebody who may act looks after the desk, too."""
+        return user in self._admins if self._admins else (await self._gateway.user(user)).is_admin
 
     async def require(self, user: UserId, channel: ChannelId) -> Member:
         """The member, if they may act in that channel; else `Refused` with the sentence they are told."""

@@ -1,23 +1,24 @@
 """Answers: the story of a mail that goes out is read here.
 
-    Reply -> form (a Draft's id is made) -> submit: checked, one commit (Draft, final Message-ID, jobs) -> ack
+    a form (`bridge/writing.py`) -> submit: checked, one commit (Draft, final Message-ID, jobs) -> ack
     -> held, with Undo -> the jobs of `bridge/outbox.py`
 
 A mail leaves only by a person's explicit act: what agents say in a thread never comes here.
 """
 
+import asyncio
 import secrets
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge import rules
+from bridge import enclosures, secondlook
 from bridge.agents import MayAct
 from bridge.desk import Desk, Mailbox, changed, write_down
-from bridge.errors import Permanent, Refused
-from bridge.mail.compose import forward_subject, reply_subject
+from bridge.errors import Refused
 from bridge.mail.identifiers import new_message_id
 from bridge.mail.recipients import parse_recipients
 from bridge.model import (
@@ -31,16 +32,20 @@ from bridge.model import (
     MailboxName,
     Number,
     Status,
-    StoredMessage,
     UserId,
     now,
 )
+from bridge.notices import tell
 from bridge.outbox import as_sent, keep_sent
+from bridge.rules import Difference
 from bridge.slack import richtext
-from bridge.slack.gateway import Gateway
-from bridge.slack.modals import Form, Kept, Submission
-from bridge.store import conversations, drafts, jobs, mails
+from bridge.slack.compose import typed
+from bridge.slack.forms import Carried, Form, Kept, Submission
+from bridge.slack.gateway import Gateway, Member
+from bridge.slack.when import when
+from bridge.store import conversations, correspondents, drafts, forms, jobs, mails
 from bridge.store.database import Store
+from bridge.writing import new_draft_id, own_addresses
 
 log = structlog.get_logger()
 
@@ -57,7 +62,7 @@ class Invalid(Refused):
 
 
 class Answers:
-    """Drafts from the first click to the customer's server."""
+    """Drafts from the first submit to the customer's server."""
 
     def __init__(
         self,
@@ -76,58 +81,6 @@ class Answers:
         self._mailboxes = mailboxes
         self._key = key
 
-    # --- filling in the modal -----------------------------------------------------------------------------------------
-
-    async def form(self, kind: DraftKind, number: Number, *, user: UserId) -> Form:
-        """The compose modal's content for an answer to a conversation's newest mail."""
-        conversation, messages = await self._desk.messages(number, user=user)
-        mail = rules.answered(messages)
-        if mail is None:
-            raise Refused(f"#{number} has no mail yet that could be answered.")
-        to = rules.recipients(kind, mail, own=self._own_addresses())
-        subject = mail.message.subject or conversation.subject
-        forward = kind is DraftKind.FORWARD
-        return Form(
-            draft=new_draft_id(),
-            kind=kind,
-            channel=conversation.channel,
-            mailbox=conversation.mailbox,
-            number=number,
-            answers=mail.id,
-            to=to.to,
-            cc=to.cc,
-            subject=forward_subject(subject) if forward else reply_subject(subject),
-            quote=None if forward else True,
-            originals=_attachments_of(mail) if forward else (),
-        )
-
-    async def blank_form(
-        self, channel: ChannelId, *, user: UserId, to: str = "", rich_text: dict[str, object] | None = None
-    ) -> Form:
-        """The compose modal for a new mail, from the mailboxes that the user may write for."""
-        offered = [box for box in self._mailboxes.values() if await self._may(user, box.channel)]
-        if not offered:
-            if channel:  # a shortcut comes from nowhere
-                await self._agents.require(user, channel)
-            raise Refused("No mailbox shows in a channel of yours; an admin can invite you to one.")
-        offered.sort(key=lambda box: box.channel != channel)
-        return Form(
-            draft=new_draft_id(),
-            kind=DraftKind.NEW,
-            channel=offered[0].channel,
-            mailbox=offered[0].name,
-            to=parse_recipients(to) if to else (),
-            rich_text=rich_text,
-            mailboxes=tuple((box.name, f"{box.name} <{box.address.email}>") for box in offered),
-        )
-
-    async def _may(self, user: UserId, channel: ChannelId) -> bool:
-        try:
-            await self._agents.require(user, channel)
-        except (Refused, Permanent):  # a channel that is gone closes no other
-            return False
-        return True
-
     # --- submitting ---------------------------------------------------------------------------------------------------
 
     async def submit(self, form: Submission, *, user: UserId, contents: Sequence[bytes] = ()) -> Draft:
@@ -135,25 +88,28 @@ class Answers:
 
         `contents`: the bytes of the uploads, one each, where they are none of Slack's files.
 
-        It leaves after the mailbox's hold, counted from `seen`; should that never be called, soon after.
-        Raises `Invalid` with a sentence for each field that must be mended.
+        It leaves after the mailbox's hold, counted from `seen` (should that never be called, soon after), or at the
+        time that its author named. Raises `Invalid` with a sentence for each field that must be mended, and `AskAgain`
+        where its author should know something first.
         """
+        carried = form.carried
         async with self._store.read() as conn:
-            stands = await drafts.get(conn, form.draft)
+            stands = await drafts.get(conn, carried.draft)
         if stands:
             return stands
         mailbox = self._mailbox(form.mailbox)
         person = await self._agents.require(user, mailbox.channel)
-        if form.number:
-            await self._desk.conversation(Number(form.number), user=user)
+        before = await self._desk.conversation(carried.number, user=user) if carried.number else None
         to, cc, bcc = self._recipients(form)
-        files = await self._files(form, mailbox)
-        rich_text = await self._without_mentions(form.rich_text)
         at = now()
+        later = await asyncio.to_thread(_time, form.later, at=at, person=person)  # see `Typed.snooze`
+        files = await self._files(form, mailbox, user=user)
+        rich_text = await self.without_mentions(form.rich_text)
         async with self._store.write() as conn:
-            if stands := await drafts.get(conn, form.draft):
+            if stands := await drafts.get(conn, carried.draft):
                 return stands
-            number = form.number or await conversations.create(
+            await secondlook.look(conn, carried, to=(*to, *cc), bcc=bcc, own=own_addresses(self._mailboxes), at=at)
+            number = await self._belongs(conn, form) or await conversations.create(
                 conn,
                 mailbox=mailbox.name,
                 channel=mailbox.channel,
@@ -162,12 +118,12 @@ class Answers:
                 at=at,
             )
             draft = Draft(
-                id=form.draft,
-                kind=form.kind,
+                id=carried.draft,
+                kind=carried.kind,
                 state=DraftState.HELD,
                 mailbox=mailbox.name,
                 number=number,
-                answers=form.answers,
+                answers=carried.answers,
                 author=user,
                 author_name=person.name,
                 to=to,
@@ -178,10 +134,13 @@ class Answers:
                 quote=form.quote,
                 files=files,
                 message_id=new_message_id(
-                    number=number, draft=form.draft, domain=mailbox.address.email.rpartition("@")[2], key=self._key
+                    number=number, draft=carried.draft, domain=mailbox.address.email.rpartition("@")[2], key=self._key
                 ),
-                due=at + mailbox.hold + ACK_TIME,
+                due=later or at + mailbox.hold + ACK_TIME,
                 created=at,
+                closes=form.closes,
+                later=later is not None,
+                said=carried.said,
             )
             await drafts.add(conn, draft, view_id=form.view_id)
             for position, content in enumerate(contents):
@@ -194,13 +153,43 @@ class Answers:
                 await jobs.add(conn, key=f"fetch:{draft.id}", kind="fetch", lane=lane, payload=payload, urgent=True)
             key = f"send:{draft.id}"
             await jobs.add(conn, key=key, kind="send", lane=lane, payload=payload, due=draft.due, urgent=True)
+            await self._written(conn, form, author=user)
             await changed(conn, number)
-            await write_down(conn, number, draft.kind, user=user)
+            await write_down(conn, number, draft.kind, user=user, detail=f"none → {draft.state}")
+            if before and before.owner:
+                theirs = "{who} answers this conversation of yours. Until it leaves, the answer can be undone."
+                undo = [("Undo", "cancel_send", draft.id)]
+                await tell(conn, number, key=draft.id, whom=before.owner, sentence=theirs, about=user, buttons=undo)
         return draft
+
+    async def _belongs(self, conn: AsyncConnection, form: Submission) -> Number | None:
+        """The conversation that an answer belongs to: it may have been merged or split while the modal was open."""
+        carried = form.carried
+        answered = await mails.get(conn, carried.answers) if carried.answers else None
+        if answered:
+            return answered.number
+        there = await conversations.current(conn, carried.number) if carried.number else None
+        return there.number if there else None
+
+    async def _written(self, conn: AsyncConnection, form: Submission, *, author: UserId) -> None:
+        """The form is a draft now: its author writes no more, and what they put down before is of no more use."""
+        await forms.end(conn, form.carried.draft)
+        await forms.forget(conn, number=form.carried.number, author=author)
+        await jobs.cancel(conn, f"lapse:{form.carried.draft}")
+        if form.template:
+            await correspondents.used(conn, form.template)
 
     async def seen(self, draft: Draft) -> None:
         """The agent sees the Undo button from now on: the hold begins."""
-        await self._leave_at(draft.id, after=self._mailbox(draft.mailbox).hold)
+        if not draft.later:
+            await self._leave_at(draft.id, after=self._mailbox(draft.mailbox).hold)
+
+    async def difference(self, draft: Draft) -> Difference:
+        """A draft's recipients against those of the mail it answers."""
+        answers = draft.answers if draft.kind is not DraftKind.FORWARD else None
+        own = own_addresses(self._mailboxes)
+        async with self._store.read() as conn:
+            return await secondlook.differs(conn, answers, to=(*draft.to, *draft.cc), bcc=draft.bcc, own=own)
 
     def _recipients(self, form: Submission) -> list[tuple[Address, ...]]:
         parsed: dict[str, tuple[Address, ...]] = {}
@@ -212,7 +201,7 @@ class Answers:
                 wrong[field] = str(refusal)
         if not wrong and not parsed["to"]:
             wrong["to"] = "Name at least one recipient."
-        if richtext.is_blank(form.rich_text) and not (form.uploads or form.originals or form.kind is DraftKind.FORWARD):
+        if richtext.is_blank(form.rich_text) and not (form.files or form.carried.kind is DraftKind.FORWARD):
             wrong["body"] = "Write something, or attach a file."
         if "\n" in form.subject or "\r" in form.subject:
             wrong["subject"] = "The subject must be on one line."
@@ -220,7 +209,10 @@ class Answers:
             raise Invalid(wrong)
         return [parsed["to"], parsed["cc"], parsed["bcc"]]
 
-    async def _without_mentions(self, rich_text: dict[str, Any]) -> dict[str, Any]:
+    async def without_mentions(self, rich_text: dict[str, Any]) -> dict[str, Any]:
+        """A text as it leaves: people and channels by their names."""
+        if richtext.mentions_group(rich_text):
+            raise Invalid({"body": "Nobody outside Slack knows your user group: write its name without the @."})
         names: dict[str, str] = {}
         for one in richtext.mentioned(rich_text):
             if one.startswith("C"):
@@ -229,17 +221,11 @@ class Answers:
                 names[one] = (await self._gateway.user(UserId(one))).name
         return richtext.spelled_out(rich_text, names=names)
 
-    async def _files(self, form: Submission, mailbox: Mailbox) -> tuple[DraftFile, ...]:
-        """The files that go along: uploads, and those checked among the kept ones."""
-        offered: dict[str, DraftFile] = {}
-        if form.number and form.originals:
-            async with self._store.read() as conn:
-                stored = await mails.of_conversation(conn, form.number)
-                earlier = await drafts.of_conversation(conn, form.number)
-            kept = [kept for mail in stored for kept in _attachments_of(mail)]
-            kept += [Kept(file=one, checked=True) for draft in earlier for one in draft.files]
-            offered = {one.value: one.file for one in kept}
-        files = (*form.uploads, *(offered[value] for value in form.originals if value in offered))
+    async def _files(self, form: Submission, mailbox: Mailbox, *, user: UserId) -> tuple[DraftFile, ...]:
+        """The files that go along: uploads, and those checked among the ones at hand."""
+        async with self._store.read() as conn:
+            there = await enclosures.at_hand(conn, form.carried.number, author=user) if form.originals else {}
+        files = (*form.uploads, *(there[value] for value in form.originals if value in there))
         if sum(one.size for one in files) * ENCODED > mailbox.max_bytes:
             limit = f"{mailbox.max_bytes / ENCODED / 1_000_000:.0f} MB"
             sentence = f"Together the files are larger than a mail may be ({limit}): send fewer, or a link."
@@ -255,44 +241,68 @@ class Answers:
         """
         draft = await self._draft(draft_id, user=user)
         async with self._store.write() as conn:
-            if not await drafts.move(
-                conn, draft_id, DraftState.CANCELLED, out_of={DraftState.HELD, DraftState.QUEUED, DraftState.FAILED}
-            ):
+            if not await self._undo(conn, draft, out_of={DraftState.HELD, DraftState.QUEUED, DraftState.FAILED}):
                 raise Refused(f"Too late: this mail is {draft.state}.")
-            await jobs.cancel(conn, f"send:{draft_id}")
             await drafts.let_go(conn, draft_id, view_id=view_id)
-            nothing_else = draft.kind is DraftKind.NEW and not await mails.of_conversation(conn, draft.number)
-            await changed(conn, draft.number, **({"status": Status.CLOSED} if nothing_else else {}))
-            await write_down(conn, draft.number, "undo", user=user)
+            await write_down(conn, draft.number, "undo", user=user, detail=f"{draft.state} → {DraftState.CANCELLED}")
+            stored = await mails.of_conversation(conn, draft.number)
+        mailbox = self._mailbox(draft.mailbox)
         return Form(
-            draft=new_draft_id(),
-            kind=draft.kind,
-            channel=self._mailbox(draft.mailbox).channel,
-            mailbox=draft.mailbox,
-            number=draft.number,
-            answers=draft.answers,
-            to=draft.to,
-            cc=draft.cc,
-            bcc=draft.bcc,
+            carried=Carried(
+                draft=new_draft_id(),
+                kind=draft.kind,
+                channel=mailbox.channel,
+                mailbox=draft.mailbox,
+                number=draft.number,
+                answers=draft.answers,
+                seen=max((one.id for one in stored), default=None),
+                opened=now(),
+                said=draft.said,
+            ),
+            to=typed(draft.to),
+            cc=typed(draft.cc),
+            bcc=typed(draft.bcc),
             subject=draft.subject,
             rich_text=draft.rich_text,
             quote=draft.quote if draft.answers and draft.kind is not DraftKind.FORWARD else None,
+            closes=draft.closes,
             originals=tuple(Kept(file=one, checked=True) for one in draft.files if one.slack_id or one.mail_id),
         )
+
+    async def take_back(self, draft: Draft) -> bool:
+        """Undo a held answer whose author deleted the message that it was made of; False where it is held no more."""
+        async with self._store.write() as conn:
+            undone = await self._undo(conn, draft, out_of={DraftState.HELD})
+            if undone:
+                await write_down(conn, draft.number, "undo", user=draft.author, detail="the message was deleted")
+        return undone
+
+    async def _undo(self, conn: AsyncConnection, draft: Draft, *, out_of: Collection[DraftState]) -> bool:
+        if not await drafts.move(conn, draft.id, DraftState.CANCELLED, out_of=out_of):
+            return False
+        await jobs.cancel(conn, f"send:{draft.id}")
+        nothing_else = draft.kind is DraftKind.NEW and not await mails.of_conversation(conn, draft.number)
+        await changed(conn, draft.number, **({"status": Status.CLOSED} if nothing_else else {}))
+        return True
 
     async def send_now(self, draft_id: DraftId, *, user: UserId) -> Draft:
         """End the hold."""
         draft = await self._draft(draft_id, user=user)
         if draft.state is DraftState.CANCELLED:
             raise Refused("This mail was undone; it does not leave.")
-        await self._leave_at(draft_id, after=timedelta(0))
+        if await self._leave_at(draft_id, after=timedelta(0)):
+            async with self._store.write() as conn:
+                await write_down(conn, draft.number, "send now", user=user, detail="held → due")
         return await self._draft(draft_id, user=user)
 
-    async def _leave_at(self, draft_id: DraftId, *, after: timedelta) -> None:
+    async def _leave_at(self, draft_id: DraftId, *, after: timedelta) -> bool:
+        """Set when a held draft leaves; False where it is held no more."""
         due = now() + after
         async with self._store.write() as conn:
-            if await drafts.hold_until(conn, draft_id, due):
+            held = await drafts.hold_until(conn, draft_id, due)
+            if held:
                 await jobs.reschedule(conn, f"send:{draft_id}", due=due)
+        return held
 
     # --- where delivery failed or cannot be known ---------------------------------------------------------------------
 
@@ -309,7 +319,7 @@ class Answers:
                 await jobs.add(conn, key=f"fetch:{key}", kind="fetch", lane=lane, payload=payload, urgent=True)
             await jobs.add(conn, key=key, kind="send", lane=lane, payload=payload, urgent=True)
             await changed(conn, draft.number)
-            await write_down(conn, draft.number, "resend", user=user)
+            await write_down(conn, draft.number, "resend", user=user, detail=f"{draft.state} → {DraftState.QUEUED}")
         return await self._draft(draft_id, user=user)
 
     async def mark_delivered(self, draft_id: DraftId, *, user: UserId) -> Draft:
@@ -320,7 +330,8 @@ class Answers:
             if not await drafts.move(conn, draft_id, DraftState.SENT, out_of={DraftState.UNCERTAIN}, reason=""):
                 raise Refused(f"This mail is {draft.state}; there is nothing to decide.")
             await keep_sent(conn, draft, sent, copy=self._mailbox(draft.mailbox).saves_sent)
-            await write_down(conn, draft.number, "mark delivered", user=user)
+            detail = f"{DraftState.UNCERTAIN} → {DraftState.SENT}"
+            await write_down(conn, draft.number, "mark delivered", user=user, detail=detail)
         return await self._draft(draft_id, user=user)
 
     async def _draft(self, draft_id: DraftId, *, user: UserId) -> Draft:
@@ -336,26 +347,12 @@ class Answers:
             raise Refused(f"The mailbox {name} is not configured any more.")
         return self._mailboxes[name]
 
-    def _own_addresses(self) -> frozenset[str]:
-        return frozenset(box.address.email.lower() for box in self._mailboxes.values())
 
-
-def new_draft_id() -> DraftId:
-    """A draft's id: 16 hex digits, made when its modal opens."""
-    return DraftId(secrets.token_hex(8))
-
-
-def _attachments_of(mail: StoredMessage) -> tuple[Kept, ...]:
-    return tuple(
-        Kept(
-            file=DraftFile(
-                filename=one.filename,
-                content_type=one.content_type,
-                size=one.size,
-                mail_id=mail.id,
-                position=one.position,
-            ),
-            checked=not one.inline,
-        )
-        for one in mail.files
-    )
+def _time(typed: str, *, at: datetime, person: Member) -> datetime | None:
+    """When a mail is to leave that its author wants to leave later."""
+    if not typed:
+        return None
+    try:
+        return when(typed, at=at, zone=person.tz)
+    except Refused as refusal:
+        raise Invalid({"later": str(refusal)}) from refusal

@@ -8,13 +8,11 @@
 import asyncio
 import contextlib
 import functools
-from collections.abc import Awaitable, Callable
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import structlog
 from slack_bolt.async_app import AsyncApp
-from slack_bolt.authorization import AuthorizeResult
 
 from bridge import mailboxes as mailboxes_of
 from bridge.accounts import Accounts
@@ -22,37 +20,52 @@ from bridge.acknowledge import Acknowledge
 from bridge.agents import Agents
 from bridge.alarms import Alarms
 from bridge.answers import Answers
+from bridge.canned import Template, Templates
 from bridge.channels import Channels
 from bridge.config import Settings, check_runnable
 from bridge.desk import Desk, Mailbox
 from bridge.erasure import Eraser
-from bridge.errors import BridgeError, Misconfigured, Refused, Temporary
+from bridge.errors import BridgeError, Misconfigured, Temporary
 from bridge.filing import Filing
 from bridge.floods import Floods
 from bridge.health import Health, Site
+from bridge.home import Home, set_up
 from bridge.housekeeping import keep_house
 from bridge.instep import InStep
-from bridge.jobs import Engine
+from bridge.jobs import Engine, Tenure
+from bridge.ledger import Ledger, all_in_words
+from bridge.limits import give_large_blocks_back
 from bridge.mail.local import Intake
-from bridge.mail.parse import parse
 from bridge.metrics import Metrics
-from bridge.model import Address, ChannelId, Job, MailboxName, MailId, Message, UserId
+from bridge.model import ChannelId, Job, MailboxName, UserId
+from bridge.notices import Notices
 from bridge.originals import Originals
 from bridge.outbox import Outbox
 from bridge.post import Post
 from bridge.reception import Reception
+from bridge.regroup import Regroup
+from bridge.settling import Settling
 from bridge.show import Show
-from bridge.slack import web
+from bridge.slack.acting import Acting
 from bridge.slack.aside import Aside
-from bridge.slack.decisions import Decisions
+from bridge.slack.bolt import bolt_app
+from bridge.slack.composer import Composer
+from bridge.slack.decisions import Decide, Decisions
 from bridge.slack.events import Events
 from bridge.slack.gateway import Gateway, Identity
+from bridge.slack.homes import Homes
 from bridge.slack.listeners import Listeners
 from bridge.slack.requests import PATH, Requests
+from bridge.slack.searching import Searching
 from bridge.slack.socket import Connection
 from bridge.slack.typed import Typed
+from bridge.slack.windows import Windows
+from bridge.spoken import Spoken
 from bridge.store import jobs
 from bridge.store.database import Store
+from bridge.teammates import Teammates
+from bridge.watches import Watches
+from bridge.writing import Writing
 
 log = structlog.get_logger()
 
@@ -97,44 +110,78 @@ class Bridge:
         metrics = Metrics(MailboxName(one.name) for one in settings.mailboxes)
         store = await Store.open(settings.database_url.get_secret_value())
         self._closing.push_async_callback(store.close)
+        tenure = Tenure()
         gateway = await self._closing.enter_async_context(
-            Gateway.open(token=slack.bot_token.get_secret_value(), api_url=slack.api_url, observe=metrics.slack)
+            Gateway.open(
+                token=slack.bot_token.get_secret_value(),
+                api_url=slack.api_url,
+                observe=metrics.slack,
+                before_writing=tenure.check,
+            )
         )
         me = await _patiently(gateway.me)
         accounts = Accounts.of(settings, store=store)
         self._finishing.append(accounts.close)
         posts = mailboxes_of.posts(settings, accounts=accounts)
-        mailboxes = await _patiently(lambda: _mailboxes(settings, gateway=gateway))
+        mailboxes = await _patiently(lambda: with_channels(settings, gateway=gateway))
         if mailboxes and not any(box.channel for box in mailboxes.values()):
             first = settings.mailboxes[0].channel
             await _patiently(lambda: gateway.resolve_channel(first))  # raises the sentence that says why
         senders = {name: box.address for name, box in mailboxes.items()}
 
-        agents = Agents(gateway, team_id=me.team_id, only=[UserId(one) for one in settings.agents.users])
+        agents = Agents(
+            gateway,
+            team_id=me.team_id,
+            only=[UserId(one) for one in settings.agents.users],
+            admins=[UserId(one) for one in settings.agents.admins],
+        )
         desk = Desk(store, agents=agents, mailboxes=mailboxes)
-        own = [box.address.email.lower() for box in mailboxes.values()]
-        reception = Reception(store, keys=settings.secret_keys, metrics=metrics, own=own)
+        watches = Watches(store)
+        own = [address.email.lower() for address in senders.values()]
+        reception = Reception(
+            store,
+            keys=settings.secret_keys,
+            metrics=metrics,
+            own=own,
+            trusted=settings.trusted,
+            is_teammate=Teammates(gateway, team_id=me.team_id, mailboxes=own),
+            holds=watches.holds,
+        )
         answers = Answers(
             store, desk=desk, agents=agents, gateway=gateway, mailboxes=mailboxes, key=settings.secret_keys[0]
         )
+        templates = _templates(settings)
+        writing = Writing(store, desk=desk, agents=agents, mailboxes=mailboxes, templates=templates)
         originals = Originals(store, posts=posts)
-        outbox = Outbox(store, gateway=gateway, mailboxes=mailboxes, posts=posts, originals=originals, metrics=metrics)
+        outbox = Outbox(
+            store,
+            gateway=gateway,
+            mailboxes=mailboxes,
+            posts=posts,
+            originals=originals,
+            metrics=metrics,
+            still_ours=tenure.check,
+        )
         filing = Filing(store, desk=desk, posts=posts)
-        in_step = InStep(store, posts=posts, keys=settings.secret_keys)
+        regroup = Regroup(store, desk=desk)
+        in_step = InStep(store, posts=posts, keys=settings.secret_keys, holds=watches.holds)
         kinds: dict[str, Callable[[Job], Awaitable[None]]] = {
             "fetch": outbox.fetch,
             "send": outbox.send,
+            "settle": Settling(store, outbox=outbox).settle,
             "file_copy": outbox.file_copy,
             "apply": filing.apply,
             "locate": in_step.locate,
             "wake": desk.wake,
+            "index": desk.index,
+            "lapse": writing.lapse,
             "erase": Eraser(gateway).erase,
         }
 
         async def given_up(job: Job, error: BridgeError) -> None:
             await (filing if job.kind == "apply" else outbox).give_up(job, error)
 
-        engine = Engine(store, kinds=kinds, parked=given_up, look_first=self._look_first)
+        engine = Engine(store, kinds=kinds, parked=given_up, look_first=self._look_first, tenure=tenure)
         channels = Channels(store, engine=engine, gateway=gateway)
         floods = Floods(store, engine=engine, gateway=gateway, desk=desk, agents=agents, limit=settings.flood)
         show = Show(
@@ -146,37 +193,46 @@ class Bridge:
             channels=channels,
             metrics=metrics,
         )
-        kinds |= {"show": show.show, "digest": floods.show, "closed_channel": channels.tell}
         alarms = Alarms(store, engine=engine, gateway=gateway, mailboxes=mailboxes)
-        kinds["alarm"] = alarms.tell
         acknowledge = Acknowledge(
             store, engine=engine, gateway=gateway, agents=agents, mailboxes=mailboxes, key=settings.secret_keys[0]
         )
-        kinds |= {"acknowledge": acknowledge.acknowledge, "loop": acknowledge.tell}
-        await channels.try_again()  # an operator who mends a channel or a scope starts the bridge again
-        await engine.start()
-        self._finishing.append(functools.partial(engine.stop, STOPPING))
-        house = asyncio.create_task(keep_house(store, retention=settings.retention), name="housekeeping")
-        self._finishing.append(functools.partial(_cancel, house))
+        reconciling = Ledger(store, mailboxes=mailboxes, posts=posts, reception=reception, metrics=metrics)
+        kinds |= {
+            "show": show.show,
+            "digest": floods.show,
+            "closed_channel": channels.tell,
+            "tell": Notices(store, engine=engine, gateway=gateway).say,
+            "alarm": alarms.tell,
+            "acknowledge": acknowledge.acknowledge,
+            "loop": acknowledge.tell,
+            "reconcile": reconciling.reconcile,
+        }
+        await reconciling.begin()
+        await desk.index_what_is_missing()
+        await self._begin_work(store, engine=engine, channels=channels)
 
-        status = functools.partial(self._status, store)
-        typed = Typed(gateway=gateway, desk=desk, filing=filing, status=status)
-        app = self._app(
+        app = self._listen(
             me,
+            store=store,
             gateway=gateway,
             desk=desk,
+            agents=agents,
+            writing=writing,
             answers=answers,
             filing=filing,
+            regroup=regroup,
             originals=originals,
-            typed=typed,
-            senders=senders,
+            templates=templates,
+            mailboxes=mailboxes,
+            channels=channels,
+            floods=floods,
+            buttons={"mute_sender": acknowledge.mute, "resume_sender": acknowledge.resume},
         )
-        Decisions(app, gateway=gateway, buttons={"mute_sender": acknowledge.mute, "resume_sender": acknowledge.resume})
-        Aside(app, gateway=gateway, desk=desk, filing=filing, floods=floods, reactions=settings.reactions)
-        Events(app, gateway=gateway, desk=desk, channels=channels, me=me.bot_user_id)
         await self._connect(app, gateway=gateway, store=store, metrics=metrics)
         await self._watch(
-            store,
+            watches,
+            store=store,
             gateway=gateway,
             reception=reception,
             in_step=in_step,
@@ -186,54 +242,101 @@ class Bridge:
         )
         log.info("bridge ready", mailboxes=len(mailboxes))
 
-    async def _status(self, store: Store) -> dict[str, Any]:
-        """How the mailboxes fare, what is still to be done, and what could not be done and why."""
+    async def _begin_work(self, store: Store, *, engine: Engine, channels: Channels) -> None:
+        """From here on promises are kept, and what was kept long enough goes."""
+        await channels.try_again()  # an operator who mends a channel or a scope starts the bridge again
+        await engine.start()
+        self._finishing.append(functools.partial(engine.stop, STOPPING))
+        house = asyncio.create_task(keep_house(store, retention=self._settings.retention), name="housekeeping")
+        self._finishing.append(functools.partial(_cancel, house))
+
+    async def _status(self, store: Store, mailboxes: Sequence[MailboxName]) -> dict[str, Any]:
+        """What `/mail status` shows."""
         async with store.read() as conn:
             counts, parked = await jobs.counts(conn), await jobs.parked(conn)
+            entered = await all_in_words(conn, mailboxes)
         waiting = counts[jobs.State.READY] + counts[jobs.State.RUNNING]
-        told = [one.told() for one in self._health]
+        told = [{**one.told(), "ledger": entered[one.name]} for one in self._health]
         reasons = list(dict.fromkeys(reason for _, reason in parked if reason))
         return {"mailboxes": told, "waiting": waiting, "parked": counts[jobs.State.PARKED], "reasons": reasons}
 
-    def _app(
+    def _listen(
         self,
         me: Identity,
         *,
+        store: Store,
         gateway: Gateway,
         desk: Desk,
+        agents: Agents,
+        writing: Writing,
         answers: Answers,
         filing: Filing,
+        regroup: Regroup,
         originals: Originals,
-        typed: Typed,
-        senders: dict[MailboxName, Address],
+        templates: Templates,
+        mailboxes: dict[MailboxName, Mailbox],
+        channels: Channels,
+        floods: Floods,
+        buttons: Mapping[str, Decide],
     ) -> AsyncApp:
-        slack = self._settings.slack
-
-        async def authorize() -> AuthorizeResult:
-            # One auth.test at the start, not one for each event: one that met a limit would lose what was said.
-            return AuthorizeResult(
-                enterprise_id=None,
-                team_id=me.team_id,
-                bot_token=slack.bot_token.get_secret_value(),
-                bot_id=me.bot_id,
-                bot_user_id=me.bot_user_id,
-            )
-
-        app = AsyncApp(
-            client=web.client(token=None, api_url=slack.api_url, session=None),
-            authorize=authorize,
-            signing_secret=slack.signing_secret.get_secret_value(),
+        """What Slack says, each thing to its listener."""
+        status = functools.partial(self._status, store, list(mailboxes))
+        people = Home(
+            store,
+            desk=desk,
+            agents=agents,
+            gateway=gateway,
+            mailboxes=mailboxes,
+            status=status,
+            setup=set_up(self._settings.agents),
         )
-        Listeners(
-            app,
+        self._finishing.append(people.close)
+        searching = Searching(gateway=gateway, desk=desk)
+        typed = Typed(
             gateway=gateway,
             desk=desk,
-            answers=answers,
             filing=filing,
+            searching=searching,
+            regroup=regroup,
+            templates=templates,
+            status=status,
+        )
+        app, windows = bolt_app(self._settings.slack, me), Windows(gateway)
+        acting = Acting(app, done=people.touched)
+        composer = Composer(
+            acting,
+            gateway=gateway,
+            windows=windows,
+            desk=desk,
+            writing=writing,
+            answers=answers,
+            senders={name: box.address for name, box in mailboxes.items()},
+        )
+        Listeners(
+            acting,
+            windows=windows,
+            desk=desk,
+            composer=composer,
+            filing=filing,
+            regroup=regroup,
             originals=originals,
             typed=typed,
-            senders=senders,
         )
+        Homes(app, acting, gateway=gateway, people=people)
+        searching.listen(app)
+        Decisions(app, gateway=gateway, buttons=buttons)
+        Aside(
+            acting,
+            windows=windows,
+            gateway=gateway,
+            desk=desk,
+            filing=filing,
+            floods=floods,
+            reactions=self._settings.reactions,
+        ).listen(app)
+        spoken = Spoken(store, answers=answers)
+        # Last: it takes what nobody else does.
+        Events(app, gateway=gateway, channels=channels, spoken=spoken, me=me.bot_user_id)
         return app
 
     async def _connect(self, app: AsyncApp, *, gateway: Gateway, store: Store, metrics: Metrics) -> None:
@@ -255,8 +358,9 @@ class Bridge:
 
     async def _watch(
         self,
-        store: Store,
+        watches: Watches,
         *,
+        store: Store,
         gateway: Gateway,
         reception: Reception,
         in_step: InStep,
@@ -281,9 +385,11 @@ class Bridge:
 
         for name, post in posts.items():
             self._closing.push_async_callback(post.close)
-            health = Health(name=name, source=post.source)
+            health = Health(name=name, source=post.source, elsewhere=functools.partial(watches.elsewhere, name))
             self._health.append(health)
-            self._finishing.append(functools.partial(_cancel, asyncio.create_task(watch(post, health))))
+            watches.add(name, functools.partial(watch, post, health), elsewhere=post.begun.set)
+        self._finishing.append(watches.stop)
+        await watches.start()
         shown = {name: post for name, post in posts.items() if mailboxes[name].channel}
         await mailboxes_of.settled(shown, within=FIRST_ANSWER)
         if addresses := {mailboxes[name].address.email: post.maildir for name, post in posts.items() if post.maildir}:
@@ -296,8 +402,8 @@ class Bridge:
                 self._finishing.append(intake.stop)
 
 
-async def _mailboxes(settings: Settings, *, gateway: Gateway) -> dict[MailboxName, Mailbox]:
-    """Every mailbox; where the bot sees no such channel, with an empty one."""
+async def with_channels(settings: Settings, *, gateway: Gateway) -> dict[MailboxName, Mailbox]:
+    """Every mailbox by its name; where the bot sees no such channel, with an empty one."""
     made = {}
     for one in settings.mailboxes:
         channel = ChannelId("")
@@ -305,6 +411,11 @@ async def _mailboxes(settings: Settings, *, gateway: Gateway) -> dict[MailboxNam
             channel = await gateway.resolve_channel(one.channel)
         made[MailboxName(one.name)] = mailboxes_of.mailbox(one, channel=channel, max_bytes=settings.max_bytes)
     return made
+
+
+def _templates(settings: Settings) -> Templates:
+    made = [Template(**one.model_dump()) for one in settings.templates]
+    return Templates(lambda: made)
 
 
 async def _patiently(ask: Callable[[], Awaitable[_Answer]]) -> _Answer:
@@ -325,45 +436,10 @@ async def _cancel(task: asyncio.Task[None]) -> None:
 async def run(settings: Settings) -> None:
     """Run the service until cancelled."""
     check_runnable(settings)
+    give_large_blocks_back()
     bridge = Bridge(settings)
     await bridge.start()
     try:
         await asyncio.Event().wait()
     finally:
         await bridge.stop()
-
-
-async def replay(settings: Settings, what: str) -> str:
-    """Read a mail again: a file, or a kept mail by its id. Returns a sentence on what became of it.
-
-    Works beside a running service, which shows the outcome. A file is only described where no mailbox is configured to
-    take it in. Raises Refused where there is no such mail.
-    """
-    file = Path(what)
-    raw = await asyncio.to_thread(file.read_bytes) if await asyncio.to_thread(file.is_file) else None
-    if raw is not None and not settings.mailboxes:
-        return _described(await asyncio.to_thread(parse, raw))
-    async with contextlib.AsyncExitStack() as closing:
-        store = await Store.open(settings.database_url.get_secret_value())
-        closing.push_async_callback(store.close)
-        token = settings.slack.bot_token.get_secret_value()
-        gateway = await closing.enter_async_context(Gateway.open(token=token, api_url=settings.slack.api_url))
-        mailboxes = await _mailboxes(settings, gateway=gateway) if raw is not None else {}
-        reception = Reception(store, keys=settings.secret_keys, metrics=Metrics())
-        if raw is None:
-            stored = await reception.replay(MailId(int(what)))
-            return f"Mail {what} was read again; it stands in conversation #{stored.number}."
-        shown = next((box for box in mailboxes.values() if box.channel), None)
-        if shown is None:
-            raise Refused("The bot sees no mailbox's channel: `bridge check` says what to do.")
-        number = await reception.take_again(shown, raw)
-        return f"{_described(parse(raw))}\nIt stands in conversation #{number}."
-
-
-def _described(message: Message) -> str:
-    """How a mail was read, for a terminal."""
-    lines = [f"From:     {message.author}", f"To:       {', '.join(map(str, message.to))}"]
-    lines += [f"Subject:  {message.subject}", f"Kind:     {message.automatic}"]
-    lines += [f"File:     {one.filename} ({one.content_type}, {one.size} bytes)" for one in message.attachments]
-    lines += [f"Note:     {one}" for one in message.notes]
-    return "\n".join([*lines, "", message.text[:4000].rstrip()])

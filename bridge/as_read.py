@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from bridge import rules
+from bridge.mail.forwards import passed_on
 from bridge.mail.quotes import read
 from bridge.model import Arrival, Line, Message, Reading
 
@@ -15,12 +16,15 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AsRead:
-    """`state` is the ledger's word for it: `taken`, `oversize` or `quarantined`."""
+    """`state` is the ledger's word for it: `taken`, `oversize` or `quarantined`. `passed_on` is the mail that this one
+    passes on, if it does and its sender may.
+    """
 
     state: str
     message: Message
     reading: Reading
     digest: str
+    passed_on: Message | None = None
 
 
 def as_read(arrival: Arrival, parse: Callable[[bytes], Message]) -> AsRead:
@@ -30,7 +34,9 @@ def as_read(arrival: Arrival, parse: Callable[[bytes], Message]) -> AsRead:
     try:
         message = parse(arrival.raw)
         digest = rules.digest(arrival.raw, message)
-        return AsRead(state="taken", message=message, reading=read(message), digest=digest)
+        return AsRead(
+            state="taken", message=message, reading=read(message), digest=digest, passed_on=passed_on(message)
+        )
     except Exception as error:  # noqa: BLE001 - a mail that nobody can read must not hold up those behind it
         log.warning("a mail cannot be read and is kept raw", uid=arrival.uid, kind=type(error).__name__)
         return unreadable(arrival.raw)

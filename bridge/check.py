@@ -18,6 +18,7 @@ from rich.text import Text
 from bridge.accounts import Accounts
 from bridge.config import MailboxSettings, ServerSettings, Settings, check_runnable
 from bridge.errors import BridgeError, Misconfigured, Temporary
+from bridge.ledger import in_words
 from bridge.mail import smtp
 from bridge.mail.imap import ImapSource
 from bridge.mail.source import Role
@@ -28,6 +29,7 @@ from bridge.slack import manifest
 from bridge.slack.gateway import Channel, Gateway
 from bridge.slack.requests import PATH
 from bridge.slack.socket import check_token
+from bridge.store import ledger
 from bridge.store.database import Store
 
 PATIENCE = 15.0
@@ -52,10 +54,11 @@ async def check(settings: Settings) -> list[Finding]:
         accounts = Accounts.of(settings, store=store) if store else None
         if accounts:
             closing.push_async_callback(accounts.close)
+        entered = await _ledger(store, settings.mailboxes) if store else []
         mail = [check_mailbox(one, accounts=accounts) for one in settings.mailboxes]
         parts = await asyncio.gather(_config(settings), _slack(settings), *mail)
     config, *others = parts
-    return [finding for part in (config, [database], *others) for finding in part]
+    return [finding for part in (config, [database, *entered], *others) for finding in part]
 
 
 async def check_mailbox(mailbox: MailboxSettings, *, accounts: Accounts | None) -> list[Finding]:
@@ -95,6 +98,28 @@ async def _database(settings: Settings, closing: contextlib.AsyncExitStack) -> t
         return None, _failed("database", error)
     says = "It opens, can be written to, and its tables are up to date."
     return store, Finding(part="database", works=True, says=says)
+
+
+async def _ledger(store: Store, mailboxes: Iterable[MailboxSettings]) -> list[Finding]:
+    """What became of each mailbox's mails, as far as any came yet."""
+    findings = []
+    async with store.read() as conn:
+        entered, compared = await ledger.counts(conn), await ledger.last(conn)
+        quarantined = await ledger.quarantined(conn)
+    for name in [MailboxName(one.name) for one in mailboxes]:
+        if name not in entered and name not in compared:
+            continue
+        outcome, states = compared.get(name), entered.get(name, {})
+        fixes = []
+        if outcome and outcome.missing > outcome.repaired:
+            fixes.append(f"The next comparison takes in more; `bridge reconcile --mailbox {name}` does it now.")
+        if states.get("quarantined"):
+            ids = " ".join(map(str, quarantined[name]))
+            fixes.append(f"Those in quarantine can be read again, after an update, with `bridge replay ID`: {ids}.")
+        works = outcome is None or outcome.missing <= outcome.repaired
+        says = in_words(states, outcome)
+        findings.append(Finding(part=f"ledger of {name}", works=works, says=says, fix=" ".join(fixes)))
+    return findings
 
 
 async def _slack(settings: Settings) -> list[Finding]:

@@ -5,23 +5,24 @@ when that command runs. Exit codes: 0 success (also a stop asked for by Ctrl-C o
 or configuration. An error is one sentence on stderr.
 """
 
-import asyncio
 import logging
 import os
 import signal
 import sys
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
 
 from bridge import __version__, logs
+from bridge.bench.commands import benches
 from bridge.commands import mail as mail_commands
 from bridge.config import check_runnable, load
 from bridge.errors import BridgeError, Misconfigured
+from bridge.stopping import until_stopped
 
 app = typer.Typer(
     name="bridge",
@@ -30,8 +31,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-_Result = TypeVar("_Result")
 
 _Config = Annotated[
     Path | None,
@@ -218,7 +217,7 @@ def replay(
     if not is_id and not Path(what).is_file():
         raise Misconfigured(f"{what} is neither a file nor a number: give a mail's file, or its number in quarantine.")
     settings = load(config_file=config)
-    from bridge.app import replay as run_replay
+    from bridge.replay import replay as run_replay
 
     typer.echo(until_stopped(run_replay(settings, what)))
 
@@ -262,6 +261,27 @@ def backfill(
         typer.echo(f"{brought.found} mails would be brought in.")
     else:
         typer.echo(f"{brought.new} mails were brought in; {brought.known} were known already.")
+
+
+@app.command()
+def reconcile(
+    *,
+    mailbox: Annotated[str | None, typer.Option(metavar="NAME", help="Only this mailbox.")] = None,
+    wait: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="How long to wait for each.")] = 60.0,
+    config: _Config = None,
+) -> None:
+    """Compare the ledger with the mail servers now.
+
+    The running service does it, as it does by itself every hour: a mail that stands in an inbox since the first watch
+    and was never taken in is taken in. Exits 1 where a mailbox could not be compared, or something was missing.
+    """
+    settings = load(config_file=config)
+    from bridge.ledger import compare_now
+
+    outcomes = until_stopped(compare_now(settings, mailbox=mailbox, within=wait)) or ()
+    for sentence, _ in outcomes:
+        typer.echo(sentence)
+    raise typer.Exit(0 if all(whole for _, whole in outcomes) else 1)
 
 
 @app.command()
@@ -310,62 +330,7 @@ def erase(
     typer.echo(until_stopped(erased()))
 
 
-benches = typer.Typer(help="Measure, on this machine and with no account.", rich_markup_mode=None)
 app.add_typer(benches, name="bench")
-
-
-@benches.command("mail")
-def bench_mail(
-    *,
-    mutations: Annotated[int, typer.Option(min=0, help="How many damaged mails to read.")] = 2_000,
-    mails: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", exists=True, file_okay=False, help="Folder of .eml files to damage as well."),
-    ] = None,
-    seconds: Annotated[float, typer.Option(min=0, help="How long each rate is measured.")] = 0.5,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
-) -> None:
-    """How quickly mail is read, and that nothing stops the reading.
-
-    Ordinary mails, hostile ones, and damaged ones. Exits 1 if a reading fails or takes more than a second.
-    """
-    from bridge.mail.bench import bench
-
-    originals = [one.read_bytes() for one in sorted(mails.glob("*.eml"))] if mails else []
-    result = bench(mutations=mutations, seconds=seconds, mails=originals)
-    typer.echo(result.as_json() if as_json else result.as_table())
-    if result.failures:
-        raise typer.Exit(1)
-
-
-def until_stopped(work: Coroutine[Any, Any, _Result]) -> _Result | None:
-    """Run to the end, or until Ctrl-C or SIGTERM: then the work is cancelled, cleans up, and None comes back.
-
-    A second SIGTERM changes nothing; a second Ctrl-C is a person who will not wait, and ends the process at once.
-    """
-    stopped = False
-
-    async def under_signals() -> _Result:
-        loop, task = asyncio.get_running_loop(), asyncio.current_task()
-
-        def stop() -> None:
-            nonlocal stopped
-            if stopped or task is None:
-                return
-            stopped = True
-            loop.remove_signal_handler(signal.SIGINT)
-            task.cancel()
-
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stop)
-        return await work
-
-    try:
-        return asyncio.run(under_signals())
-    except asyncio.CancelledError:
-        if not stopped:
-            raise
-        return None
 
 
 def _complain(sentence: str, *, code: int) -> int:

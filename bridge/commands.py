@@ -53,9 +53,16 @@ def list_(
 
 @mail.command()
 def search(words: list[str], *, limit: Limit = 50, as_json: AsJson = False, config: Config = None) -> None:
-    """Conversations that hold every word, the newest first."""
+    """Conversations that fit, the best first: words, from: to: has: is: before: after: in:, after -- also -word."""
     found = _do(config, lambda it: it.search(words, limit=limit))
     _print(found, as_json=as_json, lines=map(_row, found))
+
+
+@mail.command()
+def log(number: Which, *, limit: Limit = 50, as_json: AsJson = False, config: Config = None) -> None:
+    """What was done to a conversation, by whom and from where, the newest first."""
+    found = _do(config, lambda it: it.log(_number(number), limit=limit))
+    _print(found, as_json=as_json, lines=map(_act, found))
 
 
 @mail.command()
@@ -228,6 +235,10 @@ def _print(found: Any, *, as_json: bool, lines: Sequence[str] | Any) -> None:
 
 def _row(one: Json) -> str:
     return f"#{one['number']}  {one['status']}  {one['owner'] or '-'}  {one['mailbox']}  {one['subject']}"
+
+
+def _act(one: Json) -> str:
+    return f"{one['at']}  {one['actor']}  {one['place'] or '-'}  {one['verb']}  {one['detail']}".rstrip()
 
 
 def _mail(one: Json, *, full: bool) -> str:

@@ -25,7 +25,7 @@ from pydantic_core import ErrorDetails
 from bridge import layers
 from bridge.errors import Misconfigured
 from bridge.layers import Layers, PathInTree
-from bridge.providers import Security, provider_of, sign_in_of
+from bridge.providers import Security, provider_of, results_by, sign_in_of
 from bridge.settings import (
     SHORTEST_KEY,
     AckSettings,
@@ -40,6 +40,7 @@ from bridge.settings import (
     ServerSettings,
     Settings,
     SlackSettings,
+    TemplateSettings,
     is_loopback,
 )
 
@@ -123,6 +124,11 @@ def _complete(settings: Settings, written: Layers) -> Settings:
         for index, mailbox in enumerate(mailboxes)
         for path, complaint in (*_complaints(mailbox), *_twins(mailbox, mailboxes[:index]))
     ]
+    problems += [
+        f"{written.name(('template', index, 'name'))} is another template's name already: give it one of its own"
+        for index, one in enumerate(settings.templates)
+        if one.name.casefold() in {other.name.casefold() for other in settings.templates[:index]}
+    ]
     data = settings.data.expanduser()
     database_url = settings.database_url.get_secret_value() or f"sqlite:///{data / 'bridge.db'}"
     if database_url.startswith("postgresql://") and not settings.secret_keys:
@@ -157,7 +163,10 @@ def _completed(mailbox: MailboxSettings, *, ca_file: Path | None, variables: Map
     servers = {"imap": completed("imap", imap) if mailbox.source == "imap" else None, "smtp": completed("smtp", smtp)}
     by_token = [server.host for server in servers.values() if server and server.auth == "xoauth2"]
     oauth = _oauth(mailbox.oauth, host=by_token[0], variables=variables) if by_token else mailbox.oauth
-    return mailbox.model_copy(update={"name": mailbox.name or name, "oauth": oauth, **servers})
+    known: dict[str, object] = {"name": mailbox.name or name, "oauth": oauth, **servers}
+    if "trusted_servers" not in mailbox.model_fields_set and servers["imap"]:
+        known["trusted_servers"] = results_by(servers["imap"].host)
+    return mailbox.model_copy(update=known)
 
 
 def _oauth(oauth: OAuthSettings, *, host: str, variables: Mapping[str, str]) -> OAuthSettings:
@@ -279,6 +288,8 @@ def _make_key(file: Path) -> None:
 _MISSING = {
     "address": "give the address whose mail is shown",
     "channel": "give the id or the #name of the channel that its mail is posted to",
+    "name": "give the template a name to find it by",
+    "text": "give the template its text",
 }
 
 _PLAIN_WORDS = {
@@ -298,6 +309,7 @@ _TABLES: dict[tuple[str, ...], type[BaseModel]] = {
     ("intake",): IntakeSettings,
     ("agents",): AgentSettings,
     ("flood",): FloodSettings,
+    ("template",): TemplateSettings,
 }
 
 

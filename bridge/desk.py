@@ -11,9 +11,13 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bridge import where
 from bridge.agents import MayAct
 from bridge.errors import BridgeError, Permanent, Refused
+from bridge.lookup import Found, Query
 from bridge.model import (
+    BRIDGE,
+    ELSEWHERE,
     Act,
     Address,
     ChannelId,
@@ -26,9 +30,11 @@ from bridge.model import (
     StoredMessage,
     Ts,
     UserId,
+    Where,
     now,
 )
-from bridge.store import acts, cards, conversations, jobs, mails
+from bridge.notices import tell
+from bridge.store import acts, cards, conversations, correspondents, jobs, mails, search, wordindex
 from bridge.store.database import Store
 
 log = structlog.get_logger()
@@ -45,7 +51,11 @@ class Acknowledgement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mailbox:
-    """One address as the desk works with it: what it is called, and where it shows."""
+    """One address as the desk works with it: what it is called, and where it shows.
+
+    `signature` stands below its mails (`bridge.mail.signature`); `forwards`: what teammates pass on to it is treated
+    as the customer's mail that it was.
+    """
 
     name: MailboxName
     address: Address
@@ -54,6 +64,8 @@ class Mailbox:
     saves_sent: bool
     max_bytes: int
     resurface: Resurface = Resurface.BROADCAST
+    signature: str = ""
+    forwards: bool = True
     ack: Acknowledgement | None = None
 
 
@@ -62,22 +74,50 @@ async def changed(conn: AsyncConnection, number: Number, **values: object) -> in
 
     Somebody has clicked and waits to see it: it goes before all that nobody waits for.
     """
-    version = await conversations.change(conn, number, at=now(), **values)
-    await show_again(conn, number, version=version, urgent=True)
-    return version
+    return (await changed_all(conn, [number], **values))[number]
+
+
+async def changed_all(conn: AsyncConnection, numbers: Sequence[Number], **values: object) -> dict[Number, int]:
+    """The same for several conversations, all in the same way; their new versions."""
+    if not numbers:
+        return {}
+    versions = await conversations.change_all(conn, numbers, at=now(), **values)
+    await show_all_again(conn, versions, urgent=True)
+    return versions
 
 
 async def changed_by_itself(conn: AsyncConnection, number: Number, **values: object) -> int:
     """As `changed`, for what mail, servers and clocks change: it is shown in its turn."""
-    version = await conversations.change(conn, number, at=now(), **values)
-    await show_again(conn, number, version=version)
-    return version
+    versions = await conversations.change_all(conn, [number], at=now(), **values)
+    await show_all_again(conn, versions)
+    return versions[number]
+
+
+async def redraw(conn: AsyncConnection, number: Number) -> None:
+    """Promise that Slack will show a conversation anew, though nothing has happened to it."""
+    await show_again(conn, number, version=await conversations.touch(conn, number), urgent=True)
 
 
 async def show_again(conn: AsyncConnection, number: Number, *, version: int, urgent: bool = False) -> None:
     """Promise that Slack will show that version of a conversation; in its lane, so in order."""
-    payload, lane = {"number": number}, f"conversation:{number}"
-    await jobs.add(conn, key=f"show:{number}:{version}", kind="show", lane=lane, payload=payload, urgent=urgent)
+    await show_all_again(conn, {number: version}, urgent=urgent)
+
+
+async def show_all_again(conn: AsyncConnection, versions: Mapping[Number, int], *, urgent: bool = False) -> None:
+    """The same for several conversations, by number. `urgent`: somebody waits to see it."""
+    await jobs.add_all(
+        conn,
+        [
+            jobs.Promise(
+                key=f"show:{number}:{version}",
+                kind="show",
+                lane=f"conversation:{number}",
+                payload={"number": number},
+                urgent=urgent,
+            )
+            for number, version in versions.items()
+        ],
+    )
 
 
 async def obey(conn: AsyncConnection, number: Number, *, version: int) -> None:
@@ -87,8 +127,9 @@ async def obey(conn: AsyncConnection, number: Number, *, version: int) -> None:
 
 
 async def write_down(conn: AsyncConnection, number: Number, verb: str, *, user: UserId, detail: str = "") -> None:
-    """Enter an act into the audit log."""
-    await acts.add(conn, number, Act(at=now(), actor=user, verb=verb, detail=detail))
+    """Enter an act into the audit log, with the place that it comes from."""
+    place = Where.ELSEWHERE if user == ELSEWHERE else where.here()
+    await acts.add(conn, number, Act(at=now(), actor=user, verb=verb, detail=detail, place=place))
 
 
 class Desk:
@@ -117,11 +158,14 @@ class Desk:
         return found
 
     async def of_thread(self, channel: ChannelId, thread: Ts) -> Conversation | None:
-        """The conversation whose thread that is, or None. A card that was deleted or replaced still counts."""
+        """The conversation whose thread that is, or the one it was merged into; or None.
+
+        A card that was deleted or replaced still counts.
+        """
         async with self._store.read() as conn:
             found = await conversations.by_card(conn, channel=channel, ts=thread)
-            number = None if found else await cards.about(conn, channel=channel, ts=thread)
-            return await conversations.get(conn, number) if number else found
+            number = found.number if found else await cards.about(conn, channel=channel, ts=thread)
+            return await conversations.current(conn, number) if number else None
 
     async def messages(self, number: Number, *, user: UserId) -> tuple[Conversation, list[StoredMessage]]:
         """A conversation and its mails, the oldest first."""
@@ -130,17 +174,37 @@ class Desk:
             return found, await mails.of_conversation(conn, number)
 
     async def claim(self, number: Number, *, user: UserId) -> Conversation:
-        """Make the user its owner."""
-        return await self._set(number, "claim", user=user, owner=user)
+        """Make the user its owner; whoever was it is told."""
+        return await self._hand_over(number, "claim", user=user, to=user)
 
     async def assign(self, number: Number, *, user: UserId, to: UserId) -> Conversation:
-        """Make another agent its owner."""
+        """Make another agent its owner; both are told."""
         found = await self.conversation(number, user=user)
         try:
             await self._agents.require(to, found.channel)
         except (Refused, Permanent) as refusal:
             raise Refused(f"<@{to}> cannot be its owner. {refusal}") from refusal
-        return await self._set(number, "assign", user=user, owner=to)
+        return await self._hand_over(number, "assign", user=user, to=to)
+
+    async def release(self, number: Number, *, user: UserId) -> Conversation:
+        """Nobody is its owner any more; whoever was it is told."""
+        return await self._hand_over(number, "release", user=user, to=None)
+
+    async def _hand_over(self, number: Number, verb: str, *, user: UserId, to: UserId | None) -> Conversation:
+        before = await self.conversation(number, user=user)
+        if before.owner == to:
+            return before
+        async with self._store.write() as conn:
+            version = await changed(conn, number, owner=to)
+            await write_down(conn, number, verb, user=user, detail=told(before, {"owner": to}))
+            key = f"owner:{number}:{version}"
+            if before.owner:
+                gone = "{who} took this over from you." if to else "{who} released this: it is nobody's now."
+                await tell(conn, number, key=f"{key}:from", whom=before.owner, sentence=gone, about=user)
+            if to:
+                yours = "{who} gave this to you."
+                await tell(conn, number, key=f"{key}:to", whom=to, sentence=yours, about=user)
+        return await self.conversation(number, user=user)
 
     async def close(self, number: Number, *, user: UserId) -> Conversation:
         """Nothing is left to do; a mail of the customer opens it again."""
@@ -153,12 +217,14 @@ class Desk:
     async def snooze(self, number: Number, *, user: UserId, until: datetime) -> Conversation:
         """Put it aside until then; a mail of the customer brings it back before."""
         found = await self.conversation(number, user=user)
+        if found.merged_into:
+            raise Refused(f"#{number} was merged into #{found.merged_into}; use that number.")
         payload = {"number": number, "until": until.isoformat()}
         async with self._store.write() as conn:
             version = await changed(conn, number, status=Status.SNOOZED, wakes=until)
             await jobs.add(conn, key=f"wake:{number}:{version}", kind="wake", payload=payload, due=until)
-            told = _told(found, {"status": Status.SNOOZED, "wakes": until})
-            await write_down(conn, number, "snooze", user=user, detail=told)
+            detail = told(found, {"status": Status.SNOOZED, "wakes": until})
+            await write_down(conn, number, "snooze", user=user, detail=detail)
         return await self.conversation(number, user=user)
 
     async def wake(self, job: Job) -> None:
@@ -167,16 +233,19 @@ class Desk:
         async with self._store.write() as conn:
             found = await conversations.get(conn, number)
             waits = found is not None and found.status is Status.SNOOZED and found.wakes
-            if waits and waits.isoformat() == job.payload["until"]:
+            if found and waits and waits.isoformat() == job.payload["until"]:
                 await changed_by_itself(conn, number, status=Status.OPEN, wakes=None)
+                await write_down(conn, number, "wake", user=BRIDGE, detail=told(found, {"status": Status.OPEN}))
 
     async def _set(self, number: Number, verb: str, *, user: UserId, **values: object) -> Conversation:
         found = await self.conversation(number, user=user)
+        if found.merged_into:
+            raise Refused(f"#{number} was merged into #{found.merged_into}; use that number.")
         if all(getattr(found, name) == value for name, value in values.items()):
             return found
         async with self._store.write() as conn:
             await changed(conn, number, **values)
-            await write_down(conn, number, verb, user=user, detail=_told(found, values))
+            await write_down(conn, number, verb, user=user, detail=told(found, values))
         return await self.conversation(number, user=user)
 
     async def log(self, number: Number, *, user: UserId, limit: int = 30) -> tuple[Conversation, list[Act]]:
@@ -185,19 +254,40 @@ class Desk:
         async with self._store.read() as conn:
             return found, await acts.of_conversation(conn, number, limit=limit)
 
+    async def uses(self) -> dict[str, int]:
+        """How often each template was sent, by name."""
+        async with self._store.read() as conn:
+            return await correspondents.uses(conn)
+
     async def inbox(self, *, user: UserId, limit: int = 20) -> list[Conversation]:
         """What is not closed in the channels where the user may act, the longest waiting first."""
-        channels = await self._channels(user)
+        channels = await self.channels(user)
         async with self._store.read() as conn:
             return await conversations.unfinished(conn, channels=channels, limit=limit)
 
-    async def search(self, words: Sequence[str], *, user: UserId, limit: int = 20) -> list[Conversation]:
-        """Conversations that hold every word, in the channels where the user may act; the newest first."""
-        channels = await self._channels(user)
+    async def search(self, query: Query, *, user: UserId, page: int = 1) -> Found:
+        """A page of what fits in the channels where the user may act, the best first (`store/search.py` says how)."""
+        channels = await self.channels(user)
         async with self._store.read() as conn:
-            return await conversations.search(conn, words, channels=channels, limit=limit)
+            return await search.find(conn, query, channels=channels, user=user, page=page)
 
-    async def _channels(self, user: UserId) -> list[ChannelId]:
+    async def index(self, job: Job) -> None:
+        """The job "index": enter mails into the index of words that an older version kept without, the newest first."""
+        async with self._store.write() as conn:
+            below = await wordindex.index_missing(conn, below=job.payload["below"])
+            if below is not None:
+                await promise_index(conn, below=below)
+
+    async def index_what_is_missing(self) -> None:
+        """Promise it, where there are such mails."""
+        async with self._store.read() as conn:
+            missing = await wordindex.missing(conn)
+        if missing:
+            async with self._store.write() as conn:
+                await promise_index(conn)
+
+    async def channels(self, user: UserId) -> list[ChannelId]:
+        """Where the user may act; `Refused` with the sentence where that is nowhere."""
         open_to_user: list[ChannelId] = []
         last: BridgeError = Refused("No mailbox is configured; ask whoever runs the bridge.")
         for channel in dict.fromkeys(box.channel for box in self._mailboxes.values() if box.channel):
@@ -211,6 +301,18 @@ class Desk:
         return open_to_user
 
 
-def _told(before: Conversation, values: Mapping[str, object]) -> str:
-    """From what to what, in a few words."""
-    return ", ".join(f"{name}: {getattr(before, name) or 'none'} → {value or 'none'}" for name, value in values.items())
+async def promise_index(conn: AsyncConnection, *, below: int | None = None) -> None:
+    """Promise that mails without an entry in the index of words get one: all of them, or those below an id."""
+    key = f"index:{below}:{now().isoformat()}"
+    await jobs.add(conn, key=key, kind="index", lane="index", payload={"below": below})
+
+
+def told(before: object, values: Mapping[str, object]) -> str:
+    """From what to what, in a few words: what the audit log says of a change."""
+    return ", ".join(f"{name}: {_word(getattr(before, name))} → {_word(value)}" for name, value in values.items())
+
+
+def _word(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value or "none")

@@ -13,13 +13,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.as_read import as_read
-from bridge.desk import Desk, changed, changed_by_itself, obey, write_down
+from bridge.desk import Desk, changed, changed_by_itself, obey, told, write_down
 from bridge.errors import BridgeError, Misconfigured, Permanent, Refused, Temporary
 from bridge.mail.parse import parse
 from bridge.mail.source import Place, Renumbered, Role, Source
 from bridge.model import (
+    BRIDGE,
+    ELSEWHERE,
     Batch,
     Conversation,
     Direction,
@@ -56,6 +59,20 @@ ROLES = {
     Folder.ARCHIVE: Role.ARCHIVE,
     Folder.JUNK: Role.JUNK,
 }
+ELSEWHERE_VERBS: dict[tuple[str, object], str] = {
+    ("seen", True): "mark read",
+    ("seen", False): "mark unread",
+    ("flagged", True): "mark flagged",
+    ("flagged", False): "mark unflagged",
+    ("answered", True): "answer",
+    ("folder", Folder.INBOX): "restore",
+    ("folder", Folder.ARCHIVE): "archive",
+    ("folder", Folder.TRASH): "delete",
+    ("folder", Folder.JUNK): "spam",
+    ("folder", Folder.GONE): "remove",
+}
+"""What the audit log calls what another mail client did to a mail."""
+
 LEFT_BEHIND = (
     "This mail server cannot take away single mails: they were copied, and stand marked as deleted in their old "
     "folder until a mail client cleans it up."
@@ -129,7 +146,7 @@ class Filing:
         stand: Mapping[str, object],
         change: Mapping[str, object] | None = None,
     ) -> Conversation:
-        await self._desk.conversation(number, user=user)
+        conversation = await self._desk.conversation(number, user=user)
         async with self._store.write() as conn:
             before = [one for one in await mails.of_conversation(conn, number) if one.direction is Direction.IN]
             if not before:
@@ -138,7 +155,8 @@ class Filing:
                 await mails.stand(conn, [one.id for one in before], **stand)
                 version = await changed(conn, number, trouble="", **(change or {}))
                 await obey(conn, number, version=version)
-                await write_down(conn, number, verb, user=user)
+                detail = _told(before, stand, conversation=conversation, change=change or {})
+                await write_down(conn, number, verb, user=user, detail=detail)
         return await self._desk.conversation(number, user=user)
 
     # --- and what becomes of it ---------------------------------------------------------------------------------------
@@ -169,6 +187,7 @@ class Filing:
                     if really["folder"] is Folder.INBOX is not one.folder:  # it is on the table again
                         status = {"status": Status.OPEN}
             await changed(conn, number, trouble=str(error), **status)
+            await write_down(conn, number, "not done", user=BRIDGE, detail=str(error))
         log.warning("a mailbox did not do what was asked", number=number, reason=str(error), detail=error.detail)
 
     async def _carry_out(self, number: Number) -> str:
@@ -252,6 +271,7 @@ class Filing:
             if found is None:
                 await mails.stand(conn, [stored.id], folder=Folder.GONE)
                 await changed_by_itself(conn, stored.number)
+                await write_down_elsewhere(conn, stored, {"folder": Folder.GONE})
             else:
                 await places.put(conn, post.name, found)
         return found is not None
@@ -261,6 +281,27 @@ class Filing:
             conversation = await conversations.get(conn, number)
             if conversation and conversation.trouble != trouble:
                 await changed_by_itself(conn, number, trouble=trouble)
+
+
+async def write_down_elsewhere(conn: AsyncConnection, stored: StoredMessage, values: Mapping[str, object]) -> None:
+    """Enter into the audit log what another mail client did to a mail, a line for each thing."""
+    for name, value in values.items():
+        if getattr(stored, name) != value and (verb := ELSEWHERE_VERBS.get((name, value))):
+            await write_down(conn, stored.number, verb, user=ELSEWHERE, detail=told(stored, {name: value}))
+
+
+def _told(
+    mails_before: Sequence[StoredMessage],
+    stand: Mapping[str, object],
+    *,
+    conversation: Conversation,
+    change: Mapping[str, object],
+) -> str:
+    """From what to what, of the mails that were not so already, and of their conversation."""
+    differs = {name: value for name, value in change.items() if getattr(conversation, name) != value}
+    moved = [one for one in mails_before if any(getattr(one, name) != value for name, value in stand.items())]
+    parts = [*dict.fromkeys(told(one, stand) for one in moved), told(conversation, differs)]
+    return ", ".join(filter(None, parts))
 
 
 # --- decisions --------------------------------------------------------------------------------------------------------

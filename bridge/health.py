@@ -46,10 +46,14 @@ class Watched(Protocol):
 
 @dataclass(slots=True, kw_only=True)
 class Health:
-    """How a mailbox fares. Its watcher says when it failed; a later sign of life of the source ends that."""
+    """How a mailbox fares. Its watcher says when it failed; a later sign of life of the source ends that.
+
+    `elsewhere`: whether another replica watches it; then that one knows how it fares.
+    """
 
     name: MailboxName
     source: Watched
+    elsewhere: Callable[[], bool] = lambda: False
     _failure: tuple[datetime, BridgeError] | None = field(default=None, init=False)
 
     def fails(self, failure: BridgeError) -> None:
@@ -59,6 +63,8 @@ class Health:
     @property
     def reason(self) -> str:
         """The sentence that says why it is failing; empty while it is watched."""
+        if self.elsewhere():
+            return ""
         heard = self.source.last_heard
         if self._failure and (heard is None or heard < self._failure[0]):
             return str(self._failure[1])
@@ -69,7 +75,7 @@ class Health:
         heard = self.source.last_heard
         return {
             "name": self.name,
-            "state": "failing" if self.reason else "watching",
+            "state": "watched elsewhere" if self.elsewhere() else "failing" if self.reason else "watching",
             "reason": self.reason,
             "last_heard": heard.isoformat() if heard else None,
         }
@@ -140,7 +146,7 @@ class Site:
     async def _show_metrics(self, _request: web.Request) -> web.Response:
         await self._count_jobs()
         for one in self._mailboxes:
-            if heard := one.source.last_heard:
+            if (heard := one.source.last_heard) and not one.elsewhere():
                 self._metrics.set_silence(one.name, now() - heard)
         return web.Response(body=self._metrics.text(), headers={"Content-Type": CONTENT_TYPE})
 

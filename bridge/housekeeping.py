@@ -13,7 +13,7 @@ import structlog
 from bridge.config import RetentionSettings
 from bridge.errors import BridgeError
 from bridge.model import now
-from bridge.store import effects, jobs, mails
+from bridge.store import effects, forms, jobs, mails
 from bridge.store.database import Store
 
 log = structlog.get_logger()
@@ -39,6 +39,7 @@ async def tidy(store: Store, *, retention: RetentionSettings, at: datetime) -> d
         "mails": (retention.raw, mails.forget_raw),
         "jobs": (retention.jobs, jobs.forget_finished),
         "effects": (retention.jobs, effects.forget_finished),
+        "forms": (retention.jobs, forms.forget_old),
     }
     gone = dict.fromkeys(kinds, 0)
     for kind, (days, forget) in kinds.items():

@@ -9,21 +9,23 @@ Only what changed since it was last heard is taken over: what agents asked for m
 
 import asyncio
 import contextlib
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge import rules
+from bridge import rules, settling
 from bridge.as_read import AsRead, as_read
-from bridge.desk import changed_by_itself
+from bridge.desk import changed_by_itself, write_down
 from bridge.errors import Permanent
-from bridge.filing import ANSWERED, DELETED, KEPT_IN_STEP, locate
+from bridge.filing import ANSWERED, DELETED, KEPT_IN_STEP, locate, write_down_elsewhere
 from bridge.mail.identifiers import own_message_id
 from bridge.mail.parse import parse
 from bridge.mail.source import Change, Role
 from bridge.model import (
+    ELSEWHERE,
     Arrival,
     Batch,
     Direction,
@@ -40,20 +42,26 @@ from bridge.model import (
 from bridge.post import Post
 from bridge.store import conversations, drafts, jobs, mails, places
 from bridge.store.database import Store
+from bridge.watches import Holds, alone
 
 log = structlog.get_logger()
 
 SENT_SWEEP = 60.0  # seconds between looks into the Sent folder; an answer seen in the inbox asks for one at once
+LOOKS = 2.5  # a second, at the most, of all mailboxes together: a look costs one to two milliseconds of processor time
 
 
 class InStep:
     """Takes over what others do with the mailboxes."""
 
-    def __init__(self, store: Store, *, posts: Mapping[MailboxName, Post], keys: Sequence[bytes]) -> None:
+    def __init__(
+        self, store: Store, *, posts: Mapping[MailboxName, Post], keys: Sequence[bytes], holds: Holds = alone
+    ) -> None:
         self._store = store
+        self._holds = holds
         self._posts = posts
         self._keys = keys
         self._answered = {name: asyncio.Event() for name in posts}
+        self._sweep = max(SENT_SWEEP, len(posts) / LOOKS)
 
     # --- flags and moves ----------------------------------------------------------------------------------------------
 
@@ -71,6 +79,7 @@ class InStep:
     async def observe(self, post: Post, change: Change) -> None:
         """Take over one change. What is not in the store, or was known, changes nothing."""
         async with self._store.write() as conn:
+            await self._holds(conn, post.name)
             before = await places.at(conn, post.name, Folder.INBOX, (change.uidvalidity, change.uid))
             stored = await mails.get(conn, before.mail_id) if before else None
             if before is None or stored is None:
@@ -97,6 +106,7 @@ class InStep:
         if any(getattr(stored, name) != value for name, value in values.items()):
             await mails.stand(conn, [stored.id], **values)
             await changed_by_itself(conn, stored.number)
+            await write_down_elsewhere(conn, stored, values)
 
     async def _look_for(self, conn: AsyncConnection, stored: StoredMessage) -> None:
         left = await places.of(conn, [stored.id])
@@ -123,8 +133,10 @@ class InStep:
                 Folder.INBOX,
                 Folder.GONE,
             ):  # else an agent has said where it is to be
-                await mails.stand(conn, [stored.id], folder=found.folder if found else Folder.GONE)
+                folder = found.folder if found else Folder.GONE
+                await mails.stand(conn, [stored.id], folder=folder)
                 await changed_by_itself(conn, stored.number)
+                await write_down_elsewhere(conn, stored, {"folder": folder})
 
     # --- answers ------------------------------------------------------------------------------------------------------
 
@@ -137,10 +149,11 @@ class InStep:
             async with self._store.read() as conn:
                 cursor = await mails.cursor(conn, post.name, folder=mails.SENT)
             batch = await post.reached().since(cursor, folder=folder)
-            await self.take_sent(post, batch)
+            if batch.arrivals or batch.cursor != cursor:
+                await self.take_sent(post, batch)
             if not batch.arrivals:
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(SENT_SWEEP):
+                    async with asyncio.timeout(self._sweep * random.uniform(0.8, 1.2)):  # noqa: S311 - spreads load
                         await self._answered[post.name].wait()
                 self._answered[post.name].clear()
 
@@ -148,6 +161,7 @@ class InStep:
         """Keep those that belong to a conversation; the bridge's own are there already."""
         read_mails = await asyncio.to_thread(lambda: [as_read(one, parse) for one in batch.arrivals])
         async with self._store.write() as conn:
+            await self._holds(conn, post.name)
             for arrival, mail in zip(batch.arrivals, read_mails, strict=True):
                 if number := await self._conversation_of(conn, post, mail):
                     await self._keep(conn, post, number, arrival, mail)
@@ -158,8 +172,9 @@ class InStep:
         if await mails.known(conn, post.name, mail.digest) or await self._is_own(conn, post, message):
             return None
         known = await mails.referred(conn, mailbox=post.name, ids=[*rules.spoken_of(message), message.message_id])
-        number = rules.joins(message, known=known)
-        return number if number and await conversations.get(conn, number) else None
+        join = rules.joins(message, known=known)
+        found = await conversations.current(conn, join.number) if join else None
+        return found.number if found else None
 
     async def _is_own(self, conn: AsyncConnection, post: Post, message: Message) -> bool:
         """Sent by the bridge. Where the provider put an id of its own in place of ours, ours is the last reference."""
@@ -167,6 +182,7 @@ class InStep:
         for one in (message.message_id, *last):
             own = own_message_id(one, keys=self._keys)
             if own and await drafts.by_message_id(conn, one):
+                await settling.found(conn, one)
                 number = Number(own[0])
                 await mails.refer(conn, mailbox=post.name, number=number, ids=[message.message_id])
                 return True
@@ -186,4 +202,12 @@ class InStep:
             at=arrival.received,
             elsewhere=True,
         )
+        before = await conversations.get(conn, number)
         await changed_by_itself(conn, number, status=Status.WAITING)
+        await write_down(
+            conn,
+            number,
+            "answer",
+            user=ELSEWHERE,
+            detail=f"status: {before.status if before else 'none'} → {Status.WAITING}",
+        )

@@ -29,6 +29,7 @@ from bridge.model import Job
 from bridge.model import now as time_now
 from bridge.store import effects, jobs
 from bridge.store.database import Store
+from bridge.store.turns import be_patient
 
 log = structlog.get_logger()
 
@@ -54,6 +55,27 @@ CANCEL_PATIENCE = 2.0
 """Seconds that a cancelled job has to clean up."""
 
 
+class Tenure:
+    """Until when, by this process's own clock, what its leases cover is surely still its own.
+
+    Without leases it is for ever. The lease on the database's clock ends later, never earlier.
+    """
+
+    def __init__(self) -> None:
+        self._until = float("inf")
+
+    def lasts(self, lease: timedelta, *, asked: float) -> None:
+        """The leases were renewed; it was asked for at that monotonic time."""
+        self._until = asked + lease.total_seconds()
+
+    def check(self) -> None:
+        """Called just before acting outside. A replica that was paused past its leases must not: another has its jobs
+        by now. Raises Temporary.
+        """
+        if time.monotonic() > self._until:
+            raise Temporary("This replica was paused for too long and has lost its jobs to another; they go on there.")
+
+
 class Engine:
     """Runs jobs, up to `parallel` at a time.
 
@@ -71,6 +93,7 @@ class Engine:
         look_first: bool = True,
         parked: Callable[[Job, BridgeError], Awaitable[None]] | None = None,
         lease: timedelta = LEASE,
+        tenure: Tenure | None = None,
         clock: Callable[[], datetime] = time_now,
     ) -> None:
         self._store = store
@@ -81,7 +104,7 @@ class Engine:
         self._lease = lease
         self._clock = clock
         self._owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-        self._deadline = float("inf")  # on the monotonic clock: until then what is in hand is surely ours
+        self._tenure = tenure or Tenure()
         self._woken = asyncio.Event()
         self._stopping = True
         self._in_hand: dict[asyncio.Task[None], Sequence[Job]] = {}
@@ -142,6 +165,7 @@ class Engine:
         *,
         act: Callable[[], Awaitable[dict[str, Any]]],
         find: Callable[[datetime], Awaitable[dict[str, Any] | None]],
+        kept: Callable[[AsyncConnection, dict[str, Any]], Awaitable[None]] | None = None,
     ) -> dict[str, Any]:
         """Make an outside effect happen once under that key, whatever crashes between; return what it came to.
 
@@ -149,9 +173,12 @@ class Engine:
         without our knowing: it is given the time of the first attempt, looks outside, and returns what `act` would
         have returned, or None where it surely has not happened (and raises where it cannot tell). A result that is
         remembered is returned without acting. A failure of either leaves the intent standing: looking again is safe.
+        `kept` writes down what hangs on the result, in the transaction that remembers it, or that finds it remembered.
         """
         async with self._store.write() as conn:
             effect = await effects.begin(conn, key)
+            if effect.result is not None and kept is not None:
+                await kept(conn, effect.result)
         if effect.result is not None:
             return effect.result
         result = None
@@ -160,20 +187,18 @@ class Engine:
             if result is not None:
                 log.info("An effect had happened already", key=key)
         if result is None:
-            self._must_be_ours()
+            self._tenure.check()
             result = await act()
         async with self._store.write() as conn:
             await effects.finish(conn, key, result)
+            if kept is not None:
+                await kept(conn, result)
         return result
-
-    def _must_be_ours(self) -> None:
-        """A replica that was paused past its lease must not act: another has its jobs by now."""
-        if time.monotonic() > self._deadline:
-            raise Temporary("This replica was paused for too long and has lost its jobs to another; they go on there.")
 
     # --- taking jobs ---
 
     async def _run(self) -> None:
+        be_patient()
         while not self._stopping:
             self._woken.clear()
             try:
@@ -310,7 +335,7 @@ class Engine:
         asked, in_hand = time.monotonic(), list(self._in_hand.items())
         async with self._store.write() as conn:
             ours = await jobs.extend(conn, owner=self._owner, lease=self._lease)
-        self._deadline = asked + self._lease.total_seconds()
+        self._tenure.lasts(self._lease, asked=asked)
         for task, batch in in_hand:
             if any(ours.get(job.id) != job.fence for job in batch):
                 task.cancel()

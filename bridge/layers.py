@@ -52,6 +52,8 @@ VARIABLES: dict[str, PathInTree] = {
     "MAIL_CA_FILE": ("ca_file",),
     "MAIL_CHANNEL": (*_MAILBOX, "channel"),
     "MAIL_HOLD_SECONDS": (*_MAILBOX, "hold_seconds"),
+    "MAIL_SIGNATURE": (*_MAILBOX, "signature"),
+    "MAIL_FORWARDS": (*_MAILBOX, "forwards"),
     "MAIL_AUTO_ACK": (*_MAILBOX, "auto_ack"),
 }
 """Every variable that is a setting, and its place in the tree. `BRIDGE_CONFIG` is none: it says where the tree is."""

@@ -19,6 +19,7 @@ from bridge.desk import Acknowledgement, Mailbox
 from bridge.errors import BridgeError, Temporary
 from bridge.health import Health
 from bridge.instep import InStep
+from bridge.limits import allow_files
 from bridge.mail.imap import Gate, ImapServer, ImapSource
 from bridge.mail.maildir import Maildir
 from bridge.mail.maildirsource import LocalSource
@@ -29,16 +30,20 @@ from bridge.post import Post
 from bridge.reception import Reception
 from bridge.store import mails
 from bridge.store.database import Store
+from bridge.store.turns import be_patient
 
 log = structlog.get_logger()
 
 RETRY = 5.0  # seconds until a mailbox that failed is watched again
+FILES_EACH = 4  # open files of a watched mailbox: its connection, its bell's two ends, and one for a command's own
 MENDING = 60.0  # seconds until one is tried again that a person must mend: more often would only lock the account
 
 
 def posts(settings: Settings, *, accounts: Accounts) -> dict[MailboxName, Post]:
     """Every mailbox's, by name. Nothing is opened yet."""
     gate = Gate()
+    if not allow_files(FILES_EACH * len(settings.mailboxes)):
+        log.warning("this system lets a process open too few files for so many mailboxes; raise the hard limit")
     return {
         MailboxName(one.name): _post(one, settings=settings, accounts=accounts, gate=gate) for one in settings.mailboxes
     }
@@ -71,6 +76,8 @@ def mailbox(one: MailboxSettings, *, channel: ChannelId, max_bytes: int) -> Mail
         saves_sent=one.saves_sent,
         resurface=one.resurface,
         max_bytes=max_bytes,
+        signature=one.signature,
+        forwards=one.forwards,
         ack=Acknowledgement(**dict(one.ack)) if one.auto_ack else None,
     )
 
@@ -100,6 +107,7 @@ async def watch(
     health: Health,
 ) -> None:
     """Take in a mailbox's mail, and what other mail clients do with it, for ever."""
+    be_patient()
     async with asyncio.TaskGroup() as watching:
         watching.create_task(
             _take_in(store, reception=reception, alarms=alarms, mailbox=mailbox, post=post, health=health)
@@ -130,10 +138,11 @@ async def _take_in(
         try:
             async with store.read() as conn:
                 cursor = await mails.cursor(conn, mailbox.name)
-            async for batch in post.source.arrivals(cursor):
-                await reception.receive(mailbox, batch)
-                post.begun.set()
-                await alarms.reading(mailbox.name)
+            async with contextlib.aclosing(post.source.arrivals(cursor)) as arrivals:
+                async for batch in arrivals:
+                    await reception.receive(mailbox, batch)
+                    post.begun.set()
+                    await alarms.reading(mailbox.name)
         except BridgeError as error:
             post.begun.set()
             health.fails(error)
@@ -151,7 +160,7 @@ def _pause(error: BridgeError) -> float:
 
 
 async def settled(posted: Mapping[MailboxName, Post], *, within: float) -> None:
-    """Wait until each mailbox is watched or has been found failing, so many seconds at the most.
+    """Wait until each mailbox is watched, here or elsewhere, or has been found failing, so many seconds at the most.
 
     A local one begins at its beginning, so it misses nothing whenever it begins.
     """
@@ -163,9 +172,18 @@ async def settled(posted: Mapping[MailboxName, Post], *, within: float) -> None:
 
 
 async def _settled(post: Post) -> None:
-    if isinstance(post.source, ImapSource) and await post.source.settled() is not None:
-        return
-    await post.begun.wait()
+    """It is known before it is told: a server that is away is tried again and again within `arrivals`."""
+
+    async def found_failing() -> bool:
+        failing = isinstance(post.source, ImapSource) and await post.source.settled() is not None
+        return failing or await post.begun.wait()
+
+    waiting = [asyncio.ensure_future(post.begun.wait()), asyncio.ensure_future(found_failing())]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for one in waiting:
+            one.cancel()
 
 
 def imap_server(name: MailboxName, settings: ServerSettings, *, accounts: Accounts | None) -> ImapServer:

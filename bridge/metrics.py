@@ -48,7 +48,14 @@ class Metrics:
             ["mailbox"],
             registry=self._registry,
         )
+        self._missing = Counter(
+            "bridge_ledger_missing",
+            "Mails that stood on the server and were not in the ledger",
+            ["mailbox"],
+            registry=self._registry,
+        )
         for name in mailboxes:
+            self._missing.labels(name)
             self._received.labels(name)
 
     def received(self, mailbox: MailboxName, count: int) -> None:
@@ -58,6 +65,10 @@ class Metrics:
     def sent(self, mailbox: MailboxName, *, outcome: str) -> None:
         """An answer was sent, failed, or is uncertain."""
         self._sent.labels(mailbox, outcome).inc()
+
+    def missing(self, mailbox: MailboxName, count: int) -> None:
+        """A comparison found so many mails on the server that the ledger did not have."""
+        self._missing.labels(mailbox).inc(count)
 
     def card_posted(self, after: timedelta) -> None:
         """A new conversation's card stands in Slack, so long after its mail was pushed."""

@@ -160,7 +160,8 @@ class Invitation:
 class Authenticity:
     """Signs of whether a mail is what it says. `spf`, `dkim`, `dmarc`: what the trusted `server` found (RFC 8601), or
     empty; `signers`: domains whose DKIM signature passed; `reply_to`: the domain that answers would go
-    to, where it is another than the author's; `risky`: names of files that can do harm when opened.
+    to, where it is another than the author's; `risky`: names of files that can do harm when opened; `lookalike`: the
+    known domain that the author's only looks like, as far as the desk knows any.
     """
 
     server: str = ""
@@ -170,6 +171,7 @@ class Authenticity:
     signers: tuple[str, ...] = ()
     reply_to: str = ""
     risky: tuple[str, ...] = ()
+    lookalike: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -308,7 +310,8 @@ class Status(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversation:
     """The messages of one matter in one mailbox. `version` grows with every change; what Slack shows follows it.
-    `trouble` says why the mailbox did not do what an agent last asked for; `wakes` is when a snoozed one opens again.
+    `trouble` says why the mailbox did not do what an agent last asked for; `wakes` is when a snoozed one opens again;
+    `merged_into` is the one that has its mails now.
     """
 
     number: Number
@@ -323,6 +326,16 @@ class Conversation:
     updated: datetime
     trouble: str = ""
     wakes: datetime | None = None
+    merged_into: Number | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brief:
+    """A conversation in a line: `who` wrote last to us, `since` when that customer waits for an answer, if one does."""
+
+    conversation: Conversation
+    who: str
+    since: datetime | None
 
 
 class Direction(StrEnum):
@@ -330,6 +343,19 @@ class Direction(StrEnum):
 
     IN = "in"
     OUT = "out"
+
+
+class Joined(StrEnum):
+    """Why a mail came to its conversation."""
+
+    BEGAN = ""  # it is the first, or one of our own
+    SIGNED = "signed"  # it answers a mail of ours, by an id that nobody else can make
+    IN_REPLY_TO = "in_reply_to"
+    REFERENCES = "references"
+    NEVER_SEEN = "never_seen"  # it speaks of a mail that never came here, as another of the conversation does
+    THREAD_INDEX = "thread_index"  # Outlook's
+    SUBJECT_NUMBER = "subject_number"
+    OVERTAKEN = "overtaken"  # an answer to it came before it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -343,13 +369,19 @@ class StoredFile:
     inline: bool
 
 
+def shown_as(name: str, *, moved: int) -> str:
+    """The name that posts of a mail or draft go by, once it has moved to another conversation so many times."""
+    return f"{name}.{moved}" if moved else name
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredMessage:
     """A Message as the store keeps it. `message` has no attachments, HTML or headers of its own: they are in the raw
     mail (`raw_id`, None where it was too large to take in). `shared`: its files stand in the thread;
     `quarantined`: it could not be read, only its bytes are known; `readings`: how often it was read, 1 but for a mail
     that was replayed. `folder`, `seen`, `flagged` and `answered`: how it stands in the mailbox, or is to stand as soon
-    as the server obeys; `elsewhere`: another mail client sent it.
+    as the server obeys; `elsewhere`: another mail client sent it; `written_by`: the customer whose mail this is, where
+    a teammate passed it on; `moved`: how often it moved to another conversation.
     """
 
     id: MailId
@@ -370,6 +402,19 @@ class StoredMessage:
     flagged: bool = False
     answered: bool = False
     elsewhere: bool = False
+    joined: Joined = Joined.BEGAN
+    written_by: Address | None = None
+    moved: int = 0
+
+    @property
+    def shown_as(self) -> str:
+        """What the posts of this mail go by: a new name for each conversation that it moves to."""
+        return shown_as(str(self.id), moved=self.moved)
+
+    @property
+    def customer(self) -> Address:
+        """Whose words these are: its author, or whose mail the author passed on."""
+        return self.written_by or self.message.author
 
 
 # --- an answer on its way out ---------------------------------------------------------------------------------------
@@ -436,6 +481,36 @@ class Draft:
     automatic: Automatic = Automatic.NO  # what kind of automatic mail it is, where nobody wrote it
     reason: str = ""  # why it failed or is uncertain, in a sentence
     outcome: tuple[tuple[str, str], ...] = ()  # per recipient: address, "accepted" or the server's words
+    closes: bool = False  # once it has left, nothing is left to do
+    later: bool = False  # its author named the time at which it leaves; a mail of the customer stops it
+    said: tuple[ChannelId, Ts] | None = None  # the message in a thread that it was made of
+    note: str = ""  # what its author is told beside it, in a sentence
+    moved: int = 0  # how often it moved to another conversation
+
+    @property
+    def shown_as(self) -> str:
+        """What its thread line goes by: a new name for each conversation that it moves to."""
+        return shown_as(self.id, moved=self.moved)
+
+
+class Where(StrEnum):
+    """From where something was done to a conversation."""
+
+    BUTTON = "button"
+    MENU = "menu"
+    MODAL = "modal"
+    COMMAND = "command"
+    SHORTCUT = "shortcut"
+    HOME = "home"
+    REACTION = "reaction"
+    CLI = "cli"
+    RULE = "rule"
+    ELSEWHERE = "other mail client"
+    BRIDGE = "bridge"  # by itself: an answer that left, a time that came
+
+
+BRIDGE, ELSEWHERE = UserId("bridge"), UserId("elsewhere")
+"""Who acts where no agent does: the bridge by itself, and whoever uses another mail client."""
 
 
 class Resurface(StrEnum):
@@ -448,12 +523,15 @@ class Resurface(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
-    """One line of the audit log: who did what to a conversation. `detail` says from what to what, in a few words."""
+    """One line of the audit log: who did what to a conversation, and from where. `detail` says from what to what, in a
+    few words. What was done before places were noted has none.
+    """
 
     at: datetime
     actor: UserId
     verb: str
     detail: str = ""
+    place: Where | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,24 +4,28 @@
     "send", after the hold: compose -> "handing over" committed before DATA -> SMTP -> outcome per recipient
     "file_copy": the copy in Sent; it can never cause a second sending
 
-Never twice: the composed bytes and their Message-ID are kept through every try, and a crash or a silence after DATA
-makes the draft "uncertain": then a person decides.
+Never twice: the composed bytes and their Message-ID are kept through every try, and after a crash or a silence after
+DATA the server's Sent folder is asked. Where it does not know, the draft is "uncertain": then a person decides, or what
+the mailbox tells later (bridge/settling.py).
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge import rules
-from bridge.desk import Mailbox, changed, obey
+from bridge.desk import Mailbox, changed, obey, write_down
 from bridge.errors import BridgeError, Permanent, Refused, Temporary, Uncertain
 from bridge.mail import compose, smtp
+from bridge.mail.forwards import passed_on
 from bridge.mail.parse import parse
+from bridge.mail.signature import signature
 from bridge.metrics import Metrics
 from bridge.model import (
+    BRIDGE,
     Attachment,
     Automatic,
     Direction,
@@ -41,12 +45,13 @@ from bridge.originals import Originals
 from bridge.post import Post
 from bridge.slack import richtext
 from bridge.slack.gateway import Gateway
-from bridge.store import drafts, jobs, mails
+from bridge.store import correspondents, drafts, jobs, mails, people
 from bridge.store.database import Store
 
 log = structlog.get_logger()
 
 UNSENT = frozenset({DraftState.HELD, DraftState.QUEUED, DraftState.HANDING_OVER})
+PATIENT = 3  # tries to ask a Sent folder that is away; then the agent is asked, who may know another way
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,24 +78,27 @@ async def as_sent(store: Store, draft: Draft) -> Sent | None:
 
 async def keep_sent(conn: AsyncConnection, draft: Draft, sent: Sent | None, *, copy: bool) -> None:
     """Keep a mail that left as a message of its conversation, and promise its copy in Sent where one is kept."""
+    number = await drafts.number_of(conn, draft)
     if sent is not None:
         await mails.add(
             conn,
             sent.message,
             reading=sent.reading,
             mailbox=draft.mailbox,
-            number=draft.number,
+            number=number,
             direction=Direction.OUT,
             digest=sent.digest,
             raw_id=sent.raw_id,
             at=now(),
         )
+    await correspondents.written_to(conn, [one.email for one in (*draft.to, *draft.cc, *draft.bcc)], at=now())
     # What the bridge says by itself answers nothing: it is still our turn, and the mail is still to be read.
     by_a_person = draft.automatic is Automatic.NO
-    version = await changed(conn, draft.number, **({"status": Status.WAITING} if by_a_person else {}))
+    then = Status.CLOSED if draft.closes else Status.WAITING
+    version = await changed(conn, number, **({"status": then} if by_a_person else {}))
     if by_a_person and draft.answers and draft.kind is not DraftKind.FORWARD:
         await mails.stand(conn, [draft.answers], seen=True, answered=True)  # as every mail client does
-        await obey(conn, draft.number, version=version)
+        await obey(conn, number, version=version)
     if copy:
         await jobs.add(conn, key=f"copy:{draft.id}", kind="file_copy", lane="", payload={"draft": draft.id})
 
@@ -107,13 +115,16 @@ class Outbox:
         posts: Mapping[MailboxName, Post],
         originals: Originals,
         metrics: Metrics,
+        still_ours: Callable[[], None],
     ) -> None:
+        """`still_ours` raises Temporary where this replica has lost its jobs to another."""
         self._store = store
         self._gateway = gateway
         self._mailboxes = mailboxes
         self._posts = posts
         self._originals = originals
         self._metrics = metrics
+        self._still_ours = still_ours
 
     async def fetch(self, job: Job) -> None:
         """Fetch a draft's files from Slack. What cannot be had fails the draft at once, while it can be mended."""
@@ -129,7 +140,7 @@ class Outbox:
                 file = await self._gateway.file(one.slack_id)
                 content = await self._gateway.download(file, max_bytes=self._mailbox(draft).max_bytes)
             except (Permanent, Refused) as error:
-                await self._end(draft, DraftState.FAILED, reason=f"{one.filename}: {error}")
+                await self.end(draft, DraftState.FAILED, reason=f"{one.filename}: {error}")
                 return
             async with self._store.write() as conn:
                 kept = await mails.save_raw(conn, content, at=now())
@@ -141,7 +152,7 @@ class Outbox:
         if draft is None or draft.state not in UNSENT:
             return
         if draft.state is DraftState.HANDING_OVER:
-            await self._settle(draft)
+            await self._settle(draft, patient=job.attempts < PATIENT)
             return
         mailbox = self._mailbox(draft)
         try:
@@ -154,20 +165,24 @@ class Outbox:
                 handing_over=lambda: self._hand_over(draft),
             )
         except Temporary as error:
+            self._still_ours()  # else the draft is another replica's to move
             await self._back_to_queue(draft, reason=str(error))
             raise
         except Uncertain as error:
-            await self._end(draft, DraftState.UNCERTAIN, reason=str(error))
+            await self._end_unknown(draft, reason=str(error), patient=False)
         except (Permanent, Refused) as error:
-            await self._end(draft, DraftState.FAILED, reason=str(error))
+            self._still_ours()
+            await self.end(draft, DraftState.FAILED, reason=str(error))
         else:
             told = [(one.recipient, "accepted" if one.accepted else one.words) for one in outcome.answers]
-            await self._end(draft, DraftState.SENT, outcome=told)
+            # It has left, whatever another replica or a person thought of it meanwhile.
+            await self.end(draft, DraftState.SENT, outcome=told, out_of={*UNSENT, DraftState.UNCERTAIN})
 
     async def give_up(self, job: Job, error: BridgeError) -> None:
         """A job was parked: where it was a draft's, the agent is told in its line."""
         if "draft" in job.payload and (draft := await self._draft(job)):
-            await self._end(draft, DraftState.FAILED, reason=str(error))
+            handed = draft.state is DraftState.HANDING_OVER
+            await self.end(draft, DraftState.UNCERTAIN if handed else DraftState.FAILED, reason=str(error))
 
     async def file_copy(self, job: Job) -> None:
         """Put the copy of a sent mail into the mailbox's Sent folder."""
@@ -183,36 +198,61 @@ class Outbox:
 
     # --- states -------------------------------------------------------------------------------------------------------
 
-    async def _settle(self, draft: Draft) -> None:
-        """A draft that was being handed over when the bridge died: where the server filed it as sent, it left."""
-        if await self._post(draft).sent.has(draft.message_id):
-            await self._end(draft, DraftState.SENT, outcome=[(one.email, "accepted") for one in draft.to])
-            return
+    async def _settle(self, draft: Draft, *, patient: bool) -> None:
+        """A draft that was being handed over when the bridge died."""
         reason = "The bridge was stopped while it handed this mail over: it may have arrived, or not."
-        await self._end(draft, DraftState.UNCERTAIN, reason=reason)
+        await self._end_unknown(draft, reason=reason, patient=patient)
+
+    async def _end_unknown(self, draft: Draft, *, reason: str, patient: bool) -> None:
+        """Where the server filed it as sent, it left; else a person is asked. `patient`: a server that cannot be asked
+        now is asked later. Raises Temporary then.
+        """
+        try:
+            left = await self._post(draft).sent.has(draft.message_id)
+        except BridgeError as error:
+            if patient and isinstance(error, Temporary):
+                raise
+            log.info("the Sent folder could not be asked", draft=draft.id, reason=str(error))
+            left = False
+        if left:
+            outcome = [(one.email, "accepted") for one in (*draft.to, *draft.cc, *draft.bcc)]
+            await self.end(draft, DraftState.SENT, outcome=outcome)
+        else:
+            await self.end(draft, DraftState.UNCERTAIN, reason=reason)
 
     async def _hand_over(self, draft: Draft) -> None:
         """From here on a silence is uncertain. Whoever undid the draft a moment ago has won."""
         async with self._store.write() as conn:
             if not await drafts.move(conn, draft.id, DraftState.HANDING_OVER, out_of={DraftState.QUEUED}):
                 raise Refused("This mail was undone.")
+        self._still_ours()
 
     async def _back_to_queue(self, draft: Draft, *, reason: str) -> None:
         async with self._store.write() as conn:
             if await drafts.move(conn, draft.id, DraftState.QUEUED, out_of=UNSENT, reason=reason):
-                await changed(conn, draft.number)
+                await changed(conn, await drafts.number_of(conn, draft))
 
-    async def _end(
-        self, draft: Draft, state: DraftState, *, reason: str = "", outcome: Sequence[tuple[str, str]] = ()
+    async def end(
+        self,
+        draft: Draft,
+        state: DraftState,
+        *,
+        reason: str = "",
+        outcome: Sequence[tuple[str, str]] = (),
+        out_of: Collection[DraftState] = UNSENT,
     ) -> None:
+        """Bring a draft to where it stays. Nothing happens where it is in none of `out_of` any more."""
         sent = await as_sent(self._store, draft) if state is DraftState.SENT else None
         async with self._store.write() as conn:
-            if not await drafts.move(conn, draft.id, state, out_of=UNSENT, reason=reason, outcome=list(outcome)):
+            before = await drafts.get(conn, draft.id)
+            if not await drafts.move(conn, draft.id, state, out_of=out_of, reason=reason, outcome=list(outcome)):
                 return
             if state is DraftState.SENT:
                 await keep_sent(conn, draft, sent, copy=self._mailbox(draft).saves_sent)
             else:
-                await changed(conn, draft.number)
+                await changed(conn, await drafts.number_of(conn, draft))
+            detail = f"{(before or draft).state} → {state}"
+            await write_down(conn, await drafts.number_of(conn, draft), str(state), user=BRIDGE, detail=detail)
         self._metrics.sent(draft.mailbox, outcome=str(state))
         log.info("an answer has reached a state", draft=draft.id, state=str(state))
 
@@ -228,14 +268,17 @@ class Outbox:
         if len(raw) > mailbox.max_bytes:
             raise Permanent("The mail is larger than MAIL_MAX_BYTES allows; send fewer files, or a link to them.")
         async with self._store.write() as conn:
+            fresh = await drafts.get(conn, draft.id)
+            if fresh and fresh.rich_text != draft.rich_text:
+                raise Temporary("Its words were changed at the last moment.", retry_after=0)
             if not await drafts.move(conn, draft.id, DraftState.QUEUED, out_of={DraftState.HELD, DraftState.QUEUED}):
                 raise Refused("This mail was undone.")
             await drafts.composed(conn, draft.id, raw_id=await mails.save_raw(conn, raw, at=now()))
-            await changed(conn, draft.number)
+            await changed(conn, await drafts.number_of(conn, draft))
         return raw
 
     async def _outgoing(self, draft: Draft, mailbox: Mailbox) -> compose.Outgoing:
-        original = await self._message(draft.answers) if draft.answers else None
+        original = await self._original(draft.answers) if draft.answers else None
         forwarded = original if draft.kind is DraftKind.FORWARD else None
         answered = None if draft.kind is DraftKind.FORWARD else original
         return compose.Outgoing(
@@ -251,8 +294,34 @@ class Outbox:
             references=(answered.references or answered.in_reply_to) if answered else (),
             quoted=answered if draft.quote else None,
             forwarded=forwarded,
+            signature=await self._signature(draft, mailbox),
             automatic=draft.automatic,
         )
+
+    async def _signature(self, draft: Draft, mailbox: Mailbox) -> str:
+        """What stands below a person's mail; a template of what the bridge says by itself has its own end."""
+        if draft.automatic is not Automatic.NO:
+            return ""
+        async with self._store.read() as conn:
+            own = (await people.get(conn, draft.author)).signature
+        return signature(mailbox.signature, own=own, name=draft.author_name, address=mailbox.address.email)
+
+    async def _original(self, mail_id: MailId) -> Message | None:
+        """The mail that a draft answers or passes on.
+
+        Of one that a teammate passed on only what the customer wrote: what is said above it is none of their business.
+        """
+        async with self._store.read() as conn:
+            stored = await mails.get(conn, mail_id)
+        message = await self._message(mail_id)
+        if stored is None or message is None or stored.written_by is None:
+            return message
+        inner = await asyncio.to_thread(passed_on, message)
+        if inner is None:  # it can no longer be told what is whose
+            return replace(message, text="", html=None, from_=(stored.written_by,))
+        if inner.message_id:
+            return inner
+        return replace(inner, message_id=message.message_id, references=message.references)
 
     async def _message(self, mail_id: MailId) -> Message | None:
         async with self._store.read() as conn:
@@ -268,12 +337,23 @@ class Outbox:
             fetched = await drafts.file_raws(conn, draft.id)
             contents = [await mails.load_raw(conn, one) if one else b"" for one in fetched]
         for file, content in zip(draft.files, contents, strict=True):
+            picture = None
             if file.mail_id:
                 original = await self._message(file.mail_id)
                 if original is None or file.position >= len(original.attachments):
                     raise Permanent(f"{file.filename} is no longer kept here; fetch it from the mailbox.")
-                content = original.attachments[file.position].content  # noqa: PLW2901 - one or the other place
-            made.append(Attachment(filename=file.filename, content_type=file.content_type, content=content))
+                kept = original.attachments[file.position]
+                content = kept.content  # noqa: PLW2901 - one or the other place
+                picture = kept.content_id if kept.inline else None  # it is shown again, where it was shown before
+            made.append(
+                Attachment(
+                    filename=file.filename,
+                    content_type=file.content_type,
+                    content=content,
+                    content_id=picture or "",
+                    inline=bool(picture),
+                )
+            )
         return tuple(made)
 
     # --- what is known ------------------------------------------------------------------------------------------------

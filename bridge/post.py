@@ -18,7 +18,8 @@ from bridge.model import MailboxName
 class Post:
     """One mailbox's. `sent`: where copies of what it sent are kept; `maildir`: of a local one.
 
-    `begun`: its cursor is committed, so that no mail from now on is missed; or it has been found failing. `rest`:
+    `begun`: its cursor is committed, so that no mail from now on is missed; or it has been found failing, or another
+    replica watches it. `rest`:
     waits so many seconds after a failure, or until there is a reason to try earlier.
     """
 

@@ -104,6 +104,8 @@ _BY_DOMAIN: dict[str, Provider] = {
     **dict.fromkeys(("qq.com", "foxmail.com"), _QQ),
 }
 
+# How the Authentication-Results begin that the provider itself writes; Microsoft's name no server.
+_RESULTS_BY: dict[str, tuple[str, ...]] = {_GOOGLE.imap: ("mx.google.com",), _OUTLOOK.imap: ("",)}
 _FILE_SENT_MAIL_THEMSELVES = frozenset(provider.smtp for provider in (_GOOGLE, _OUTLOOK, _MICROSOFT_365))
 
 
@@ -113,6 +115,16 @@ def provider_of(address: str) -> Provider | None:
     if domain.endswith(".onmicrosoft.com"):
         return _MICROSOFT_365
     return _BY_DOMAIN.get(domain)
+
+
+def results_by(imap_host: str) -> tuple[str, ...]:
+    """The authserv-ids (RFC 8601) of a provider, by its IMAP server; none where they are not known for certain."""
+    return _RESULTS_BY.get(imap_host.lower(), ())
+
+
+def well_known() -> frozenset[str]:
+    """The domains of the well-known providers' addresses."""
+    return frozenset(_BY_DOMAIN)
 
 
 _OWN_PAGE = "Use an app password, not the account's own: {}."

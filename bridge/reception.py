@@ -8,29 +8,55 @@ Nothing is promised before it is committed: the source's cursor moves in the sam
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from types import MappingProxyType
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge import rules
+from bridge import rules, settling
 from bridge.as_read import AsRead, as_read, unreadable
-from bridge.desk import Mailbox, changed_by_itself, show_again
+from bridge.desk import Mailbox, changed_by_itself
 from bridge.errors import BridgeError, Refused
+from bridge.familiar import Familiar, as_judged, with_lookalike
+from bridge.filing import write_down_elsewhere
+from bridge.joining import Joining
 from bridge.mail.identifiers import own_message_id
 from bridge.mail.parse import parse
 from bridge.mail.quotes import read
 from bridge.metrics import Metrics
-from bridge.model import Arrival, Batch, Cursor, Direction, Folder, MailId, Message, Number, Status, StoredMessage, now
-from bridge.store import conversations, drafts, jobs, mails, personal, places
+from bridge.model import (
+    Arrival,
+    Batch,
+    Cursor,
+    Direction,
+    Folder,
+    Located,
+    MailboxName,
+    MailId,
+    Message,
+    Number,
+    StoredMessage,
+    now,
+)
+from bridge.store import drafts, jobs, mails, personal, places
 from bridge.store.database import Store
+from bridge.teammates import IsTeammate, nobody
+from bridge.watches import Holds, alone
 
 log = structlog.get_logger()
 
+Pair = tuple[Arrival, AsRead]
+"""A mail as it came, and as it was read."""
+
 
 class Reception:
-    """Takes mails in. `keys`: that may have signed our Message-IDs; `own`: our mailboxes' addresses in lower case."""
+    """Takes mails in. `keys`: that may have signed our Message-IDs; `own`: our mailboxes' addresses in lower case;
+    `trusted`: by mailbox, the servers whose Authentication-Results are believed; `is_teammate`: whose forwards are
+    customers' mails.
+    """
 
     def __init__(
         self,
@@ -39,20 +65,30 @@ class Reception:
         keys: Sequence[bytes],
         metrics: Metrics,
         own: Collection[str] = (),
-        parse_mail: Callable[[bytes], Message] = parse,
+        trusted: Mapping[MailboxName, Collection[str]] = MappingProxyType({}),
+        parse_mail: Callable[..., Message] = parse,
+        is_teammate: IsTeammate = nobody,
+        holds: Holds = alone,
     ) -> None:
         self._store = store
         self._keys = keys
         self._metrics = metrics
         self._own = own
-        self._parse = parse_mail
+        self._trusted = trusted
+        self._parse_mail = parse_mail
+        self._is_teammate = is_teammate
+        self._joining = Joining(keys)
+        self._familiar = Familiar()
+        self._holds = holds
 
     async def receive(self, mailbox: Mailbox, batch: Batch) -> None:
         """Take in mails in the order of their uids. After it returns they are durable, and so is the cursor.
 
         A mail that nobody foresaw goes into quarantine, and those behind it come in all the same.
         """
-        mails_read = await asyncio.to_thread(lambda: [as_read(one, self._parse) for one in batch.arrivals])
+        parse_mail = self._parse(mailbox.name)
+        mails_read = await asyncio.to_thread(lambda: [as_read(one, parse_mail) for one in batch.arrivals])
+        mails_read = [await self._if_trusted(mailbox, one) for one in mails_read]
         try:
             await self._keep(mailbox, batch, mails_read)
         except BridgeError:
@@ -65,6 +101,26 @@ class Reception:
                 await self._keep_alone(mailbox, arrival, read_mail)
             await self._keep(mailbox, replace(batch, arrivals=()), [])
 
+    def _parse(self, mailbox: MailboxName) -> Callable[[bytes], Message]:
+        """How the mails of a mailbox are parsed."""
+        trusted = self._trusted.get(mailbox)
+        return partial(self._parse_mail, trusted=trusted) if trusted else self._parse_mail
+
+    async def _read(self, mailbox: Mailbox, arrival: Arrival) -> AsRead:
+        mail = await asyncio.to_thread(as_read, arrival, self._parse(mailbox.name))
+        return await self._if_trusted(mailbox, mail)
+
+    async def _if_trusted(self, mailbox: Mailbox, mail: AsRead) -> AsRead:
+        """The mail, as one that passes on another's only where a teammate passes on what a stranger wrote."""
+        if mail.passed_on is None:
+            return mail
+        signs = mail.message.authenticity
+        forged = signs is not None and signs.dmarc == "fail"
+        ours = mailbox.forwards and not forged and await self._is_teammate(mail.message.author.email)
+        if ours and not await self._is_teammate(mail.passed_on.author.email):
+            return mail
+        return replace(mail, passed_on=None)
+
     async def _keep_alone(self, mailbox: Mailbox, arrival: Arrival, read_mail: AsRead) -> None:
         alone = Batch(cursor=Cursor(uidvalidity=arrival.uidvalidity, uidnext=arrival.uid), arrivals=(arrival,))
         try:
@@ -75,51 +131,82 @@ class Reception:
             await self._keep(mailbox, alone, [unreadable(arrival.raw or arrival.head)])
 
     async def _keep(self, mailbox: Mailbox, batch: Batch, mails_read: Sequence[AsRead]) -> None:
-        taken = 0
         async with self._store.write() as conn:
+            await self._holds(conn, mailbox.name)
             uids = [one.uid for one in batch.arrivals]
             seen = await mails.seen_places(conn, mailbox.name, uidvalidity=batch.cursor.uidvalidity, uids=uids)
-            for arrival, read_mail in zip(batch.arrivals, mails_read, strict=True):
-                if arrival.uid not in seen:
-                    taken += await self._take_in(conn, mailbox, arrival, read_mail)
-            await mails.move_cursor(conn, mailbox.name, batch.cursor)
+            pairs = zip(batch.arrivals, mails_read, strict=True)
+            taken = await self._take_in(conn, mailbox, [one for one in pairs if one[0].uid not in seen])
+            await mails.move_cursor(conn, mailbox.name, batch.cursor, first=min(uids, default=None))
         self._metrics.received(mailbox.name, taken)
 
     async def _take_in(
-        self, conn: AsyncConnection, mailbox: Mailbox, arrival: Arrival, read_mail: AsRead, *, old: bool = False
-    ) -> bool:
-        """Keep a mail where it belongs. False for one that stands there already, or is our own."""
-        place = (arrival.uidvalidity, arrival.uid)
-        message = read_mail.message
-        if known := await mails.known(conn, mailbox.name, read_mail.digest):
-            await self._record(conn, mailbox, place, state="known", mail_id=known)
-            await self._found_again(conn, mailbox, known, place)
-            return False
-        if await personal.was_erased(conn, mailbox.name, read_mail.digest):
-            await self._record(conn, mailbox, place, state="erased", mail_id=None)
-            return False
-        if await self._is_own(conn, mailbox, message):
-            await self._record(conn, mailbox, place, state="own", mail_id=None)
-            return False
-        number = await self._conversation_for(conn, mailbox, message, old=old)
-        raw_id = await mails.save_raw(conn, arrival.raw, at=arrival.received) if arrival.raw is not None else None
-        mail_id = await mails.add(
-            conn,
-            message,
-            reading=read_mail.reading,
-            mailbox=mailbox.name,
-            number=number,
-            direction=Direction.IN,
-            digest=read_mail.digest,
-            raw_id=raw_id,
-            at=arrival.received,
-            quarantined=read_mail.state == "quarantined",
-        )
-        await self._record(conn, mailbox, place, state=read_mail.state, mail_id=mail_id)
-        if mailbox.ack and not old and await mails.is_first(conn, number, mail_id):
-            await self._acknowledge(conn, mailbox, number, mail_id, message)
-        await places.arrived(conn, mailbox.name, mail_id, place)
-        return True
+        self, conn: AsyncConnection, mailbox: Mailbox, fresh: Sequence[Pair], *, old: bool = False
+    ) -> int:
+        """Keep mails where they belong, in their order; how many are new. The others stand there already, or are our
+        own: these are entered in the ledger alone.
+        """
+        digests = [mail.digest for _, mail in fresh]
+        known = await mails.known_among(conn, mailbox.name, digests)
+        erased = await personal.erased_among(conn, mailbox.name, digests)
+        together: dict[str, Pair] = {}
+        taken = 0
+        for arrival, mail in fresh:
+            place = (arrival.uidvalidity, arrival.uid)
+            if mail.digest in together:  # twice among those that have just come
+                taken += await self._take_new(conn, mailbox, [*together.values()], old=old)
+                known = {**known, **await mails.known_among(conn, mailbox.name, together)}
+                together.clear()
+            if mail_id := known.get(mail.digest):
+                await self._record(conn, mailbox, place, state="known", mail_id=mail_id)
+                await self._found_again(conn, mailbox, mail_id, place)
+                continue
+            if mail.digest in erased:
+                await self._record(conn, mailbox, place, state="erased", mail_id=None)
+                continue
+            await settling.hear(conn, mail.message)
+            if await self._is_own(conn, mailbox, mail.message):
+                await self._record(conn, mailbox, place, state="own", mail_id=None)
+            else:
+                together[mail.digest] = (arrival, mail)
+        return taken + await self._take_new(conn, mailbox, [*together.values()], old=old)
+
+    async def _take_new(self, conn: AsyncConnection, mailbox: Mailbox, new: Sequence[Pair], *, old: bool) -> int:
+        """Keep mails that are no others' equals, each in the conversation that it joins or begins; how many."""
+        if not new:
+            return 0
+        matters = await self._joining.matters(conn, mailbox, [mail for _, mail in new], old=old)
+        incoming = [
+            mails.Incoming(
+                place=(arrival.uidvalidity, arrival.uid),
+                state=mail.state,
+                number=matter.number,
+                message=await self._judged(conn, mailbox, mail),
+                reading=mail.reading,
+                digest=mail.digest,
+                raw=arrival.raw,
+                received=arrival.received,
+                joined=matter.joined,
+                passed_on=mail.passed_on,
+            )
+            for (arrival, mail), matter in zip(new, matters, strict=True)
+        ]
+        mail_ids = await mails.take_in(conn, mailbox.name, incoming)
+        there = [
+            Located(mail_id=mail_id, folder=Folder.INBOX, uidvalidity=one.place[0], uid=one.place[1])
+            for mail_id, one in zip(mail_ids, incoming, strict=True)
+        ]
+        await places.arrived_new(conn, mailbox.name, there)
+        if mailbox.ack and not old:
+            for mail_id, matter, (_, mail) in zip(mail_ids, matters, new, strict=True):
+                if matter.begun and not mail.passed_on:
+                    await self._acknowledge(conn, mailbox, matter.number, mail_id, mail.message)
+        return len(new)
+
+    async def _judged(self, conn: AsyncConnection, mailbox: Mailbox, mail: AsRead) -> Message:
+        """The mail, with what its author's domain only looks like."""
+        author = mail.passed_on.author if mail.passed_on else mail.message.author
+        return with_lookalike(mail.message, await self._familiar.lookalike(conn, mailbox, author))
 
     async def _acknowledge(
         self, conn: AsyncConnection, mailbox: Mailbox, number: Number, mail_id: MailId, message: Message
@@ -146,6 +233,7 @@ class Reception:
         if stored.folder is not Folder.INBOX and left:  # else it is only still to be moved, as an agent said
             await mails.stand(conn, [mail_id], folder=Folder.INBOX)
             await changed_by_itself(conn, stored.number)
+            await write_down_elsewhere(conn, stored, {"folder": Folder.INBOX})
 
     async def _is_own(self, conn: AsyncConnection, mailbox: Mailbox, message: Message) -> bool:
         """Whether the bridge sent this mail itself and finds it again: our signed Message-ID, from our own address."""
@@ -160,52 +248,23 @@ class Reception:
     ) -> None:
         await mails.record_arrival(conn, mailbox=mailbox.name, place=place, state=state, mail_id=mail_id, at=now())
 
-    async def _conversation_for(
-        self, conn: AsyncConnection, mailbox: Mailbox, message: Message, *, old: bool
-    ) -> Number:
-        """The conversation that a mail joins or begins, changed so that its card is shown again."""
-        ids = rules.spoken_of(message)
-        known = await mails.referred(conn, mailbox=mailbox.name, ids=[*ids, message.message_id])
-        signed = {one: Number(own[0]) for one in ids if (own := own_message_id(one, keys=self._keys))}
-        number = rules.joins(message, known=known, signed=signed) or await self._named_in_subject(
-            conn, mailbox, message
-        )
-        conversation = await conversations.get(conn, number) if number else None
-        if conversation and conversation.mailbox == mailbox.name:
-            status = conversation.status if old else rules.status_after_mail(conversation.status, message)
-            await changed_by_itself(conn, conversation.number, status=status)
-            return conversation.number
-        number = await conversations.create(
-            conn,
-            mailbox=mailbox.name,
-            channel=mailbox.channel,
-            subject=message.subject,
-            status=Status.CLOSED if old else Status.OPEN,
-            at=now(),
-        )
-        await show_again(conn, number, version=1)
-        return number
-
-    async def _named_in_subject(self, conn: AsyncConnection, mailbox: Mailbox, message: Message) -> Number | None:
-        """The conversation whose number the subject names, where the mail's author takes part in it.
-
-        Our own address takes part in all of them, so a mail that claims to be from it joins none.
-        """
-        number = rules.numbered(message.subject)
-        if number is None or message.author.email.lower() == mailbox.address.email.lower():
-            return None
-        stored = await mails.of_conversation(conn, number)
-        return number if rules.takes_part(message.author, [one.message for one in stored]) else None
-
     async def take_old(self, mailbox: Mailbox, arrival: Arrival) -> bool:
         """Take in a mail that came before the first watch: a closed matter, unless it belongs to one that stands.
 
         False for one that is known. The cursor stays where it is.
         """
-        mail = await asyncio.to_thread(as_read, arrival, self._parse)
+        mail = await self._read(mailbox, arrival)
         async with self._store.write() as conn:
             seen = await mails.seen_places(conn, mailbox.name, uidvalidity=arrival.uidvalidity, uids=[arrival.uid])
-            return not seen and await self._take_in(conn, mailbox, arrival, mail, old=True)
+            return not seen and bool(await self._take_in(conn, mailbox, [(arrival, mail)], old=True))
+
+    async def take_missed(self, mailbox: Mailbox, arrival: Arrival) -> None:
+        """Take in a mail that the ledger should have had: as any that just came. The cursor stays where it is."""
+        mail = await self._read(mailbox, arrival)
+        async with self._store.write() as conn:
+            seen = await mails.seen_places(conn, mailbox.name, uidvalidity=arrival.uidvalidity, uids=[arrival.uid])
+            if not seen:
+                await self._take_in(conn, mailbox, [(arrival, mail)])
 
     async def replay(self, mail_id: MailId) -> StoredMessage:
         """Read a kept mail again, after the reader was mended: its post and card follow."""
@@ -214,10 +273,11 @@ class Reception:
             raw = await mails.load_raw(conn, stored.raw_id) if stored and stored.raw_id else None
         if stored is None or raw is None:
             raise Refused(f"There is no kept mail {mail_id}; the ledger lists what is in quarantine.")
-        message = await asyncio.to_thread(self._parse, raw)
+        message = await asyncio.to_thread(self._parse(stored.mailbox), raw)
         reading = await asyncio.to_thread(read, message)
         async with self._store.write() as conn:
-            await mails.reread(conn, mail_id, message, reading=reading)
+            again = as_judged(message, stored.message.authenticity)
+            await mails.reread(conn, mail_id, again, reading=reading)
             await mails.released(conn, mail_id)
             renamed = {"subject": message.subject} if stored.quarantined else {}
             await changed_by_itself(conn, stored.number, **renamed)
@@ -231,9 +291,9 @@ class Reception:
         if quarantined:
             return (await self.replay(quarantined)).number
         arrival = Arrival(uidvalidity=0, uid=uid, size=len(raw), raw=raw)  # no mailbox has a uidvalidity of 0
-        mail = await asyncio.to_thread(as_read, arrival, self._parse)
+        mail = await self._read(mailbox, arrival)
         async with self._store.write() as conn:
-            await self._take_in(conn, mailbox, arrival, mail)
+            await self._take_in(conn, mailbox, [(arrival, mail)])
             mail_id = await mails.known(conn, mailbox.name, mail.digest)
             stored = await mails.get(conn, mail_id) if mail_id else None
         if stored is None:

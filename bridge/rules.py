@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from bridge.model import Address, Automatic, Direction, DraftKind, Message, Number, Status, StoredMessage
+from bridge.model import Address, Automatic, Direction, DraftKind, Joined, Message, Number, Status, StoredMessage
 
 # --- is it news? ------------------------------------------------------------------------------------------------------
 
@@ -40,9 +40,22 @@ def spoken_of(message: Message) -> list[str]:
     A report speaks of the mail it reports on; an answer of the mail it answers (In-Reply-To), then of the ones before
     it, the newest first (References stand oldest first, RFC 5322 section 3.6.4). Outlook's Thread-Index comes last.
     """
-    about = [message.bounce.about] if message.bounce and message.bounce.about else []
-    ids = [*about, *message.in_reply_to, *reversed(message.references), *outlook_thread(message)]
-    return list(dict.fromkeys(one for one in ids if one))
+    return list(_ways(message))
+
+
+def _ways(message: Message) -> dict[str, Joined]:
+    """Those ids, the strongest first, with what it is to join by each."""
+    about = [message.bounce.about] if message.bounce else []
+    ways = [
+        *((one, Joined.IN_REPLY_TO) for one in (*about, *message.in_reply_to)),
+        *((one, Joined.REFERENCES) for one in reversed(message.references)),
+        *((one, Joined.THREAD_INDEX) for one in outlook_thread(message)),
+    ]
+    found: dict[str, Joined] = {}
+    for one, why in ways:
+        if one:
+            found.setdefault(one, why)
+    return found
 
 
 def outlook_thread(message: Message) -> list[str]:
@@ -62,27 +75,57 @@ def numbered(subject: str) -> Number | None:
     return Number(int(found[1])) if found else None
 
 
-def takes_part(address: Address, messages: Iterable[Message]) -> bool:
-    """Whether that person wrote one of the messages or was written to openly in one."""
+def takes_part(address: Address, mails: Iterable[StoredMessage]) -> bool:
+    """Whether that person wrote one of the mails or was written to openly in one."""
     email = address.email.lower()
-    people = (one for message in messages for one in (*message.from_, *message.reply_to, *message.to, *message.cc))
-    return bool(email) and any(one.email.lower() == email for one in people)
+    return bool(email) and any(one.email.lower() == email for mail in mails for one in _people(mail))
+
+
+def _people(mail: StoredMessage) -> tuple[Address, ...]:
+    message = mail.message
+    return (mail.customer, *message.from_, *message.reply_to, *message.to, *message.cc)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Join:
+    """The conversation that a mail joins, why, and the id that it was found by."""
+
+    number: Number
+    why: Joined
+    by: str = ""
 
 
 def joins(
-    message: Message, *, known: Mapping[str, Number], signed: Mapping[str, Number] | None = None
-) -> Number | None:
+    message: Message,
+    *,
+    known: Mapping[str, Number],
+    signed: Mapping[str, Number] | None = None,
+    split_from: Mapping[Number, Number] | None = None,
+) -> Join | None:
     """The conversation a mail joins, or None where it begins one.
 
     `known` are the Message-IDs the mailbox has heard of, `signed` those of the spoken-of ids that bear our own
-    signature: nobody else can make these, so they win. The subject decides nothing: anybody can write one.
+    signature: nobody else can make these, so they win. Only a conversation that was split off (`split_from`: from
+    which) takes from the one it was part of what answers its own mails. The subject decides nothing: anybody can write
+    one.
     """
-    ids = spoken_of(message)
-    for one in ids:
-        if signed and one in signed:
-            return signed[one]
+    ways = _ways(message)
     # Its own id last: an answer that came before the mail it answers has spoken of it already.
-    return next((known[one] for one in (*ids, message.message_id) if one in known), None)
+    ids = {**ways, message.message_id: ways.get(message.message_id, Joined.OVERTAKEN)}
+    by_id = next((Join(number=known[one], why=why, by=one) for one, why in ids.items() if one in known), None)
+    own = next((Join(number=signed[one], why=Joined.SIGNED, by=one) for one in ways if signed and one in signed), None)
+    if own and by_id and own.number in _whole(by_id.number, split_from or {}):
+        return by_id
+    return own or by_id
+
+
+def _whole(number: Number, split_from: Mapping[Number, Number]) -> set[Number]:
+    """The conversations that this one was a part of, one within the other."""
+    found: set[Number] = set()
+    while number in split_from and split_from[number] not in found:
+        number = split_from[number]
+        found.add(number)
+    return found
 
 
 # --- may a machine answer it? -----------------------------------------------------------------------------------------
@@ -167,7 +210,8 @@ def answered(messages: Iterable[StoredMessage]) -> StoredMessage | None:
 def recipients(kind: DraftKind, mail: StoredMessage, *, own: Collection[str]) -> Recipients:
     """The recipients filled in for an answer to a mail; `own` are our mailboxes' addresses, lower case.
 
-    Reply: the addresses of Reply-To, else of From (RFC 5322 section 3.6.3); for a mail of our own, those it went to.
+    Reply: the addresses of Reply-To, else of From (RFC 5322 section 3.6.3); for a mail of our own, those it went to;
+    for one that a teammate passed on, the customer who wrote it, never by that default the teammate.
     Reply all: the other recipients of To and Cc as well. Nobody falls off silently, and none of our own is written to.
     """
     message = mail.message
@@ -176,6 +220,8 @@ def recipients(kind: DraftKind, mail: StoredMessage, *, own: Collection[str]) ->
     if mail.direction is Direction.OUT:
         first: tuple[Address, ...] = message.to
         rest: tuple[Address, ...] = ()
+    elif mail.written_by:
+        first, rest = (mail.written_by,), (*message.from_, *message.to)
     else:
         first = message.reply_to or message.from_ or message.sender
         rest = message.to
@@ -184,6 +230,25 @@ def recipients(kind: DraftKind, mail: StoredMessage, *, own: Collection[str]) ->
     to = _distinct((*first, *rest), without=own) or _distinct(first, without=())
     taken = {one.email.lower() for one in to}
     return Recipients(to=to, cc=_distinct(message.cc, without={*own, *taken}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """An answer's recipients against those of the mail it answers; each list in the order of its headers.
+
+    `added` were not on that mail, `dropped` were and get no answer; `first` were never written to before; `inside` are
+    addresses of the own organisation that outsiders will see although they were not on that mail; `alike` have a
+    domain that looks like a known one, named beside them.
+    """
+
+    added: tuple[Address, ...] = ()
+    dropped: tuple[Address, ...] = ()
+    first: tuple[Address, ...] = ()
+    inside: tuple[Address, ...] = ()
+    alike: tuple[tuple[Address, str], ...] = ()
+
+    def __bool__(self) -> bool:
+        return self != Difference()
 
 
 def _distinct(addresses: Iterable[Address], *, without: Collection[str]) -> tuple[Address, ...]:

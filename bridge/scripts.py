@@ -17,11 +17,12 @@ from typing import Any
 from bridge import mailboxes as mailboxes_of
 from bridge.agents import Operator
 from bridge.answers import Answers
+from bridge.canned import Templates
 from bridge.config import MailboxSettings, Settings
 from bridge.desk import Desk, Mailbox
 from bridge.errors import Misconfigured, Refused
 from bridge.filing import Filing
-from bridge.mail.recipients import parse_recipients
+from bridge.lookup import parse_query
 from bridge.model import (
     ChannelId,
     Conversation,
@@ -34,12 +35,17 @@ from bridge.model import (
     Number,
     StoredMessage,
     UserId,
+    Where,
+    now,
 )
+from bridge.secondlook import AskAgain
 from bridge.slack import richtext
+from bridge.slack.forms import Form
 from bridge.slack.gateway import Gateway
-from bridge.slack.modals import Form
-from bridge.store import conversations, drafts
+from bridge.store import conversations, drafts, search
 from bridge.store.database import Store
+from bridge.where import acting
+from bridge.writing import Writing
 
 Json = dict[str, Any]
 
@@ -74,6 +80,9 @@ class Scripts:
         self._mailboxes = {one.name: one for one in mailboxes}
         self.desk = Desk(store, agents=Operator(), mailboxes=self._mailboxes)
         self.filing = Filing(store, desk=self.desk, posts={})
+        self._writing = Writing(
+            store, desk=self.desk, agents=Operator(), mailboxes=self._mailboxes, templates=Templates(list)
+        )
         self._answers = Answers(
             store,
             desk=self.desk,
@@ -88,6 +97,7 @@ class Scripts:
     async def open(cls, settings: Settings) -> AsyncIterator["Scripts"]:
         """Beside a running service or without one."""
         async with contextlib.AsyncExitStack() as closing:
+            closing.enter_context(acting(Where.CLI))
             store = await Store.open(settings.database_url.get_secret_value())
             closing.push_async_callback(store.close)
             token = settings.slack.bot_token.get_secret_value()
@@ -107,10 +117,22 @@ class Scripts:
         return [conversation_json(one) for one in found]
 
     async def search(self, words: Sequence[str], *, limit: int) -> list[Json]:
-        """Conversations that hold every word, the newest first."""
+        """Conversations that fit what would be typed after `/mail search`, the best first."""
+        query = parse_query(" ".join(words), at=now())
         async with self._store.read() as conn:
-            found = await conversations.search(conn, words, channels=None, limit=limit)
-        return [conversation_json(one) for one in found]
+            found = await search.find(conn, query, channels=None, user=self.user, size=limit)
+        return [
+            {**conversation_json(one.conversation), "mail": one.mail_id, "snippet": "".join(one.around)}
+            for one in found.hits
+        ]
+
+    async def log(self, number: Number, *, limit: int) -> list[Json]:
+        """What was done to a conversation, by whom and from where, the newest first."""
+        _, done = await self.desk.log(number, user=self.user, limit=limit)
+        return [
+            {"at": one.at.isoformat(), "actor": one.actor, "place": one.place, "verb": one.verb, "detail": one.detail}
+            for one in done
+        ]
 
     async def read(self, number: Number) -> Json:
         """A conversation with its mails, the oldest first."""
@@ -122,7 +144,7 @@ class Scripts:
     async def reply(self, number: Number, letter: Letter, *, everybody: bool) -> Json:
         """Answer a conversation's newest mail; it is held as one from Slack is, unless it is to leave at once."""
         kind = DraftKind.REPLY_ALL if everybody else DraftKind.REPLY
-        return await self._submit(await self._answers.form(kind, number, user=self.user), letter)
+        return await self._submit(await self._writing.form(kind, number, user=self.user), letter)
 
     async def send(self, letter: Letter, *, mailbox: str | None) -> Json:
         """Write a new mail, from that mailbox or from the only one."""
@@ -131,8 +153,8 @@ class Scripts:
             configured = next(one for one in self._settings.mailboxes if one.name == box.name)
             box = await known_mailbox(configured, settings=self._settings, store=self._store, gateway=self._gateway)
             self._mailboxes[box.name] = box
-        form = await self._answers.blank_form(box.channel, user=self.user)
-        return await self._submit(replace(form, mailbox=box.name), letter)
+        form = await self._writing.blank_form(box.channel, user=self.user)
+        return await self._submit(replace(form, carried=replace(form.carried, mailbox=box.name)), letter)
 
     async def sent(self, draft_id: DraftId, *, within: float) -> Json:
         """Wait until a draft has left or failed. Raises Refused where it has not been tried by then."""
@@ -148,7 +170,7 @@ class Scripts:
 
     async def _submit(self, form: Form, letter: Letter) -> Json:
         typed = {name: getattr(letter, name) for name in ("to", "cc", "bcc")}
-        changes: Json = {name: parse_recipients(text) for name, text in typed.items() if text is not None}
+        changes: Json = {name: text for name, text in typed.items() if text is not None}
         if letter.subject is not None:
             changes["subject"] = letter.subject
         if form.quote is not None:
@@ -156,7 +178,12 @@ class Scripts:
         contents = [await asyncio.to_thread(_content, file) for file in letter.files]
         uploads = [_upload(file, len(content)) for file, content in zip(letter.files, contents, strict=True)]
         filled = replace(form, rich_text=richtext.from_text(letter.text.rstrip("\n")), **changes)
-        draft = await self._answers.submit(filled.submitted(uploads=uploads), user=self.user, contents=contents)
+        submitted = filled.submitted(uploads=uploads)
+        try:
+            draft = await self._answers.submit(submitted, user=self.user, contents=contents)
+        except AskAgain as asked:  # there is nobody to ask: what a script says is meant
+            submitted = replace(submitted, carried=asked.carried)
+            draft = await self._answers.submit(submitted, user=self.user, contents=contents)
         if letter.at_once:
             await self._answers.send_now(draft.id, user=self.user)
         else:

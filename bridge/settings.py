@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from bridge import templates
 from bridge.errors import Refused
-from bridge.model import Resurface
+from bridge.model import MailboxName, Resurface
 from bridge.providers import Security, files_sent_mail
 
 _MIB = 1024 * 1024
@@ -63,6 +63,13 @@ def _name(value: str) -> str:
     if not re.fullmatch(r"[\w.+-]{0,64}", value):
         raise ValueError("must be a short word of letters, digits, dots and hyphens")
     return value
+
+
+def _servers(value: tuple[str, ...]) -> tuple[str, ...]:
+    """Authserv-ids (RFC 8601), in lower case; the empty one stands for fields that name no server."""
+    if not all(re.fullmatch(r"[\w.:-]{0,255}", one.strip()) for one in value):
+        raise ValueError('must hold names of servers as Authentication-Results begin, such as "mx.example.com"')
+    return tuple(one.strip().lower() for one in value)
 
 
 def _user(value: str) -> str:
@@ -252,13 +259,19 @@ class AckSettings(_Model):
 
 
 class MailboxSettings(_Model):
-    """One address. `imap` is None where the mail comes from the embedded intake (`source` "local")."""
+    """One address. `imap` is None where the mail comes from the embedded intake (`source` "local").
+
+    `trusted_servers`: whose Authentication-Results are believed, by authserv-id; as `load` gives it, the provider's
+    own where nothing else was said.
+    """
 
     name: Annotated[str, AfterValidator(_name)] = ""
     address: Annotated[str, AfterValidator(_address)]
     display_name: str = ""
     channel: Annotated[str, AfterValidator(_channel)]
     hold_seconds: float = Field(default=10, ge=0, le=3600)
+    signature: str = Field(default="", max_length=2000)
+    forwards: bool = True
     auto_ack: bool = False
     resurface: Resurface = Resurface.BROADCAST
     ack: AckSettings = AckSettings()
@@ -268,6 +281,7 @@ class MailboxSettings(_Model):
     oauth: OAuthSettings = OAuthSettings()
     folders: FolderSettings = FolderSettings()
     save_sent: Annotated[Literal["on", "off", "auto"], BeforeValidator(_save_sent)] = "auto"
+    trusted_servers: Annotated[tuple[str, ...], AfterValidator(_servers)] = ()
 
     @property
     def signs_in_by_token(self) -> bool:
@@ -299,9 +313,20 @@ class RetentionSettings(_Model):
 
 
 class AgentSettings(_Model):
-    """Who may act. No `users` means the full members of the conversation's channel."""
+    """Who may act. No `users` means the full members of the conversation's channel; no `admins`, the workspace's."""
 
     users: tuple[Annotated[str, AfterValidator(_user)], ...] = ()
+    admins: tuple[Annotated[str, AfterValidator(_user)], ...] = ()
+
+
+class TemplateSettings(_Model):
+    """A canned answer: Markdown with variables such as `{{ sender.name }}`; `subject` is for new mails."""
+
+    name: str = Field(min_length=1, max_length=60)
+    text: Annotated[str, AfterValidator(_template)] = Field(max_length=10_000)
+    subject: Annotated[str, AfterValidator(_template)] = Field(default="", max_length=250)
+    language: str = Field(default="", max_length=40)
+    folder: str = Field(default="", max_length=60)
 
 
 class FloodSettings(_Model):
@@ -342,4 +367,10 @@ class Settings(_Model):
     agents: AgentSettings = AgentSettings()
     flood: FloodSettings = FloodSettings()
     reactions: dict[Annotated[str, AfterValidator(_emoji)], ReactionVerb] = {}
+    templates: tuple[TemplateSettings, ...] = Field(default=(), alias="template")
     retention: RetentionSettings = RetentionSettings()
+
+    @property
+    def trusted(self) -> dict[MailboxName, tuple[str, ...]]:
+        """By mailbox, the servers whose Authentication-Results are believed."""
+        return {MailboxName(one.name): one.trusted_servers for one in self.mailboxes}

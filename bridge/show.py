@@ -7,11 +7,13 @@ engine asks Slack for that key before it posts again.
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
+from typing import Any
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.channels import Channels
 from bridge.desk import Mailbox
@@ -22,7 +24,6 @@ from bridge.mail.html import plain_lines
 from bridge.mail.parse import parse
 from bridge.metrics import Metrics
 from bridge.model import (
-    Automatic,
     Conversation,
     Direction,
     Draft,
@@ -30,34 +31,30 @@ from bridge.model import (
     FileId,
     Job,
     MailboxName,
-    MailId,
     Number,
     Resurface,
-    Status,
     StoredMessage,
     Ts,
     now,
 )
-from bridge.rules import waits_since
+from bridge.resurfacing import resurfaces
 from bridge.slack import blocks, modals, richtext
+from bridge.slack.about import about
 from bridge.slack.blocks import Surface
-from bridge.slack.card import Background, earlier_thread, pointer
+from bridge.slack.card import Busy, earlier_thread, pointer
 from bridge.slack.card import card as card_of
 from bridge.slack.faults import Gone, Malformed
 from bridge.slack.gateway import Gateway
 from bridge.slack.mrkdwn import sections
 from bridge.slack.turns import hurried
-from bridge.store import cards, conversations, drafts, mails
+from bridge.store import acquaintances, cards, conversations, drafts, forms, mails
 from bridge.store.cards import Standing
 from bridge.store.database import Store
 
 log = structlog.get_logger()
 
-NEAR = 3
-"""A conversation seen by the channel after fewer others than this is still in sight..."""
-
-FRESH = timedelta(hours=4)
-"""... for so long: by then people have talked, or the day has gone on."""
+Posted = dict[str, Any]
+"""What is remembered of a post: its `ts`, and the `state` that it shows where that is known."""
 
 PLAINLY = "a message is shown plainly, since Slack refused how it was built"
 
@@ -96,13 +93,19 @@ class Show:
             standing = await cards.standing(conn, number) if conversation else None
             messages = await mails.of_conversation(conn, number)
             behind = await drafts.unshown(conn, number)
+            earlier = await self._earlier(conn, messages)
+            busy = Busy(
+                writing=tuple(await forms.writing(conn, number, at=now())),
+                waiting=tuple(await drafts.waiting(conn, number)),
+            )
         if conversation is None or standing is None or conversation.version <= standing.shown:
             return
         await self._channels.require_ours(conversation.channel)
         if conversation.card_ts is None and not await self._floods.gets_card(conversation):
             return
+        surface = card_of(conversation, messages, mailbox=conversation.mailbox, busy=busy, earlier=earlier)
         try:
-            await self._bring_up(conversation, standing, messages, behind)
+            await self._bring_up(conversation, standing, surface, messages, behind)
         except Gone as gone:
             # Somebody deleted the card, or its thread. What comes in now must not be lost with it.
             async with self._store.write() as conn:
@@ -111,50 +114,55 @@ class Show:
         async with self._store.write() as conn:
             await conversations.mark_shown(conn, number, version=conversation.version)
 
+    async def _earlier(self, conn: AsyncConnection, messages: Sequence[StoredMessage]) -> int | None:
+        """In how many conversations its customer wrote before; None of one without a customer's mail."""
+        first = next((one for one in messages if one.direction is Direction.IN), None)
+        if first is None:
+            return None
+        return await acquaintances.earlier(conn, first.mailbox, first.customer.email, before=first.number)
+
     async def _bring_up(
         self,
         conversation: Conversation,
         standing: Standing,
+        surface: Surface,
         messages: Sequence[StoredMessage],
         behind: Sequence[tuple[Draft, int, str]],
     ) -> None:
-        background = await self._background(conversation, messages)
-        surface = card_of(conversation, messages, mailbox=conversation.mailbox, background=background)
         news, how = resurfaces(conversation, standing, messages, at=now()), self._resurface(conversation)
         if news and how is Resurface.BUMP:
             conversation, standing = await self._bump(conversation)
-        card = conversation.card_ts or await self._post_card(conversation, standing, surface, messages)
+        card, is_current = conversation.card_ts, False
+        if card is None:
+            card, is_current = await self._post_card(conversation, standing, surface, messages)
         if standing.former:
             await self._point(conversation, standing, card)
+        lines = list(behind)
         for stored in messages:
             if not stored.shared:
+                while lines and lines[0][0].created < stored.received:  # those of a thread that moved here as a whole
+                    await self._show_line(conversation, card, *lines.pop(0))
                 broadcast = how is Resurface.BROADCAST and stored.id == news
                 await self._show_mail(conversation, card, stored, broadcast=broadcast)
-        for draft, revision, view_id in behind:
-            await self._show_draft(conversation, card, draft, revision=revision)
-            await self._show_view(draft, view_id)
-        if conversation.card_ts:
+        for line in lines:
+            await self._show_line(conversation, card, *line)
+        if not is_current:
             await self._update(conversation, card, surface, key=_card_key(conversation.number, standing.bumps))
-
-    async def _background(self, conversation: Conversation, messages: Sequence[StoredMessage]) -> Background:
-        inbound = (one.message for one in messages if one.direction is Direction.IN)
-        first = next((one.author.email for one in inbound if one.automatic is Automatic.NO), "")
-        if not first:
-            return Background()
-        async with self._store.read() as conn:
-            earlier = await cards.earlier(conn, conversation.mailbox, first, before=conversation.number)
-        return Background(earlier=earlier, waits=waits_since(messages))
 
     async def _post_card(
         self, conversation: Conversation, standing: Standing, surface: Surface, messages: Sequence[StoredMessage]
-    ) -> Ts:
-        ts = await self._post(conversation, surface, key=_card_key(conversation.number, standing.bumps))
-        async with self._store.write() as conn:
-            await conversations.card_posted(conn, conversation.number, ts=ts)
-            await cards.posted(conn, conversation, ts)
+    ) -> tuple[Ts, bool]:
+        """Where the card stands, and whether it shows the conversation as it is now."""
+
+        async def kept(conn: AsyncConnection, posted: Posted) -> None:
+            await conversations.card_posted(conn, conversation.number, ts=Ts(posted["ts"]))
+            await cards.posted(conn, conversation, Ts(posted["ts"]))
+
+        key = _card_key(conversation.number, standing.bumps)
+        posted = await self._post(conversation, surface, key=key, state=conversation.version, kept=kept)
         if messages and messages[0].direction is Direction.IN:
             self._metrics.card_posted(after=now() - messages[0].received)
-        return ts
+        return posted
 
     # --- visible again ------------------------------------------------------------------------------------------------
 
@@ -177,43 +185,61 @@ class Show:
             there = await self._gateway.permalink(channel, standing.former)
             key = _card_key(number, standing.bumps - 1)
             await self._update(conversation, standing.former, pointer(conversation, link=here), key=key)
-            back = earlier_thread(conversation, link=there)
-            await self._post(conversation, back, key=f"former:{number}:{standing.bumps}", thread=card)
+            back, key = earlier_thread(conversation, link=there), f"former:{number}:{standing.bumps}"
+            await self._post(conversation, back, key=key, state=standing.bumps, thread=card)
         async with self._store.write() as conn:
             await cards.pointed(conn, number)
 
     # --- mails --------------------------------------------------------------------------------------------------------
 
     async def _show_mail(self, conversation: Conversation, card: Ts, stored: StoredMessage, *, broadcast: bool) -> None:
-        if stored.direction is Direction.IN or stored.elsewhere:
-            await self._show_text(conversation, card, stored, broadcast=broadcast)
-        await self._share_files(conversation, card, stored)
-        async with self._store.write() as conn:
-            await mails.files_shared(conn, stored.id)
+        files = await self._files(stored)
+        text_first = stored.direction is Direction.IN or stored.elsewhere
+        if text_first:
+            await self._show_text(conversation, card, stored, alone=not files, broadcast=broadcast)
+        if files or not text_first or stored.thread_ts is not None:
+            await self._share_files(conversation, card, stored, files)
+            async with self._store.write() as conn:
+                await mails.files_shared(conn, stored)
 
-    async def _show_text(self, conversation: Conversation, card: Ts, stored: StoredMessage, *, broadcast: bool) -> None:
+    async def _show_text(
+        self, conversation: Conversation, card: Ts, stored: StoredMessage, *, alone: bool, broadcast: bool
+    ) -> None:
         """A mail's text as a message of the thread; a mail that the bridge sent has its draft's line.
 
-        `broadcast`: the channel shows it too.
+        `alone`: there are no files to follow it; `broadcast`: the channel shows it too.
         """
-        surface = blocks.mail(stored)
-        key = f"mail:{stored.id}"
-        if stored.thread_ts is None:
-            ts = await self._post(conversation, surface, key=key, thread=card, broadcast=broadcast)
-            async with self._store.write() as conn:
-                await mails.posted(conn, stored.id, ts=ts)
-                await cards.posted(conn, conversation, ts)
-                if broadcast:
-                    await cards.surfaced(conn, conversation.number, ts=ts)
-        elif stored.readings > 1:
-            with contextlib.suppress(Gone):  # somebody deleted that post; the card and the rest stand
-                await self._update(conversation, stored.thread_ts, surface, key=key)
+        surface = blocks.mail(stored, about=about(stored))
+        key = f"mail:{stored.shown_as}"
 
-    async def _share_files(self, conversation: Conversation, card: Ts, stored: StoredMessage) -> None:
+        async def kept(conn: AsyncConnection, posted: Posted) -> None:
+            await mails.posted(conn, stored, ts=Ts(posted["ts"]), shared=alone)
+            await cards.posted(conn, conversation, Ts(posted["ts"]))
+            if broadcast:
+                await cards.surfaced(conn, conversation.number, ts=Ts(posted["ts"]))
+
+        ts, is_current = stored.thread_ts, stored.readings == 1
+        if ts is None:
+            ts, is_current = await self._post(
+                conversation,
+                surface,
+                key=key,
+                state=stored.readings,
+                thread=card,
+                broadcast=broadcast,
+                kept=kept,
+            )
+        if not is_current:
+            with contextlib.suppress(Gone):  # somebody deleted that post; the card and the rest stand
+                await self._update(conversation, ts, surface, key=key)
+
+    async def _share_files(
+        self, conversation: Conversation, card: Ts, stored: StoredMessage, files: Sequence[tuple[str, bytes]]
+    ) -> None:
         """Put a mail's attachments, and the rest of a long text, into the thread, in one message."""
         put: list[tuple[FileId, str]] = []
-        for position, (filename, content) in enumerate(await self._files(stored)):
-            uploaded = await self._put(f"file:{stored.id}:{stored.readings}:{position}", filename, content)
+        for position, (filename, content) in enumerate(files):
+            uploaded = await self._put(f"file:{stored.shown_as}:{stored.readings}:{position}", filename, content)
             if uploaded:
                 put.append((uploaded, filename))
         if not put:
@@ -226,7 +252,7 @@ class Show:
         async def look(since: datetime) -> dict[str, str] | None:  # noqa: ARG001 - a file id says it all
             return {} if await self._gateway.wait_shared(put[0][0], conversation.channel) else None
 
-        await self._engine.once(f"files:{stored.id}:{stored.readings}", act=share, find=look)
+        await self._engine.once(f"files:{stored.shown_as}:{stored.readings}", act=share, find=look)
 
     async def _put(self, key: str, filename: str, content: bytes) -> FileId | None:
         async def upload() -> dict[str, str]:
@@ -257,21 +283,27 @@ class Show:
                 files.append((f"mail-{stored.number}.eml", await mails.load_raw(conn, stored.raw_id)))
         return files
 
+    async def _show_line(self, conversation: Conversation, card: Ts, draft: Draft, revision: int, view_id: str) -> None:
+        await self._show_draft(conversation, card, draft, revision=revision)
+        await self._show_view(draft, view_id)
+
     async def _show_draft(self, conversation: Conversation, card: Ts, draft: Draft, *, revision: int) -> None:
         surface = blocks.line(draft, words=richtext.lines(draft.rich_text))
-        key = f"draft:{draft.id}"
+        key = f"draft:{draft.shown_as}"
         try:
-            ts = draft.line_ts or await self._post(conversation, surface, key=key, thread=card)
-            if draft.line_ts:
+            ts, is_current = draft.line_ts, False
+            if ts is None:
+                ts, is_current = await self._post(conversation, surface, key=key, state=revision, thread=card)
+            if not is_current:
                 await self._update(conversation, ts, surface, key=key)
         except Gone:
             if not draft.line_ts:
                 raise
-            ts = await self._post(conversation, surface, key=f"{key}:{revision}", thread=card)
+            again = f"{key}:{revision}"
+            ts, _ = await self._post(conversation, surface, key=again, state=revision, thread=card)
         async with self._store.write() as conn:
-            await drafts.line_posted(conn, draft.id, ts=ts)
+            await drafts.line_posted(conn, draft, ts=ts, revision=revision)
             await cards.posted(conn, conversation, ts)
-            await drafts.mark_shown(conn, draft.id, revision=revision)
 
     async def _show_view(self, draft: Draft, view_id: str) -> None:
         """The view that its author may still have open follows too; one that is closed is no loss.
@@ -311,10 +343,17 @@ class Show:
         surface: Surface,
         *,
         key: str,
+        state: int,
         thread: Ts | None = None,
         broadcast: bool = False,
-    ) -> Ts:
-        async def post(built: Surface) -> dict[str, str]:
+        kept: Callable[[AsyncConnection, Posted], Awaitable[None]] | None = None,
+    ) -> tuple[Ts, bool]:
+        """Post once under that key: where it stands, and whether it shows that state (a version, a revision).
+
+        What was posted before a crash shows what was so then.
+        """
+
+        async def post(built: Surface) -> Posted:
             ts = await self._gateway.post(
                 conversation.channel,
                 text=built.text,
@@ -324,9 +363,9 @@ class Show:
                 thread_ts=thread,
                 broadcast=broadcast or None,
             )
-            return {"ts": ts}
+            return {"ts": ts, "state": state}
 
-        async def act() -> dict[str, str]:
+        async def act() -> Posted:
             try:
                 return await post(surface)
             except Malformed as refused:
@@ -337,28 +376,8 @@ class Show:
             ts = await self._gateway.find(conversation.channel, key=key, since=since, thread_ts=thread)
             return {"ts": ts} if ts else None
 
-        return Ts((await self._engine.once(key, act=act, find=look))["ts"])
-
-
-def resurfaces(
-    conversation: Conversation, standing: Standing, messages: Sequence[StoredMessage], *, at: datetime
-) -> MailId | None:
-    """The new mail with which a conversation is to show in its channel again; None where it is not needed.
-
-    A person's mail, or a bounce, in an open conversation that the channel last saw a while ago: what is among the
-    newest few is seen anyway, and what nobody has to do anything about need not call anybody.
-    """
-    if not (conversation.card_ts and standing.surfaced) or conversation.status is not Status.OPEN:
-        return None
-    if standing.newer < NEAR and at.timestamp() - float(standing.surfaced) < FRESH.total_seconds():
-        return None
-    calling = {Automatic.NO, Automatic.BOUNCE}
-    news = [
-        one.id
-        for one in messages
-        if one.direction is Direction.IN and one.thread_ts is None and one.message.automatic in calling
-    ]
-    return news[-1] if news else None
+        posted = await self._engine.once(key, act=act, find=look, kept=kept)
+        return Ts(posted["ts"]), posted.get("state") == state
 
 
 def _card_key(number: Number, bumps: int) -> str:

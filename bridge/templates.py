@@ -1,56 +1,82 @@
 """Templates: an operator's words with the conversation's facts filled in (pure).
 
 Jinja in its sandbox: a template can show what it is given and nothing else. An unknown name is an error when the
-template is read, not a hole in a customer's mail.
+template is read, not a hole in a customer's mail. What is filled in comes from strangers, and is never read as a
+template itself.
 """
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from jinja2 import StrictUndefined, TemplateError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from bridge.errors import Refused
-from bridge.model import Address, Conversation, Message
+from bridge.model import Address, Conversation, Message, Number
 
 NAMES = frozenset({"number", "subject", "sender", "mailbox", "agent"})
 """What a template may speak of; `sender`, `mailbox` and `agent` have a `name` and an `email`."""
 
 LONGEST = 20_000  # characters of what comes of one
 
-_ENVIRONMENT = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Values:
-    """The facts that are filled in."""
+    """The facts that are filled in. `number` is None where there is no conversation yet."""
 
-    conversation: Conversation
-    mail: Message
+    number: Number | None
+    subject: str
+    sender: Address
     mailbox: Address
     agent: Address | None = None
+
+    @classmethod
+    def of(cls, conversation: Conversation, mail: Message, *, mailbox: Address) -> "Values":
+        """Those of a mail in its conversation."""
+        subject = mail.subject or conversation.subject
+        return cls(number=conversation.number, subject=subject, sender=mail.author, mailbox=mailbox)
+
+
+_SOMEBODY = Address(name="A", email="a@example.com")
+_SOME = Values(number=Number(1), subject="S", sender=_SOMEBODY, mailbox=_SOMEBODY, agent=_SOMEBODY)
 
 
 def check(template: str) -> None:
     """Raises Refused with what is wrong where it is no template, or speaks of what there is not."""
     try:
-        names = meta.find_undeclared_variables(_ENVIRONMENT.parse(template))
+        names = meta.find_undeclared_variables(_environment(str).parse(template))
     except TemplateError as error:
         raise Refused(f"line {getattr(error, 'lineno', 1)}: {error.message}.") from None
     if unknown := sorted(names - NAMES):
         raise Refused(f"there is no {unknown[0]}; it may speak of {', '.join(sorted(NAMES))}.")
+    render(template, _SOME)
 
 
-def render(template: str, values: Values) -> str:
-    """The words. Raises Refused where it speaks of what there is not."""
-    mail, mailbox, agent = values.mail, values.mailbox, values.agent
-    named = {
-        "number": values.conversation.number,
-        "subject": mail.subject or values.conversation.subject,
-        "sender": {"name": mail.author.name, "email": mail.author.email},
+def render(template: str, values: Values, *, written: Callable[[str], str] = str) -> str:
+    """The words; `written` is how what is filled in is written. Raises Refused where it speaks of what there is not."""
+    try:
+        return _environment(written).from_string(template).render(_named(values))[:LONGEST]
+    except TemplateError as error:
+        raise Refused(f"The template cannot be filled in: {error.message}.") from None
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise Refused(f"The template cannot be filled in: {error}.") from None
+
+
+def _named(values: Values) -> dict[str, Any]:
+    sender, mailbox, agent = values.sender, values.mailbox, values.agent
+    return {
+        "number": values.number or "",
+        "subject": values.subject,
+        "sender": {"name": sender.name, "email": sender.email},
         "mailbox": {"name": mailbox.name or mailbox.email, "email": mailbox.email},
         "agent": {"name": agent.name if agent else "", "email": agent.email if agent else ""},
     }
-    try:
-        return _ENVIRONMENT.from_string(template).render(named)[:LONGEST]
-    except TemplateError as error:
-        raise Refused(f"The template cannot be filled in: {error.message}.") from None
+
+
+@functools.cache
+def _environment(written: Callable[[str], str]) -> ImmutableSandboxedEnvironment:
+    return ImmutableSandboxedEnvironment(
+        undefined=StrictUndefined, autoescape=False, finalize=lambda value: written(str(value))
+    )

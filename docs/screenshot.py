@@ -2,9 +2,9 @@
 """Take the pictures of the demo: `python docs/screenshot.py URL docs`, on a demo started afresh.
 
 Plays the story through the page in headless Chromium: Dana writes with a photo, Mina claims it and answers with a file,
-Dana reads the answer; then a mailing goes wrong, and two dozen people write at once. Needs Playwright and a Chromium
-(Debian's, or `CHROMIUM=/path`). Each picture is of one surface: demo, card, thread, compose, leaving, search, home,
-digest.
+Dana reads the answer; Mina writes again, by a template, and Dana is quicker; two dozen people write at once. Needs
+Playwright and a Chromium (Debian's, or `CHROMIUM=/path`). Each picture is of one surface: demo, card, thread, compose,
+leaving, search, home, writing, digest.
 """
 
 import os
@@ -61,6 +61,9 @@ def main() -> int:
         shoot(page.locator(".thread"), folder / "thread.png")
         search(page, folder)
         home(page, folder)
+        write_again(page)
+        shoot(page.locator(".modal"), folder / "writing.png")
+        page.keyboard.press("Escape")
         flood(page, folder)
         browser.close()
     return 0
@@ -160,6 +163,21 @@ def flood(page: Page, folder: Path) -> None:
     digest = page.locator(".pane article.message", has=page.locator("[data-action=digest_list]"))
     expect(digest).to_contain_text("came at once")
     shoot(digest, folder / "digest.png")
+
+
+def write_again(page: Page) -> None:
+    """Mina begins another answer by a template; Dana writes meanwhile; Send asks."""
+    page.locator(".pane article.message", has_text=SUBJECT).locator("[data-action=reply]").click()
+    page.locator("[data-block=template] select").select_option(label="Where is my order?")
+    expect(page.locator(".editor-area")).to_contain_text("Hi Dana Reyes")
+    page.get_by_role("button", name="Answer").click()
+    page.get_by_label("Text").fill("No hurry at all, by the way: we still have one bag.\n\nDana")
+    page.locator(".letter-form button[type=submit]").click()
+    expect(page.locator(".thread article.message", has_text="No hurry at all")).to_be_attached()
+    page.locator(".modal button[type=submit]").click()
+    expect(page.locator(".modal")).to_contain_text("This has changed while you were writing")
+    page.locator(".dialog-body").evaluate("box => { box.scrollTop = 0; }")
+    page.evaluate("document.activeElement.blur()")
 
 
 def torn_bag(x: int, y: int) -> Colour:

@@ -128,6 +128,11 @@ class ImapRoom:
         with self._phone() as phone:
             phone.append("Sent", "\\Seen", "", mail)
 
+    def count(self, role: str) -> int:
+        """How many mails a folder has."""
+        with self._phone() as phone:
+            return int(phone.select(self.NAMES[role], readonly=True)[1][0] or 0)
+
     @contextlib.contextmanager
     def _phone(self) -> Iterator[imaplib.IMAP4_SSL]:
         phone = other_client(self._dovecot, self._user)

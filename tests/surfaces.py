@@ -5,11 +5,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from bridge.lookup import PAGE, Found, Hit
 from bridge.model import (
     Act,
     Address,
     Automatic,
     Bounce,
+    Brief,
     ChannelId,
     Conversation,
     Direction,
@@ -32,8 +34,9 @@ from bridge.model import (
     StoredMessage,
     UserId,
 )
-from bridge.slack import blocks, digest, home, modals, reading
-from bridge.slack.card import Background, card, earlier_thread, pointer
+from bridge.slack import blocks, compose, digest, home, modals, reading, results
+from bridge.slack.card import Busy, card, earlier_thread, pointer
+from bridge.slack.forms import Carried, Form, Kept
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MINA = UserId("U0MINA0001")
@@ -169,9 +172,9 @@ class Draw:
             outcome=tuple((self.words(), self.words()) for _ in range(self.dice.choice((0, 1, 12)))),
         )
 
-    def form(self) -> modals.Form:
+    def form(self) -> Form:
         kept = tuple(
-            modals.Kept(
+            Kept(
                 file=DraftFile(
                     filename=one.filename, content_type="image/png", size=one.size, mail_id=MailId(1), position=at
                 ),
@@ -179,28 +182,65 @@ class Draw:
             )
             for at, one in enumerate(self.files())
         )
-        return modals.Form(
+        carried = Carried(
             draft=DraftId("0123456789abcdef"),
             kind=self.dice.choice(list(DraftKind)),
             channel=ChannelId("C0SUPPORT1"),
             mailbox=MailboxName("support"),
             number=Number(10**9),
-            to=self.people(),
-            cc=self.people(),
+            seen=MailId(10**9),
+            opened=AT,
+        )
+        return Form(
+            carried=carried,
+            to=compose.typed(self.people()),
+            cc=compose.typed(self.people()),
             subject=self.words(),
             quote=True,
             originals=kept,
             mailboxes=((MailboxName("support"), "support <s@example.com>"),),
         )
 
+    def board(self) -> home.Board:
+        briefs = [Brief(conversation=self.conversation(), who=self.words(), since=AT) for _ in range(10)]
+        states = [home.MailboxState(name=MailboxName("support"), open=3, trouble=self.words()) for _ in range(20)]
+        return home.Board(
+            user=MINA,
+            workspace="https://example.slack.com/",
+            mine=briefs,
+            mine_total=40,
+            unowned=briefs,
+            unowned_total=40,
+            waiting=briefs,
+            troubled=[self.draft() for _ in range(5)],
+            mailboxes=states,
+            signature=self.words(),
+            reminders=True,
+            setup=[("Agents", [self.words() or "Nobody"])],
+        )
+
+    def found(self) -> Found:
+        hits = tuple(
+            Hit(
+                conversation=self.conversation(),
+                mail_id=MailId(1),
+                direction=Direction.IN,
+                who=self.words(),
+                at=AT,
+                around=(self.words()[:70], self.words()[:70], self.words()[:170]),
+            )
+            for _ in range(PAGE)
+        )
+        return Found(hits=hits, total=25, page=2, more=True)
+
 
 def messages(dice: random.Random) -> Iterator[Made]:
     """The messages that one generated conversation comes to: a name, and what is posted."""
     draw = Draw(dice)
     found, mails = draw.conversation(), [draw.mail() for _ in range(dice.choice((1, 1, 2, 5)))]
-    background = Background(earlier=dice.choice((None, 0, 1, 400)), waits=dice.choice((None, AT)))
+    busy = Busy(writing=(MINA,) * dice.choice((0, 1, 9)), waiting=(draw.draft(),) * dice.choice((0, 1, 9)))
     surfaces = {
-        "card": card(found, mails, mailbox="support", background=background),
+        "card": card(found, mails, mailbox="support", busy=busy, earlier=dice.choice((None, 0, 400))),
         "pointer": pointer(found, link=LINK),
         "earlier": earlier_thread(found, link=LINK),
         "mail": blocks.mail(mails[0]),
@@ -222,7 +262,7 @@ def views(dice: random.Random) -> Iterator[Made]:
     draw = Draw(dice)
     found, mail = draw.conversation(), draw.mail()
     raw = "\n".join(draw.words() for _ in range(5)).encode()
-    yield "compose", modals.compose(draw.form())
+    yield "compose", compose.compose(draw.form())
     yield "leaving", modals.leaving(draw.draft(), sender=draw.address(), words=draw.lines())
     yield "full text", reading.full(found, mail)
     yield "original", reading.original(found, raw)
@@ -232,5 +272,6 @@ def views(dice: random.Random) -> Iterator[Made]:
     if dice.random() < RARELY:
         rows = [(draw.conversation(), draw.address(), dice.random() < 0.5) for _ in range(digest.IN_WINDOW)]
         yield "digest", digest.window(1, rows, every=500, page=dice.choice((0, 3, 24)), told=draw.words())
-        yield "home", home.home([draw.conversation() for _ in range(40)], user=MINA)
+        yield "home", home.home(draw.board())
+        yield "found", results.modal(draw.found(), draw.words(), workspace="https://example.slack.com/")
         yield "closed home", home.closed("Only full members of this workspace may handle the mail; ask one of them.")

@@ -15,34 +15,63 @@ import bridge
 
 ROOT = Path(bridge.__file__).parent
 
-BASE = {"errors", "model", "config", "layers", "providers", "settings", "rules", "logs", "templates"}
+BASE = {
+    "errors",
+    "model",
+    "canned",
+    "config",
+    "layers",
+    "limits",
+    "lookup",
+    "providers",
+    "settings",
+    "rules",
+    "logs",
+    "templates",
+}
 WORLDS = {"store", "mail", "slack"}
 DESK = {
     "accounts",
     "acknowledge",
+    "addressees",
     "agents",
     "alarms",
     "answers",
     "as_read",
     "channels",
     "desk",
+    "enclosures",
     "erasure",
+    "familiar",
     "filing",
     "floods",
+    "home",
     "health",
     "housekeeping",
     "instep",
     "jobs",
+    "later",
+    "ledger",
     "mailboxes",
     "metrics",
+    "notices",
     "originals",
     "outbox",
     "post",
     "reception",
+    "regroup",
+    "resurfacing",
+    "secondlook",
+    "settling",
     "show",
+    "spoken",
+    "teammates",
+    "watches",
+    "where",
+    "writing",
 }
 
-COMMANDS = {"backfill", "check", "commands", "init", "login", "personal", "scripts"}
+COMMANDS = {"backfill", "check", "commands", "init", "login", "personal", "replay", "scripts"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     # Who stands where, and what it may know of. The package's own version is everyone's.
@@ -51,46 +80,68 @@ MAY_IMPORT: dict[str, set[str]] = {
     "logs": set(),
     "providers": {"errors", "model"},
     "templates": {"errors", "model"},
+    "canned": {"errors", "model", "templates"},
     "settings": {"errors", "model", "providers", "templates"},
     "layers": {"errors", "model"},
+    "limits": set(),
     "config": {"errors", "model", "providers", "settings", "layers"},
     "rules": {"errors", "model"},
+    "lookup": {"errors", "model"},
     "store": BASE | {"store"},
     "mail": BASE | {"mail"},
     "slack": BASE | {"slack"},
     **dict.fromkeys(DESK, BASE | WORLDS | DESK),
     "app": BASE | WORLDS | DESK,
-    "check": BASE | WORLDS | {"accounts", "mailboxes", "health", "desk"},
+    "check": BASE | WORLDS | {"accounts", "mailboxes", "health", "desk", "ledger"},
     "init": BASE | WORLDS,
     "scripts": BASE | WORLDS | DESK,
     "backfill": BASE | WORLDS | DESK | {"scripts"},
     "commands": BASE | {"scripts"},
+    "replay": BASE | WORLDS | DESK | {"app"},
     "personal": BASE | WORLDS | DESK | {"scripts"},
     "login": BASE | WORLDS | {"accounts", "check"},
     "demo": BASE | WORLDS | DESK | {"app", "demo"},
-    "cli": BASE | WORLDS | DESK | COMMANDS | {"app", "demo"},
+    "stopping": set(),
+    "bench": BASE | WORLDS | DESK | {"app", "demo", "bench", "stopping"},
+    "cli": BASE | WORLDS | DESK | COMMANDS | {"app", "demo", "bench", "stopping"},
     "__main__": {"cli"},
 }
-CALL_THE_DESK = {"slack.aside", "slack.decisions", "slack.events", "slack.listeners", "slack.typed"}
+CALL_THE_DESK = {
+    "slack.aside",
+    "slack.acting",
+    "slack.composer",
+    "slack.decisions",
+    "slack.events",
+    "slack.homes",
+    "slack.listeners",
+    "slack.searching",
+    "slack.typed",
+}
 """Talkers whose callbacks end in a verb of the desk: the only way back up."""
 
 TALKERS = {
     "mail": {"imap", "local", "maildir", "maildirfiles", "maildirsource", "oauth", "sent", "smtp", "trust", "uidlist"},
     "slack": {
         "aside",
+        "composer",
         "decisions",
+        "acting",
+        "bolt",
         "directory",
         "events",
         "faults",
         "files",
         "gateway",
+        "homes",
         "listeners",
         "pacing",
         "requests",
+        "searching",
         "socket",
         "turns",
         "typed",
         "web",
+        "windows",
     },
 }
 """The modules of an outside world that talk to it, or are part of doing so; all its others are pure."""
@@ -122,7 +173,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "smtplib": ("mail",),
     "aiosmtpd": ("mail", "demo"),
     "prometheus_client": ("metrics",),
-    "typer": ("cli", "commands", "init"),
+    "typer": ("cli", "commands", "init", "bench"),
 }
 
 CONNECTION = "sqlalchemy.ext.asyncio.AsyncConnection"

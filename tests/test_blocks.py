@@ -6,11 +6,14 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bridge.canned import Template
 from bridge.demo.double.blockkit import check_message_blocks, check_view
+from bridge.lookup import PAGE, Found, Hit
 from bridge.model import (
     Address,
     Automatic,
     Bounce,
+    Brief,
     ChannelId,
     Conversation,
     Direction,
@@ -30,10 +33,13 @@ from bridge.model import (
     Status,
     StoredFile,
     StoredMessage,
+    Ts,
     UserId,
 )
-from bridge.slack import blocks, home, modals, reading
-from bridge.slack.card import card
+from bridge.rules import Difference
+from bridge.slack import blocks, compose, home, modals, reading, results
+from bridge.slack.card import Busy, card
+from bridge.slack.forms import Carried, Form, Kept, News, sign
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 words = st.text(max_size=30) | st.sampled_from(
@@ -154,9 +160,13 @@ def mrkdwn(node: Any) -> list[str]:
 
 
 @modest
-@given(conversations, st.lists(stored, max_size=3))
-def test_every_card_is_one_that_slack_takes(conversation: Conversation, found: list[StoredMessage]) -> None:
-    inert(card(conversation, found, mailbox="support"))
+@given(conversations, st.lists(stored, max_size=3), st.deferred(lambda: st.lists(drafts, max_size=7)))
+def test_every_card_is_one_that_slack_takes(
+    conversation: Conversation, found: list[StoredMessage], waiting: list[Draft]
+) -> None:
+    people_writing = tuple(UserId(f"U{number}") for number in range(9))
+    busy = Busy(writing=people_writing, waiting=tuple(waiting))
+    inert(card(conversation, found, mailbox="support", busy=busy))
 
 
 @modest
@@ -175,7 +185,16 @@ def test_every_alarm_is_one_that_slack_takes(reason: str) -> None:
 @given(drafts, lines)
 def test_every_line_and_every_view_of_a_draft_is_one_that_slack_takes(draft: Draft, text: tuple[Line, ...]) -> None:
     inert(blocks.line(draft, words=text))
-    assert check_view(modals.leaving(draft, sender=Address(name="Shop", email="s@example.com"), words=text)) == []
+    told = Difference(
+        added=draft.to,
+        dropped=draft.cc,
+        first=draft.to,
+        inside=draft.bcc,
+        alike=tuple((one, "x" * 99) for one in draft.to),
+    )
+    view = modals.leaving(draft, sender=Address(name="Shop", email="s@example.com"), words=text, difference=told)
+    assert check_view(view) == []
+    assert not any("<!channel" in text for text in mrkdwn(view["blocks"]))
 
 
 @modest
@@ -184,7 +203,7 @@ def test_every_compose_modal_is_one_that_slack_takes(
     to: tuple[Address, ...], cc: tuple[Address, ...], subject: str, found: tuple[StoredFile, ...]
 ) -> None:
     kept = tuple(
-        modals.Kept(
+        Kept(
             file=DraftFile(
                 filename=one.filename, content_type="image/png", size=one.size, mail_id=MailId(1), position=position
             ),
@@ -192,20 +211,39 @@ def test_every_compose_modal_is_one_that_slack_takes(
         )
         for position, one in enumerate(found)
     )
-    form = modals.Form(
+    carried = Carried(
         draft=DraftId("0123456789abcdef"),
         kind=DraftKind.FORWARD,
         channel=ChannelId("C1"),
         mailbox=MailboxName("support"),
         number=Number(10**9),
-        to=to,
-        cc=cc,
+        seen=MailId(10**9),
+        opened=AT,
+        asked=tuple(map(sign, (*to, *cc) * 200)),
+        said=(ChannelId("C1"), Ts("1700000000.000001")),
+    )
+    folders = [subject.strip()[:60], "Shipping", ""]
+    form = Form(
+        carried=carried,
+        to=compose.typed(to),
+        cc=compose.typed(cc),
         subject=subject,
         quote=True,
         originals=kept,
         mailboxes=((MailboxName("support"), "support <s@example.com>"),),
+        templates=tuple(
+            Template(name=f"{number}", text="x", folder=folders[number % 3], language="ko") for number in range(400)
+        ),
+        template="1",
     )
-    assert check_view(modals.compose(form)) == []
+    assert check_view(compose.compose(form)) == []
+    news = [News(at=AT, words=subject, who=one) for one in to] + [News(at=AT, words=subject, by=UserId("U1"))]
+    told = compose.asked_again(news, [(one, subject) for one in cc])
+    again = form.asking(told, carried=carried).telling(compose.also_writing([UserId("U1"), UserId("U2")]))
+    view = compose.compose(again)
+    assert check_view(view) == []
+    assert not any("<!channel" in text for text in mrkdwn(view["blocks"]))
+    assert Carried.unpacked(view["private_metadata"]).draft == carried.draft
 
 
 @modest
@@ -215,7 +253,34 @@ def test_every_full_text_original_and_home_is_a_view_that_slack_takes(
 ) -> None:
     assert check_view(reading.full(conversation, mail)) == []
     assert check_view(reading.original(conversation, raw * 30)) == []
-    assert check_view(home.home([conversation] * 40, user=UserId("U0MINA0001"))) == []
+    brief = Brief(conversation=conversation, who=mail.message.author.name, since=mail.received)
+    board = home.Board(
+        user=UserId("U0MINA0001"),
+        workspace="https://fernhill.slack.com/",
+        mine=[brief] * 40,
+        mine_total=40,
+        unowned=[brief] * 40,
+        unowned_total=40,
+        waiting=[brief] * 40,
+        troubled=[],
+        mailboxes=[home.MailboxState(name=conversation.mailbox, open=3, trouble=conversation.trouble)] * 40,
+        signature=mail.message.text,
+        reminders=True,
+        setup=[("Agents", [f"Who may act: {mail.message.subject}"])],
+    )
+    shown = home.home(board)
+    assert check_view(shown) == []
+    assert len(shown["blocks"]) <= 100
+    hit = Hit(
+        conversation=conversation,
+        mail_id=mail.id,
+        direction=mail.direction,
+        who=mail.message.author.email,
+        at=mail.received,
+        around=(mail.message.text[:70], mail.message.subject, mail.message.text[70:240]),
+    )
+    found = Found(hits=(hit,) * PAGE, total=25, page=2, more=True)
+    assert check_view(results.modal(found, mail.message.subject, workspace="")) == []
 
 
 def test_a_long_text_goes_on_in_a_file_and_says_so() -> None:

@@ -8,6 +8,8 @@ from email import policy
 from email.header import decode_header, make_header
 from email.message import EmailMessage, MIMEPart
 from email.utils import getaddresses
+from html import escape
+from pathlib import Path
 
 import pytest
 from hypothesis import assume, given, settings
@@ -15,6 +17,7 @@ from hypothesis import strategies as st
 
 from bridge.errors import Refused
 from bridge.mail.compose import Outgoing, compose, forward_subject, reply_subject
+from bridge.mail.identifiers import chain
 from bridge.mail.parse import parse
 from bridge.mail.quotes import read as read_parts
 from bridge.mail.recipients import wire_address
@@ -342,6 +345,65 @@ def test_hostile_depth_costs_little() -> None:
     assert html_of(read(replace(BASIC, lines=deep)))
 
 
+def test_a_formatted_mail_is_quoted_with_its_links_and_lists_in_both_forms() -> None:
+    html = '<p>I <b>ordered</b> <a href="https://example.com/7">this</a>:</p><ol><li>beans<li>a mill</ol>'
+    message = read(replace(BASIC, quoted=replace(OLD, html=html)))
+    assert text_of(message).endswith("> I ordered this <https://example.com/7>:\n>\n> 1. beans\n> 2. a mill\n")
+    page = html_of(message)
+    quoted = page[page.index("<blockquote") : page.index("</blockquote>")]
+    assert '<b>ordered</b><a href="https://example.com/7"> this</a>' in quoted
+    assert quoted.count("<li") == 2
+
+
+def test_hostile_html_is_quoted_without_what_it_could_do() -> None:
+    html = "<script>alert(1)</script><img src=x onerror=alert(1)><a href='javascript:alert(1)'>x</a><p>words</p>" * 3
+    page = html_of(read(replace(BASIC, quoted=replace(OLD, html=html))))
+    assert "words" in page
+    for bad in ("<script", "onerror", "javascript:", "<img"):
+        assert bad not in page
+
+
+# --- golden mails ---------------------------------------------------------------------------------------------------
+
+GOLDEN = Path(__file__).parent / "sent"
+SIGNED = "Mina\nFernhill Coffee, hello@example.org"
+MAILS = {
+    "answer_with_formatting_quote_and_signature": replace(
+        BASIC,
+        subject="Re: Wo bleiben meine zwei Säcke Kaffee? Und noch etwas, das nicht in eine Zeile passt",
+        to=(JANE, Address(name="Jürgen Müller", email="j@müller.example")),
+        cc=(Address(name='Bob "the builder", Ltd.', email="bob@example.com"),),
+        lines=WRITTEN,
+        in_reply_to="<old@x>",
+        references=("<first@x>",),
+        quoted=replace(OLD, html="<p>I <b>ordered</b>.</p><blockquote>earlier words</blockquote>"),
+        signature=SIGNED,
+    ),
+    "picture_in_the_text_and_files_of_any_name": replace(
+        BASIC,
+        attachments=(
+            LOGO,
+            PDF,
+            Attachment(filename="見積書 2026.csv", content_type="text/csv", content="größe;1\n".encode()),
+            Attachment(filename="plain.txt", content_type="text/plain", content=b"plain\n"),
+            Attachment(filename="…" * 90, content_type="application/zip", content=b"PK"),
+            Attachment(filename="mail.eml", content_type="message/rfc822", content=b"From: x\n\nhello\n"),
+        ),
+    ),
+    "mail_passed_on": replace(BASIC, subject="Fwd: Where is it?", lines=(said("FYI"),), forwarded=OLD),
+    "acknowledgement": replace(BASIC, automatic=Automatic.REPLY, in_reply_to="<old@x>", references=("<old@x>",)),
+    "long_thread": replace(
+        BASIC, in_reply_to="<29@x>", references=tuple(f"<{n}.{'r' * 60}@mail.example.com>" for n in range(30))
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MAILS)
+def test_a_mail_of_this_kind_leaves_in_these_very_bytes(name: str) -> None:
+    """`tests/sent/` has them, to be opened in any mail program. A change of how mail is composed is seen there."""
+    assert compose(MAILS[name]) == (GOLDEN / f"{name}.eml").read_bytes()
+
+
 # --- nothing smuggled, nothing lost ---------------------------------------------------------------------------------
 
 
@@ -414,7 +476,17 @@ _OUTGOING = st.builds(
     subject=_FIELD,
     lines=st.lists(_LINE, max_size=6).map(tuple),
     attachments=st.lists(_FILE, max_size=3).map(tuple),
-    quoted=st.none() | st.builds(Message, text=_TEXT, subject=_FIELD, from_=st.tuples(_ADDRESS)),
+    quoted=st.none()
+    | st.builds(
+        Message,
+        text=_TEXT,
+        html=st.none() | _TEXT | _TEXT.map(lambda text: f"<p>Dear <b>{escape(text)}</b></p><ul><li>one</ul>"),
+        subject=_FIELD,
+        from_=st.tuples(_ADDRESS),
+    ),
+    signature=_TEXT,
+    in_reply_to=st.sampled_from(["", "<p@x>"]),
+    references=st.lists(st.integers(0, 99).map(lambda n: f"<{n}-{'r' * n}@x>"), max_size=40).map(tuple),
 )
 
 
@@ -456,10 +528,16 @@ def test_our_own_reader_reads_it_back_too(outgoing: Outgoing) -> None:
         assert message.automatic is Automatic.NO
     assert not message.bcc
     assert not message.notes
+    assert message.in_reply_to == ((outgoing.in_reply_to,) if outgoing.in_reply_to else ())
+    assert message.references == (*chain(outgoing.references, parent=outgoing.in_reply_to), outgoing.message_id)
     words = " ".join(message.text.split())
     for line in outgoing.lines:
         for span in line.spans:
             assert " ".join(span.text.split()) in words
+    named = {
+        part.get_filename(): part.get_payload(decode=True) for part in read(outgoing).walk() if part.get_filename()
+    }
+    assert {file.filename: file.content for file in message.attachments} == named
     assert sorted(file.content for file in message.attachments) == sorted(file.content for file in outgoing.attachments)
 
 
@@ -519,6 +597,18 @@ def test_a_file_of_any_name_is_sent_under_a_harmless_one(filename: str) -> None:
     assert name.isprintable()
     assert not set(name) & set('/\\"')
     assert len(name) <= 200
+
+
+def test_a_files_name_is_found_by_programs_that_know_encoded_words_alone() -> None:
+    """Older Outlooks read no RFC 2231 name that goes on over several lines."""
+    name = "Rechnung über zwei Säcke Kaffee aus Äthiopien und eine Mühle, März 2026.pdf"
+    raw = compose(
+        replace(BASIC, attachments=(Attachment(filename=name, content_type="application/pdf", content=b"x"),))
+    )
+    old = email.message_from_bytes(raw)  # compat32: it undoes nothing by itself
+    (part,) = (part for part in old.walk() if part.get_content_type() == "application/pdf")
+    assert str(make_header(decode_header(str(part.get_param("name"))))) == name
+    assert part.get_filename() == name
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,8 @@ def test_each_variable_has_a_place_that_the_models_know(settings: Load, tmp_path
         "MAIL_CA_FILE": str(ca),
         "MAIL_HOLD_SECONDS": "0.5",
         "MAIL_AUTO_ACK": "on",
+        "MAIL_FORWARDS": "off",
+        "MAIL_SIGNATURE": "Support",
     }
     read = settings(values)
     (mailbox,) = read.mailboxes
@@ -88,6 +90,7 @@ def test_each_variable_has_a_place_that_the_models_know(settings: Load, tmp_path
     assert (mailbox.imap.port, mailbox.imap.security, mailbox.imap.ca_file) == (1143, "none", ca)
     assert (mailbox.smtp.port, mailbox.smtp.security, mailbox.smtp.username) == (1025, "starttls", "x-of-no-use")
     assert (mailbox.display_name, mailbox.hold_seconds, mailbox.auto_ack) == ("Support", 0.5, True)
+    assert (mailbox.signature, mailbox.forwards) == ("Support", False)
     assert not mailbox.saves_sent
 
 
@@ -227,6 +230,21 @@ def test_several_mailboxes_stand_in_the_file_and_their_passwords_in_the_environm
     assert support.folders.sent == "Gesendet"
     assert sales.imap is None
     assert (sales.smtp.username, sales.smtp.port, sales.save_sent) == ("", 2626, "off")
+
+
+def test_whose_verdicts_on_senders_are_believed(settings: Load) -> None:
+    """The provider's own where that is known, those that are named, and nobody's else: anybody can write a verdict."""
+    support, sales = settings({}, dotenv="SUPPORT_PASSWORD=hush", toml=TWO).mailboxes
+    assert (support.trusted_servers, sales.trusted_servers) == ((), ())
+    named = TWO.replace("save_sent = false", 'trusted_servers = ["MX.Example.com"]')
+    both = settings({}, dotenv="SUPPORT_PASSWORD=hush", toml=named)
+    assert both.trusted == {"support": (), "sales": ("mx.example.com",)}
+    toml = '[[mailbox]]\naddress = "a@gmail.com"\nchannel = "#a"'
+    assert settings({"MAIL_PASSWORD": "x"}, toml=toml).mailboxes[0].trusted_servers == ("mx.google.com",)
+    wrong = TWO.replace("save_sent = false", 'trusted_servers = ["spf=pass"]')
+    sentence = complaint(settings, {"SUPPORT_PASSWORD": "y"}, toml=wrong)
+    assert "trusted_servers" in sentence
+    assert "names of servers" in sentence
 
 
 def test_the_environment_wins_over_the_one_mailbox_of_a_file(settings: Load) -> None:
@@ -508,3 +526,21 @@ def test_how_a_conversation_shows_again_is_one_of_three(settings: Load) -> None:
     assert settings(MAILBOX).mailboxes[0].resurface == "broadcast"
     toml = '[[mailbox]]\nresurface = "loudly"\n'
     assert "resurface" in complaint(settings, MAILBOX, toml=toml)
+
+
+def test_templates_are_read_and_a_broken_one_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "bridge.toml"
+    good = '[[template]]\nname = "Sorry"\ntext = "Dear {{ sender.name }}"\nfolder = "Care"\n'
+    file.write_text(good, encoding="utf-8")
+    environ = {"BRIDGE_DATA": str(tmp_path)}
+    [template] = load(config_file=file, environ=environ, env_file=None).templates
+    assert (template.name, template.text, template.folder) == ("Sorry", "Dear {{ sender.name }}", "Care")
+    file.write_text(good + '[[template]]\nname = "Two"\ntext = "Dear {{ customer }}"\n', encoding="utf-8")
+    with pytest.raises(Misconfigured, match=r"template.1.text.*no customer"):
+        load(config_file=file, environ=environ, env_file=None)
+    file.write_text('[[template]]\nname = "Three"\n', encoding="utf-8")
+    with pytest.raises(Misconfigured, match=r"template.0.text.*is not set"):
+        load(config_file=file, environ=environ, env_file=None)
+    file.write_text(good + good.replace("Sorry", "sorry"), encoding="utf-8")
+    with pytest.raises(Misconfigured, match=r"template.1.name.*one of its own"):
+        load(config_file=file, environ=environ, env_file=None)

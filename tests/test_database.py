@@ -109,7 +109,12 @@ async def test_the_revisions_make_what_the_schema_says(store: Store) -> None:
     from alembic.migration import MigrationContext  # noqa: PLC0415
 
     def differences(conn: Connection) -> list[object]:
-        return list(compare_metadata(MigrationContext.configure(conn, opts={"compare_type": True}), metadata))
+        return list(
+            compare_metadata(
+                MigrationContext.configure(conn, opts={"compare_type": True, "include_name": migrations.in_schema}),
+                metadata,
+            )
+        )
 
     async with store.write() as conn:
         assert await conn.run_sync(differences) == []

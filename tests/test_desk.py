@@ -10,12 +10,12 @@ from onstage import Desk, actions, ask, rich, said
 
 from bridge.demo.mails import SHOP
 from bridge.demo.stage import CHANNEL, Stage
-from bridge.desk import Mailbox
+from bridge.desk import Mailbox, changed
 from bridge.mail.parse import parse
 from bridge.metrics import Metrics
-from bridge.model import Arrival, Batch, ChannelId, Cursor, MailboxName, Message
+from bridge.model import Arrival, Batch, ChannelId, Cursor, DraftState, MailboxName, Message, Status, Ts
 from bridge.reception import Reception
-from bridge.store import jobs, mails
+from bridge.store import conversations, drafts, jobs, mails
 from bridge.store.database import Store
 
 
@@ -96,6 +96,44 @@ async def test_a_channel_without_the_bot_is_served_once_the_bot_is_back(stage: S
     assert await mina.sees_card("Two bags")
 
 
+async def test_a_card_posted_by_a_bridge_that_died_shows_what_has_become_of_it_since(
+    stage: Stage, mina: Desk, beside: "Beside"
+) -> None:
+    """It died after it posted the card and before it knew where the card stands."""
+    await ask(stage)
+    card = await mina.sees_card("Two bags")
+    await mina.sees(lambda: mina.line(card, "where are they?"))
+    await stage.stop_bridge()
+    async with beside.store.write() as conn:
+        found = await conversations.by_card(conn, channel=ChannelId(CHANNEL), ts=card["ts"])
+        assert found
+        await changed(conn, found.number, card_ts=None, status=Status.CLOSED)
+    await stage.start_bridge()
+    assert await mina.sees(lambda: "reopen" in actions(mina.card("Two bags")))
+    assert len(mina.cards()) == 1
+
+
+async def test_a_line_posted_by_a_bridge_that_died_says_what_has_become_of_the_mail_since(
+    stage: Stage, mina: Desk, beside: "Beside"
+) -> None:
+    """Else an agent would never be asked about a mail whose delivery is uncertain."""
+    await ask(stage)
+    card = await mina.sees_card("Two bags")
+    await mina.opens(card)
+    await mina.person.submit({"body": rich("Words")})
+    assert await mina.sees(lambda: mina.line(card, "Sent"))
+    await stage.stop_bridge()
+    async with beside.store.write() as conn:
+        found = await conversations.by_card(conn, channel=ChannelId(CHANNEL), ts=card["ts"])
+        assert found
+        (draft,) = await drafts.of_conversation(conn, found.number)
+        await drafts.line_posted(conn, draft, ts=Ts(""), revision=0)
+        await drafts.move(conn, draft.id, DraftState.UNCERTAIN, out_of={DraftState.SENT}, reason="Nobody knows.")
+        await changed(conn, found.number)
+    await stage.start_bridge()
+    assert await mina.sees(lambda: mina.line(card, "Nobody knows."))
+
+
 class Beside:
     """A reception on the stage's database, beside the running bridge, whose reader can be spoilt."""
 
@@ -127,7 +165,7 @@ def arrivals(*raws: bytes) -> Batch:
     return Batch(cursor=Cursor(uidvalidity=99, uidnext=len(raws) + 1), arrivals=tuple(came))
 
 
-def spoilt(raw: bytes) -> Message:
+def spoilt(raw: bytes, **_: object) -> Message:
     if b"unreadable" in raw:
         raise ValueError("nobody foresaw this")
     return parse(raw)

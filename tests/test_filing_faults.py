@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 from dovecot import PASSWORD, free_ports, write_certificates
-from imapdouble import CAPABILITIES, Box, Conversation, Double, Mail, running_double
+from imapdouble import running_double
 from mailroom import until, written
 from onstage import Desk, ask, said
 
+from bridge.demo.imapserver import CAPABILITIES, Box, Conversation, Double, Mail
 from bridge.demo.mails import SHOP
 from bridge.demo.stage import CHANNEL, JONAS, Stage
 

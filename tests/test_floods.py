@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from onstage import Desk, actions, ask, nodes, said
-from test_kills import Service, cards, deliver, service, subject_of
+from services import Service
+from test_kills import cards, deliver, service, subject_of
 
 from bridge.demo.double.people import Person
 from bridge.demo.stage import CHANNEL, GUEST, MINA, Stage

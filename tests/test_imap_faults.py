@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 from dovecot import write_certificates
-from imapdouble import CAPABILITIES, Conversation, Double, running_double, server_of
+from imapdouble import running_double, server_of
 
+from bridge.demo.imapserver import CAPABILITIES, Conversation, Double
 from bridge.errors import Permanent, Temporary, Uncertain
 from bridge.mail.imap import ImapSource
 from bridge.mail.imap.faults import Backoff, refused_login

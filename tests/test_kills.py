@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import os
 import random
-import signal
 import socket
 import sqlite3
 import sys
@@ -19,6 +18,7 @@ from typing import Any
 
 import pytest
 from onstage import said
+from services import Service
 
 from bridge.demo.double.faults import Fault
 from bridge.demo.double.people import Person
@@ -30,62 +30,9 @@ from bridge.errors import Refused
 PATIENCE = 120.0  # seconds in which a service that is killed again and again answers a click, or comes to rest
 
 
-class Service:
-    """`bridge run` as a process. `command` is what is run; it is killed as often as the test says."""
-
-    def __init__(self, stage: Stage, command: list[str]) -> None:
-        self._stage = stage
-        self.command = command
-        self._process: asyncio.subprocess.Process | None = None
-        self._log: asyncio.Task[None] | None = None
-        self.ready = asyncio.Event()
-        self.kills = 0
-
-    async def start(self) -> None:
-        self.ready.clear()
-        self._process = await asyncio.create_subprocess_exec(
-            *self.command,
-            str(self._stage.config_file()),
-            env={**os.environ, **self._stage.environ(), "BRIDGE_LOG": "json"},
-            cwd=self._stage.data,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        self._log = asyncio.create_task(self._read(self._process.stderr))
-
-    async def _read(self, log: asyncio.StreamReader | None) -> None:
-        assert log
-        async for line in log:
-            if b"bridge ready" in line:
-                self.ready.set()
-            if b"Traceback" in line or b'"level": "error"' in line:
-                sys.stderr.write(line.decode())
-
-    async def stop(self) -> int:
-        """As a service manager does; the exit code."""
-        assert self._process
-        assert self._log
-        self._process.send_signal(signal.SIGTERM)
-        code = await self._process.wait()
-        await self._log
-        self._process = None
-        return code
-
-    async def kill(self) -> None:
-        if self._process is None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            self._process.send_signal(signal.SIGKILL)
-        await self._process.wait()
-        assert self._log
-        await self._log
-        self.kills += 1
-
-
 @pytest.fixture
 async def service(stage: Stage) -> AsyncIterator[Service]:
-    made = Service(stage, [sys.executable, "-m", "bridge", "run", "--config"])
+    made = Service(stage)
     yield made
     await made.kill()
 

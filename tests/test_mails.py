@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from bridge.mail.html import plain_lines
 from bridge.mail.parse import parse
+from bridge.mail.quotes import read
 from bridge.model import Address, Attachment, Message
 
 MAILS = Path(__file__).with_name("mails")
@@ -46,6 +48,11 @@ def check_contains(message: Message, wanted: list[str]) -> None:
 def check_lacks(message: Message, wanted: list[str]) -> None:
     for piece in wanted:
         assert piece not in message.text
+
+
+def check_new(message: Message, wanted: str) -> None:
+    """What is shown of the text, without quotes and signatures; how it is broken into lines does not count."""
+    assert plain_lines(read(message).new).split() == wanted.split()
 
 
 def check_html(message: Message, wanted: bool) -> None:
@@ -145,6 +152,7 @@ CHECKS: dict[str, Any] = {
     "text": check_text,
     "text_contains": check_contains,
     "text_lacks": check_lacks,
+    "new": check_new,
     "html": check_html,
     "html_contains": check_html_contains,
     "attachments": check_attachments,

@@ -67,6 +67,23 @@ async def test_what_is_erased_is_gone_from_the_database_and_from_slack(stage: St
     assert not mina.card(SECRET)
 
 
+async def test_what_moved_to_another_conversation_is_erased_from_both_threads(stage: Stage, mina: Desk) -> None:
+    await a_day_at_the_desk(stage, mina)
+    old = await mina.sees_card(SECRET)
+    await mina.person.command(CHANNEL, "/mail", "merge 1 2")
+    new = await mina.sees_card("Another matter")
+    await mina.sees(lambda: mina.line(new, f"Hello, {SECRET}"))
+    await mina.sees(lambda: mina.line(new, f"We are sorry about {SECRET}"))
+    await mina.sees(lambda: next((one for one in mina.thread(new) if one.get("files")), None))
+    async with Personal.open(stage.settings()) as personal:
+        await personal.erase(await personal.held("dana@example.com"))
+    await mina.sees(lambda: not any(SECRET in said(one) for one in (*mina.thread(old), *mina.thread(new))))
+    await mina.sees(lambda: [SECRET in said(one) for one in mina.cards()] == [False])
+    assert SECRET not in kept(stage)
+    files = stage.slack.workspace.files.values()
+    await mina.sees(lambda: all(one.deleted for one in files if one.name == PHOTO.filename))
+
+
 async def test_what_is_given_out_is_their_mail_as_it_came(stage: Stage, mina: Desk, tmp_path: Path) -> None:
     await a_day_at_the_desk(stage, mina)
     async with Personal.open(stage.settings()) as personal:

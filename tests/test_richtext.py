@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.model import Line, Span
-from bridge.slack.richtext import from_text, is_blank, lines
+from bridge.slack.richtext import from_text, is_blank, lines, mentions_group
 
 
 def block(*containers: dict[str, Any]) -> dict[str, Any]:
@@ -122,6 +122,11 @@ def test_people_and_channels_go_out_by_name_and_never_by_id() -> None:
     )
     (line,) = lines(block(mentioned), names=known.__getitem__)
     assert line.text == "Jane Doe, Support, #orders"
+
+
+def test_a_user_group_is_noticed_since_nobody_can_say_its_name() -> None:
+    assert mentions_group(block(section({"type": "usergroup", "usergroup_id": "S1"})))
+    assert not mentions_group(block(section(text("@team"), {"type": "user", "user_id": "U1"})))
 
 
 def test_containers_slack_adds_later_are_read_through() -> None:

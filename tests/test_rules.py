@@ -12,6 +12,7 @@ from bridge.model import (
     Bounce,
     Direction,
     DraftKind,
+    Joined,
     MailboxName,
     MailId,
     Message,
@@ -66,25 +67,41 @@ def test_without_a_message_id_every_byte_counts() -> None:
     assert rules.digest(b"Subject: form\n\nhi", nameless) != rules.digest(b"Received: x\nSubject: form\n\nhi", nameless)
 
 
+def join(number: int, why: Joined, by: str) -> rules.Join:
+    return rules.Join(number=Number(number), why=why, by=by)
+
+
 def test_in_reply_to_wins_over_references_and_the_newest_reference_over_older_ones() -> None:
     answer = Message(in_reply_to=("<2@x>",), references=("<1@x>", "<3@x>"))
     known = {"<1@x>": Number(1), "<2@x>": Number(2), "<3@x>": Number(3)}
-    assert rules.joins(answer, known=known) == 2
-    assert rules.joins(replace(answer, in_reply_to=()), known=known) == 3
+    assert rules.joins(answer, known=known) == join(2, Joined.IN_REPLY_TO, "<2@x>")
+    assert rules.joins(replace(answer, in_reply_to=()), known=known) == join(3, Joined.REFERENCES, "<3@x>")
 
 
 def test_our_own_signature_wins_over_everything() -> None:
     answer = Message(in_reply_to=("<2@x>",), references=("<own@us>",))
-    assert rules.joins(answer, known={"<2@x>": Number(2)}, signed={"<own@us>": Number(7)}) == 7
+    joined = rules.joins(answer, known={"<2@x>": Number(2)}, signed={"<own@us>": Number(7)})
+    assert joined == join(7, Joined.SIGNED, "<own@us>")
+
+
+def test_what_was_split_off_keeps_its_own_answers_though_they_name_our_mails_in_the_old_conversation() -> None:
+    answer = Message(in_reply_to=("<2@x>",), references=("<own@us>",))
+    known, signed = {"<2@x>": Number(9)}, {"<own@us>": Number(7)}
+    chain = {Number(9): Number(8), Number(8): Number(7)}
+    assert rules.joins(answer, known=known, signed=signed, split_from=chain) == join(9, Joined.IN_REPLY_TO, "<2@x>")
+    stranger = {Number(9): Number(6)}
+    assert rules.joins(answer, known=known, signed=signed, split_from=stranger) == join(7, Joined.SIGNED, "<own@us>")
 
 
 def test_any_common_reference_joins_even_to_a_mail_that_was_never_seen() -> None:
     """zammad#5716: what counts is that both speak of the same mail."""
-    assert rules.joins(Message(references=("<never-seen@x>",)), known={"<never-seen@x>": Number(4)}) == 4
+    joined = rules.joins(Message(references=("<never-seen@x>",)), known={"<never-seen@x>": Number(4)})
+    assert joined == join(4, Joined.REFERENCES, "<never-seen@x>")
 
 
 def test_an_answer_that_overtook_the_mail_it_answers_is_joined_by_it() -> None:
-    assert rules.joins(Message(message_id="<first@x>"), known={"<first@x>": Number(9)}) == 9
+    joined = rules.joins(Message(message_id="<first@x>"), known={"<first@x>": Number(9)})
+    assert joined == join(9, Joined.OVERTAKEN, "<first@x>")
 
 
 def test_a_subject_joins_nothing() -> None:
@@ -96,8 +113,9 @@ def test_outlooks_thread_index_joins_where_no_other_id_does() -> None:
     """Outlook and Exchange drop References on some ways, but keep this."""
     answer = Message(thread_index="01" * 22, references=("<1@x>",))
     (key,) = rules.outlook_thread(answer)
-    assert rules.joins(answer, known={key: Number(3)}) == 3
-    assert rules.joins(answer, known={key: Number(3), "<1@x>": Number(4)}) == 4
+    assert rules.joins(answer, known={key: Number(3)}) == join(3, Joined.THREAD_INDEX, key)
+    joined = rules.joins(answer, known={key: Number(3), "<1@x>": Number(4)})
+    assert joined == join(4, Joined.REFERENCES, "<1@x>")
     assert rules.outlook_thread(Message()) == []
 
 
@@ -119,16 +137,17 @@ def test_a_number_counts_only_in_brackets(subject: str, number: int | None) -> N
 
 
 def test_who_wrote_or_was_written_to_takes_part() -> None:
-    mail = Message(from_=(Address(email="Anna@x.example"),), cc=(Address(email="bob@x.example"),))
+    mail = stored(Message(from_=(Address(email="Anna@x.example"),), cc=(Address(email="bob@x.example"),)))
     assert rules.takes_part(Address(email="anna@X.example"), [mail])
     assert rules.takes_part(Address(email="bob@x.example"), [mail])
     assert not rules.takes_part(Address(email="eve@x.example"), [mail])
-    assert not rules.takes_part(Address(email=""), [Message(from_=(Address(email=""),))])
+    assert not rules.takes_part(Address(email=""), [stored(Message(from_=(Address(email=""),)))])
+    assert rules.takes_part(DANA, [replace(mail, written_by=DANA)])
 
 
 def test_a_bounce_belongs_to_the_mail_it_speaks_of() -> None:
     bounce = Message(automatic=Automatic.BOUNCE, bounce=Bounce(about="<sent@us>"))
-    assert rules.joins(bounce, known={"<sent@us>": Number(5)}) == 5
+    assert rules.joins(bounce, known={"<sent@us>": Number(5)}) == join(5, Joined.IN_REPLY_TO, "<sent@us>")
 
 
 @pytest.mark.parametrize("status", list(Status))
@@ -154,6 +173,14 @@ def test_an_answer_to_our_own_mail_goes_to_those_it_went_to() -> None:
     mail = stored(Message(from_=(US,), to=(DANA,), cc=(BEN,)), direction=Direction.OUT)
     assert rules.recipients(DraftKind.REPLY, mail, own=OWN).to == (DANA,)
     assert rules.recipients(DraftKind.REPLY_ALL, mail, own=OWN) == rules.Recipients(to=(DANA,), cc=(BEN,))
+
+
+def test_an_answer_to_what_a_teammate_passed_on_goes_to_the_customer_who_wrote_it() -> None:
+    """freescout#290, zammad#1596: nobody means to answer the colleague."""
+    jonas = Address(name="Jonas", email="jonas@shop.example")
+    mail = replace(stored(Message(from_=(jonas,), reply_to=(jonas,), to=(US, BEN))), written_by=DANA)
+    assert rules.recipients(DraftKind.REPLY, mail, own=OWN) == rules.Recipients(to=(DANA,))
+    assert rules.recipients(DraftKind.REPLY_ALL, mail, own=OWN) == rules.Recipients(to=(DANA, jonas, BEN))
 
 
 def test_a_forward_goes_to_nobody_yet() -> None:

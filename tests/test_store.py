@@ -3,8 +3,6 @@
 from dataclasses import replace
 from datetime import timedelta
 
-import pytest
-
 from bridge.model import (
     Address,
     Attachment,
@@ -168,16 +166,6 @@ async def test_the_inbox_is_what_is_not_closed_the_longest_untouched_first(store
         found = await conversations.unfinished(conn, channels=[CHANNEL], limit=10)
         assert [one.number for one in found] == [third, first]
         assert await conversations.unfinished(conn, channels=[ChannelId("C2")], limit=10) == []
-
-
-@pytest.mark.parametrize(
-    ("words", "hits"),
-    [(["PAKET"], 1), (["안녕"], 1), (["dana@example"], 1), (["paket", "unicorn"], 0), (["100%"], 0), (["_"], 0)],
-)
-async def test_search_finds_what_holds_every_word(store: Store, words: list[str], hits: int) -> None:
-    await keep(store, await begin(store))
-    async with store.read() as conn:
-        assert len(await conversations.search(conn, words, channels=[CHANNEL], limit=5)) == hits
 
 
 async def test_a_draft_comes_back_as_it_was_submitted(store: Store) -> None:

@@ -9,6 +9,7 @@ from bridge.demo.double.refusals import NoAck
 from bridge.demo.mails import SHOP, bounce
 from bridge.demo.stage import CHANNEL, GUEST, JONAS, MINA, STRANGER, Stage
 from bridge.demo.world import Silence
+from bridge.mail.compose import Outgoing, compose
 from bridge.model import Address, Attachment, Number, now
 from bridge.store import conversations, jobs
 from bridge.store.database import Store
@@ -510,7 +511,7 @@ async def test_each_mail_of_a_thread_has_its_full_text_and_its_original(stage: S
         ("", "/mail inbox"),
         ("inbox", "Two bags are missing"),
         ("search BAGS where", "Two bags are missing"),
-        ("search unicorn", "nothing"),
+        ("search unicorn", "Nothing found"),
         ("search", "Say what to look for"),
         ("read 1", "where are they?"),
         ("read 99", "no conversation #99"),
@@ -535,3 +536,35 @@ async def test_mail_answers_in_a_sentence(stage: Stage, mina: Desk, typed: str, 
     await mina.sees(lambda: mina.line(card, "where are they?"))
     await mina.person.command(CHANNEL, "/mail", typed)
     assert answer in said(mina.person.ephemerals(CHANNEL)[-1])
+
+
+async def test_a_picture_that_stood_in_a_mail_is_shown_in_the_forward_not_listed(stage: Stage, mina: Desk) -> None:
+    picture = Attachment(
+        filename="bag.png", content_type="image/png", content=b"\x89PNG\r\n\x1a\n", content_id="bag@x", inline=True
+    )
+    dana = Address(name="Dana Reyes", email="dana@example.com")
+    raw = compose(
+        Outgoing(message_id="<p@x>", date=now(), from_=dana, to=(SHOP,), subject="A bag", attachments=(picture,))
+    )
+    await stage.world.hand_over(raw, sender=dana.email, recipients=[SHOP.email])
+    view = await mina.opens(await mina.sees_card("A bag"), "forward")
+    element = next(one["element"] for one in view["blocks"] if one.get("block_id") == "originals")
+    kept = [one["value"] for one in element["options"]]
+    await mina.person.submit({"to": "repairs@example.net", "originals": kept})
+    mail = await received(stage, "repairs@example.net")
+    html = mail.get_body(("html",))
+    assert html
+    assert 'src="cid:bag%40x"' in html.get_content()
+    assert list(mail.iter_attachments()) == []
+    shown = [part for part in mail.walk() if part.get_content_type() == "image/png"]
+    assert [part.get_content() for part in shown] == [picture.content]
+
+
+async def test_a_user_groups_mention_is_not_sent_as_an_id(stage: Stage, mina: Desk) -> None:
+    await ask(stage)
+    await mina.opens(await mina.sees_card("Two bags"))
+    words: dict[str, Any] = rich("Ask ")
+    words["elements"][0]["elements"].append({"type": "usergroup", "usergroup_id": "S0ROASTERS"})
+    errors = await mina.person.submit({"body": words})
+    assert "user group" in str(errors)
+    assert stage.world.envelopes == []

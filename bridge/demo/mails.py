@@ -32,6 +32,59 @@ POSTMASTER = Address(name="Mail Delivery Subsystem", email="mailer-daemon@mx.exa
 CUSTOMERS = (DANA, PRIYA, TOMAS, MINSEO)
 """The people whose mail program the page shows."""
 
+CANNED = """
+[[template]]
+name = "Sorry, a new one leaves today"
+folder = "Shipping"
+text = '''
+Hi {{ sender.name }},
+
+I am sorry about that. A new one **leaves today** and is with you in two days. There is nothing to send back.
+
+Warm regards
+{{ agent.name }}, {{ mailbox.name }}
+'''
+
+[[template]]
+name = "Where is my order?"
+folder = "Shipping"
+text = '''
+Hi {{ sender.name }},
+
+thank you for writing. I am looking for your parcel and will tell you by *tomorrow noon* where it is:
+
+1. I ask the carrier for the last scan.
+2. If it is lost, we send everything again at no cost.
+
+{{ agent.name }} (our number for this is #{{ number }})
+'''
+
+[[template]]
+name = "배송 안내"
+folder = "Shipping"
+language = "ko"
+text = '''
+{{ sender.name }}님, 안녕하세요.
+
+문의해 주셔서 감사합니다. 주문하신 상품은 **오늘 발송**됩니다.
+
+{{ agent.name }} 드림
+'''
+
+[[template]]
+name = "Wholesale prices"
+folder = "Sales"
+subject = "Wholesale prices of {{ mailbox.name }}"
+text = '''
+Hello {{ sender.name }},
+
+our wholesale prices begin at 5 kg. May I call you this week?
+
+{{ agent.name }}
+'''
+"""
+"""The shop's canned answers, as they stand in its `bridge.toml`."""
+
 _FIRST_ID = "<7c1e09f4-order-10482@example.com>"
 _FAILED = {
     "Final-Recipient": "rfc822; h.lindqvist@example.net",

@@ -6,7 +6,7 @@ import webbrowser
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from bridge.demo.mails import CUSTOMERS, SHOP, samples
+from bridge.demo.mails import CANNED, CUSTOMERS, SHOP, samples
 from bridge.demo.page import Page
 from bridge.demo.stage import Stage
 from bridge.model import now
@@ -21,6 +21,7 @@ async def demo(*, port: int, open_browser: bool, data: Path | None) -> None:
     async with AsyncExitStack() as closing:
         folder = data or Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="bridge-demo-")))
         stage = Stage(folder, flood=20)
+        stage.others = CANNED
         page = Page(
             stage.slack, stage.world, customers=CUSTOMERS, mailboxes=[SHOP], manifest=manifest.load(), port=port
         )

@@ -33,8 +33,8 @@ MOST_KEPT = 10_000
 class Stage:
     """Everything but the page. `data` is the bridge's folder; `hold` its undo time in seconds; `flood` how many new
     cards a minute are too many: none are, as a rule, for whoever counts cards. `source` are the lines
-    of `bridge.toml` that say where the mail comes from, `secrets` the variables that they name; `others` are the tables
-    of further mailboxes.
+    of `bridge.toml` that say where the mail comes from, `secrets` the variables that they name; `others` are further
+    tables: mailboxes, templates.
 
     `way` is how Slack reaches it; `http` its BRIDGE_HTTP: nowhere, unless Slack has to reach it there.
     """

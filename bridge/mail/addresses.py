@@ -9,6 +9,7 @@ an address leaves those out.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from bridge.mail.decode import clean, words
 from bridge.model import Address
@@ -25,6 +26,9 @@ _ADDRESS = re.compile(
 )
 _ROUTE = re.compile(r"(?:@[^:,@]*,?)+:")
 _SCHEME = re.compile(r"(?:mailto|smtp):", re.IGNORECASE)
+_SHORT = 300  # characters of a field that is kept with its addresses
+_NOBODY = re.compile(r"(?:undisclosed|unlisted|unspecified|suppressed)[- _](?:recipients?|list)", re.IGNORECASE)
+_SPELT_OUT = re.compile(r"(\S{1,100}) at ([\w-]{1,63}(?:\.[\w-]{1,63})+)")  # as archives of lists write addresses
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
@@ -44,6 +48,10 @@ class _Segment:
 
 def addresses(text: str) -> tuple[Address, ...]:
     """The addresses of an unfolded header value, encoded words not yet decoded, in their order."""
+    return _short(text) if len(text) <= _SHORT else _parsed(text)
+
+
+def _parsed(text: str) -> tuple[Address, ...]:
     found: list[Address] = []
     before = ""
     for segment, separator in _segments(text):
@@ -65,6 +73,10 @@ def addresses(text: str) -> tuple[Address, ...]:
     elif before.strip(", "):
         found += _named(_shown(before.rstrip(", ")))
     return tuple(found)
+
+
+# The author of one mail is asked for several times, and the same people write and are written to.
+_short = lru_cache(maxsize=256)(_parsed)
 
 
 def _segments(text: str) -> Iterator[tuple[_Segment, str]]:
@@ -161,13 +173,19 @@ def _read(segment: _Segment) -> Iterator[Address]:
         return
     bare = _ADDRESS.findall(name)
     if bare:
-        rest = _ADDRESS.sub(" ", name).strip(" <>[]'\"")
-        label = _shown(" ".join((rest, *segment.angles))) or _comment(segment)
-        yield Address(name=_SCHEME.sub("", label).strip(), email=_email(bare[0]))
-        yield from (Address(email=_email(email)) for email in bare[1:])
+        label = _SCHEME.sub("", _shown(" ".join((_ADDRESS.sub(" ", name), *segment.angles)))).strip(" <>[]'\"")
+        found = dict.fromkeys(map(_email, bare))
+        yield Address(name=label or _comment(segment), email=next(iter(found)))
+        yield from (Address(email=email) for email in list(found)[1:])
         return
     if emails:
         yield Address(name=name or _comment(segment), email=emails[0])
+    elif _NOBODY.fullmatch(name):
+        return
+    elif spelt := _SPELT_OUT.fullmatch(name):
+        yield Address(name=_comment(segment), email=f"{spelt[1]}@{spelt[2]}")
+    elif inside := _ADDRESS.search(" ".join(segment.comments)):
+        yield Address(name=name, email=_email(inside[0]))
     elif name and not segment.quotes and len(name.split()) == 1 and "=?" not in segment.text():
         yield Address(name=_comment(segment), email=name)  # a local user's name: "root (Cron Daemon)"
     elif name or segment.comments:
@@ -197,7 +215,7 @@ def _email(text: str) -> str:
     """An addr-spec without what mailers put around it: blanks, quotes, a scheme, a source route."""
     if text.startswith('"') and "@" in text:
         return clean(text)
-    email = _SCHEME.sub("", "".join(clean(words(text)).split()).strip("'\"<>() "))
+    email = _SCHEME.sub("", "".join(clean(words(text)).split()).strip("'\"<>() \u200b\u200e\u200f"))
     if email.startswith("["):
         email = email.strip("[]")
     if email.startswith("@"):

@@ -114,7 +114,7 @@ def _flow(lines: Iterable[Line]) -> list[str]:
     open_: list[tuple[int, str]] = []
     for line in lines:
         indent = min(line.indent, _DEEPEST)
-        words = "".join(_html_span(span, _spaced(escape(_clean(span.text)))) for span in line.spans)
+        words = _words(line)
         if line.marker:
             parts.append(_item(line.marker, words, indent=indent, open_=open_))
             continue
@@ -153,10 +153,12 @@ def _close(open_: list[tuple[int, str]], *, until: int) -> str:
     return closing
 
 
-def _spaced(text: str) -> str:
-    """Escaped text whose runs of spaces survive HTML."""
-    text = text.replace("\t", "    ").replace("  ", " &nbsp;")
-    return f"&nbsp;{text[1:]}" if text.startswith(" ") else text
+def _words(line: Line) -> str:
+    """A line's spans as HTML in which runs of spaces survive, and one that the line begins with."""
+    texts = [escape(_clean(span.text)).replace("\t", "    ").replace("  ", " &nbsp;") for span in line.spans]
+    if texts and texts[0].startswith(" "):
+        texts[0] = f"&nbsp;{texts[0][1:]}"
+    return "".join(map(_html_span, line.spans, texts))
 
 
 def _html_span(span: Span, text: str) -> str:

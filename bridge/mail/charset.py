@@ -33,6 +33,8 @@ _SUPERSETS = {
 }
 _ALIASES = {
     "ansi": "cp1252",
+    "latin-9": "iso8859-15",
+    "latin-5": "iso8859-9",
     "iso-gb2312": "gb18030",
     "ms932": "cp932",
     "ms949": "cp949",
@@ -62,10 +64,24 @@ _FAMILIES = (
 )
 # Detection reads this many bytes: more changes no verdict and costs time.
 _SAMPLE = 16_384
+_ORDER_MARKS = frozenset({codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE})
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _MULTIBYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 _FOREIGN = re.compile("[\u0370-\u06ff\u3400-\u9fff\uac00-\ud7af]")
 _FOREIGN_BESIDE_LATIN = re.compile(f"(?:[A-Za-z]{_FOREIGN.pattern})|(?:{_FOREIGN.pattern}[A-Za-z])")
+_LONG_MULTIBYTE = re.compile(rb"[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+_HIGH = re.compile(rb"[\x80-\xff]")
+_C1 = re.compile(rb"[\x80-\x9f]")
+_LETTER = re.compile(rb"[A-Za-z\x80-\xff]")
+_FEW = 8  # bytes beyond ASCII, of which nothing can be concluded
+_CYRILLIC = {"cp1251": "koi8-r", "koi8-r": "cp1251", "koi8-u": "cp1251"}
+_INSIDE_OUT = re.compile("\\b[а-яё][А-ЯЁ]{2,}")
+# What mail programs on Windows write under the label of a standard that has no letters where these have some.
+_WINDOWS = {
+    "iso8859-2": "cp1250", "iso8859-7": "cp1253", "iso8859-8": "cp1255", "iso8859-13": "cp1257", "iso8859-15": "cp1252",
+}  # fmt: skip
+_NARROW_KANA = re.compile("[\uff61-\uff9f]")
+_HZ = re.compile(rb"~\{[\x21-\x77][\x21-\x7e].{0,200}?~\}", re.DOTALL)
 _KANA = re.compile("[\u3040-\u30ff]")
 _META = re.compile(rb"<meta\b[^>]{0,300}?charset\s*=\s*[\"']?\s*([\w.:-]{2,40})", re.IGNORECASE)
 _ESCAPE = re.compile(rb"\x1b(\$[@B]|\([BJI])")
@@ -78,24 +94,59 @@ def decode(data: bytes, charset: str = "", *, hint: str = "") -> str:
     `hint` is tried where the declared one and UTF-8 do not fit, before detection.
     """
     codec = resolve(charset)
+    if data[:2] in _ORDER_MARKS and b"\0" in data[:_SAMPLE] and not codec.startswith("utf"):
+        codec = "utf-16"
     if codec.startswith(("utf-16", "utf-32")) and data.isascii() and b"\0" not in data:
         codec = ""  # a label that no converter made true
+    if codec == "utf-16" and data[:2] not in _ORDER_MARKS:
+        # Without a mark of its order: Latin letters have their zero first in big-endian text.
+        sample = data[:_SAMPLE]
+        codec = "utf-16-be" if sample[::2].count(0) > sample[1::2].count(0) else "utf-16-le"
     if data.isascii() and not _NOT_ASCII.search(codec):
         if b"\x1b" not in data:
-            return data.decode("ascii")
+            hz = not codec and b"~{" in data and _HZ.search(data)
+            return (hz and _strictly(data, "hz")) or data.decode("ascii")
         codec = "iso2022_jp"
-    if codec in _LIKE_LATIN_1:
-        # Labelled with the default of old software, but nobody writes valid UTF-8 sequences in Latin-1 by chance.
+    if codec in _LIKE_LATIN_1 or (codec != "utf-8" and _is_utf8_by_its_looks(data)):
+        # Labelled with a default of old software, but nobody writes valid UTF-8 sequences in Latin-1 by chance.
         text = _strictly(data, "utf-8")
         if text is not None:
             return text
     if codec.startswith("iso2022_jp") and data.isascii():
         return _jis(data, codec)
+    codec = _mended(data, codec)
     for candidate in (*_SUPERSETS.get(codec, (codec,)), "utf-8", *_SUPERSETS.get(resolve(hint), (resolve(hint),))):
         text = _strictly(data, candidate)
         if text is not None:
             return text
     return _guess(data, codec)
+
+
+def _is_utf8_by_its_looks(data: bytes) -> bool:
+    """Whether the beginning holds several UTF-8 sequences, and no other byte beyond ASCII: no other charset's text."""
+    sample = data[:_SAMPLE]
+    return len(_HIGH.findall(_MULTIBYTE.sub(b"", sample))) <= (3 if len(data) > _SAMPLE else 0) and (
+        len(_LONG_MULTIBYTE.findall(sample)) > 2 or len(_MULTIBYTE.findall(sample)) > 5
+    )
+
+
+def _mended(data: bytes, codec: str) -> str:
+    """The charset of text whose label is one that its own software takes for another, told by what it would show."""
+    sample = data[:_SAMPLE]
+    high = len(_HIGH.findall(sample))
+    if codec in _LIKE_LATIN_1:
+        # A third of a western text's letters at the most have accents; where nearly all do, it is another script.
+        return "" if high > _FEW and 2 * high > len(_LETTER.findall(sample)) else codec
+    if codec in _CYRILLIC:
+        shown = sample.decode(codec, "replace")
+        # Each of the two shows the other's small letters as capitals.
+        return _CYRILLIC[codec] if len(_INSIDE_OUT.findall(shown)) > 1 else codec
+    if codec in _WINDOWS and _C1.search(sample):
+        return _WINDOWS[codec]
+    if codec in {"shift_jis", "cp932"}:
+        narrow = len(_NARROW_KANA.findall(sample.decode("cp932", "replace")))
+        return "euc_jp" if 4 * narrow > high > _FEW and _strictly(data, "euc_jp") is not None else codec
+    return codec
 
 
 def declared_in_html(data: bytes) -> str:
@@ -155,6 +206,8 @@ def _guess(data: bytes, codec: str) -> str:
         japanese
     ):  # which detection takes for Arabic where it is short
         return japanese
+    if len(_HIGH.findall(data[:_SAMPLE])) < 3:
+        return data.decode("cp1252", "replace")
     verdict = chardet.detect(data[:_SAMPLE], encoding_era=chardet.EncodingEra.MODERN_WEB)["encoding"]
     detected = resolve(verdict or "")
     for candidate in _SUPERSETS.get(detected, (detected,)):

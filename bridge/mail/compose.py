@@ -9,17 +9,19 @@ import re
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from email.message import EmailMessage
-from email.policy import SMTP
 from email.utils import format_datetime
 from hashlib import sha256
 from typing import Any
 
 from bridge.errors import Refused
 from bridge.mail import body, fields
+from bridge.mail.html import lines as shown_lines
 from bridge.mail.identifiers import chain, is_message_id
+from bridge.mail.labels import Labels
 from bridge.model import Address, Attachment, Automatic, Line, Message, Span
 
-_POLICY = SMTP.clone(cte_type="7bit")  # 8-bit bodies are re-coded on the way by some servers, which breaks signatures
+# 8-bit bodies are re-coded on the way by some servers, which breaks signatures.
+_POLICY = Labels(linesep="\r\n", cte_type="7bit")
 _LONGEST_QUOTE = 100_000  # characters of the other mail's text that are repeated
 _LONGEST_NAME = 200  # characters of a file's name; file systems take 255 bytes
 _LEFT_OUT = "[The rest of this mail is left out.]"
@@ -62,14 +64,19 @@ class Outgoing:
 def compose(outgoing: Outgoing) -> bytes:
     """The mail, header fields and body, lines ending in CR LF.
 
-    `text/plain` alone where nothing is formatted; else with HTML beside it, and pictures that the HTML shows beside
-    that; attachments around all. Raises Refused where a header field holds a line break or an address is none.
+    `text/plain` alone where nothing is formatted, neither the agent's words nor the mail that is repeated; else with
+    HTML beside it, and pictures that the HTML shows beside that; attachments around all. Raises Refused where a header
+    field holds a line break or an address is none.
     """
-    lines = (*outgoing.lines, *_signature(outgoing.signature), *_repeated(outgoing))
+    repeated = _repeated(outgoing)
+    lines = (*outgoing.lines, *_signature(outgoing.signature), *repeated)
+    formatted = body.is_formatted(outgoing.lines) or any(
+        one.html for one in (outgoing.quoted, outgoing.forwarded) if one
+    )
     pictures = [file for file in outgoing.attachments if _is_picture(file)]
     mime = EmailMessage(policy=_POLICY)
     mime.set_content(body.plain(lines), charset="utf-8")
-    if pictures or body.is_formatted(outgoing.lines):
+    if pictures or formatted:
         page = body.html(lines, pictures=[file.content_id for file in pictures])
         mime.add_alternative(page, subtype="html", charset="utf-8")
         *_, shown = mime.iter_parts()
@@ -90,6 +97,19 @@ def reply_subject(subject: str) -> str:
 def forward_subject(subject: str) -> str:
     """The subject of a mail passed on: "Fwd: " once."""
     return f"Fwd: {_without_prefixes(subject, _FORWARD)}".rstrip()
+
+
+def bare_subject(subject: str) -> str:
+    """What a mail is about, without what answers and forwards put before it."""
+    before = None
+    while before != subject:
+        before, subject = subject, _without_prefixes(_without_prefixes(subject, _REPLY), _FORWARD)
+    return subject
+
+
+def is_answer(subject: str) -> bool:
+    """Whether the outermost mark of the subject says that the mail is an answer."""
+    return _REPLY.match(" ".join(subject.split())) is not None
 
 
 def _without_prefixes(subject: str, prefix: re.Pattern[str]) -> str:
@@ -166,9 +186,22 @@ def _said(text: str) -> Line:
 
 
 def _text(message: Message) -> tuple[Line, ...]:
+    """What the other mail says, as its reader saw it."""
+    if message.html:
+        return _within(shown_lines(message.html))
     if len(message.text) <= _LONGEST_QUOTE:
         return body.from_plain(message.text)
     return (*body.from_plain(message.text[:_LONGEST_QUOTE]), _said(_LEFT_OUT))
+
+
+def _within(lines: tuple[Line, ...]) -> tuple[Line, ...]:
+    """The lines up to the limit of what is repeated; one that is longer by itself goes too."""
+    room = _LONGEST_QUOTE
+    for position, line in enumerate(lines):
+        room -= sum(len(span.text) + len(span.href) for span in line.spans) + 1
+        if room < 0:
+            return (*lines[:position], _said(_LEFT_OUT))
+    return lines
 
 
 def _is_picture(file: Attachment) -> bool:
@@ -186,10 +219,9 @@ def _labels(file: Attachment) -> dict[str, Any]:
     main, sub = match.groups() if match else ("application", "octet-stream")
     if main in ("message", "multipart"):
         main, sub = "application", "octet-stream"
-    labels: dict[str, Any] = {"maintype": main, "subtype": sub, "filename": _filename(file.filename)}
-    if main == "text" and _is_utf8(file.content):
-        labels["params"] = {"charset": "utf-8"}
-    return labels
+    name = _filename(file.filename)
+    charset = {"charset": "utf-8"} if main == "text" and _is_utf8(file.content) else {}
+    return {"maintype": main, "subtype": sub, "filename": name, "params": {**charset, "name": name}}
 
 
 def _is_utf8(content: bytes) -> bool:

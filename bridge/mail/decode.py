@@ -28,6 +28,7 @@ _PARAMETER = re.compile(
 _UNQUOTED_NEXT = re.compile(r"\s(?:(?:file)?name\*?|charset|boundary)\s*=.*", re.IGNORECASE | re.DOTALL)
 _SECTION = re.compile(r"(.+?)\*(\d{1,4})?(\*)?", re.DOTALL)
 _EXTENDED = re.compile(r"([\w.:+-]*)'([\w-]*)'(.*)", re.DOTALL)
+_PERCENT = re.compile(r"%[C-Fc-f][0-9A-Fa-f]%[89ABab][0-9A-Fa-f]")
 # A file system's usual limit for one name is 255 bytes.
 _LONGEST_NAME = 255
 
@@ -80,20 +81,33 @@ def _run(run: list[re.Match[str]]) -> str:
     text: list[str] = []
     charset, held = "", bytearray()
     payload = ""  # base64 that goes on in the next word
-    for word in run:
+    for number, word in enumerate(run):
         if word[1].lower() != charset or not held:
             text.append(decode(bytes(held), charset) if held else "")
             charset, held = word[1].lower(), bytearray()
         if word[2] in "qQ":
-            held += _q(word[3], charset)
+            held += _q(_payload(word), charset)
             continue
-        payload += "".join(word[3].split())
-        if len(payload) % 4 and not payload.endswith("=") and word is not run[-1]:
+        payload += "".join(_payload(word).split())
+        if number + 1 < len(run) and _goes_on(payload, run[number + 1]):
             continue
         held += base64(payload.encode("utf-8"))
         payload = ""
     text.append(decode(bytes(held), charset))
     return "".join(text)
+
+
+def _payload(word: re.Match[str]) -> str:
+    """What stands in an encoded word; of an end that was cut off, its question mark is no part of that."""
+    return word[3] if word[0].endswith("?=") else word[3].removesuffix("?")
+
+
+def _goes_on(payload: str, following: re.Match[str]) -> bool:
+    """Whether base64 was split between two letters of four, and did not just lose its padding."""
+    if len(payload) % 4 == 0 or payload.endswith("=") or following[2] in "qQ":
+        return False
+    rest = len("".join(following[3].split()))
+    return len(payload) % 4 == 1 or (rest % 4 != 0 and (len(payload) + rest) % 4 == 0)
 
 
 def _q(payload: str, charset: str) -> bytes:
@@ -143,6 +157,16 @@ def _joined(parts: list[tuple[str, bool]]) -> str:
             charset, part = found[1], found[3]  # noqa: PLW2901 - the same part without its charset
         raw += unquote_to_bytes(part)
     return words(decode(bytes(raw), charset))
+
+
+def unquoted(text: str) -> str:
+    """A name whose letters beyond ASCII stand as a URL's `%C3%A9`, read; any other as it is."""
+    if not _PERCENT.search(text) or not text.isascii():
+        return text
+    try:
+        return unquote_to_bytes(text).decode("utf-8")
+    except UnicodeDecodeError:
+        return text
 
 
 def filename(text: str) -> str:

@@ -25,7 +25,7 @@ DAEMON_NAME = _any(
     r"mail delivery (?:sub)?system",
     r"delivery (?:sub)?system",
     r"^(?:the )?mail (?:system|administrator|router|gateway)",
-    r"^internet mail (?:delivery|service)",
+    r"^internet mail (?:delivery|service)|mail server at\b|^mail administrator|^electronic postmaster",
     r"^(?:e-?mail|message) (?:delivery|router|gateway)",
     r"^system ?administrator|^systemadministrator|^administrateur syst|^administrador del sistema|^amministratore",
     r"^systeembeheerder|^administrador do sistema|^システム管理者|^시스템 관리자|^系统管理员|^系統管理員",
@@ -42,7 +42,7 @@ FAILED_SUBJECT = _any(
     r"(?:mail|message|e-?mail)[\w ]{0,20}(?:could not|cannot|was not|not|couldn't|wasn't"
     r"|can't) ?(?:be )?(?:delivered|sent)",
     r"deliver(?:y|ed)[\w :-]{0,24}(?:fail|error|problem|unsuccess|impossible)",
-    r"delivery status (?:notification|report)",
+    r"delivery status (?:notification|report)|mail delivery status|^delivery report",
     r"fail(?:ure|ed)[ -](?:notice|notification|delivery|to deliver|mail)|failure: ",
     r"returned (?:e-?)?mail|mail returned|return(?:ed)? to sender|returning (?:mail|message)",
     r"^(?:ndn|ndr)\b|non-?deliver",
@@ -105,19 +105,27 @@ REPLY_SUBJECT = re.compile(
     r"|vacation (?:reply|message|notice|auto|response)|(?:i am |i'm )?(?:currently )?on vacation"
     r"|(?:i am |i'm )?on (?:annual |maternity "
     r"|parental |sick )?leave\b|away:|absence notice"
-    r"|auto(?:matische)? ?(?:antwort|rückantwort|eingangsbestätigung)|abwesen|(?:ich bin )?(?:nicht im büro"
+    r"|(?:annual|maternity|parental|paternity|sick) leave\b(?=\s*(?:[:(-]|re:|$))"
+    r"|auto: .{1,80}(?:is (?:currently )?(?:out of|away|on)|außer haus|nicht im|abwesend|absent|ausente|returning)"
+    r"|.{0,100}[\[(]auto[- ]?repl(?:y|ied)[\])]\s*$|\(auto\) reply"
+    r"|auto(?:m\.|matische)? ?(?:antwort|rückantwort|eingangsbestätigung|abwesenheit)|abwesen|urlaubs(?:benachricht|notiz|meldung)|(?:ich bin )?(?:nicht im büro"
     r"|außer haus|im urlaub)|ferienabwesenheit|eingangsbestätigung"
-    r"|réponse automatique|(?:message d')?absen(?:ce|t)\b.{0,20}|notification d'absence|respuesta autom"
-    r"|fuera de (?:la )?oficina|ausente|contestación automática"
-    r"|risposta automatica|fuori (?:sede|ufficio)|assente dall|resposta autom|ausência|fora do escritório"
-    r"|automatisch(?:e)? (?:antwoord|beantwoord\w*)|afwezig"
-    r"|auto(?:matiskt?)?[- ]?svar|frånvaro|fraværende?|ikke på kontoret|ej på kontoret|automaattinen (?:vastaus"
+    r"|réponse automatique|(?:message d')?absen(?:ce|t)e?\b(?=\s*(?:[:(\[-]|$|du\b|de mon|de mes|de la soc|from\b|until\b|jusqu|le\b|au\b|pour\b|prolong|tempor))"
+    r"|message d'absence|notification d'absence|congés?\s*(?:[:(]|$)|accusé de réception automatique"
+    r"|respuesta (?:autom|de ausencia)|vacaciones\s*(?:[:(]|$)"
+    r"|fuera de (?:la )?oficina|ausente(?=\s*(?:[:(]|$|d[eao]\b|hasta|até))|contestación automática"
+    r"|risposta automatica|fuori (?:sede|ufficio)|assente dall|resposta autom|ausência(?=\s*(?:[:(]|$|do escr|tempor))|fora do escritório"
+    r"|automatisch(?:e)? (?:antwoord|beantwoord\w*)|afwezig(?=\s*(?:[:(]|$|tot\b|van\b|op\b|heid))"
+    r"|auto(?:matiskt?)?[- ]?svar|frånvar(?:o|ande)|fravær(?:ende?|smelding)?\b|ikke på kontoret|ej på kontoret|automaattinen (?:vastaus"
     r"|poissaolo)|poissa(?:olo)?"
-    r"|(?:odpowiedź automatyczna|automatyczna odpowiedź|autoodpowiedź|nieobecność)|automatická odpověď"
+    r"|(?:odpowiedź automatyczna|automatyczna odpowiedź|autoodpowiedź|nieobecność|poza biurem)|mimo kancelář|házon kívül|răspuns automat|automatická odpověď"
     r"|nepřítomnost|automatikus válasz|automatická odpoveď"
-    r"|автоматический ответ|автоответ|вне офиса|автоматична відповідь|otomatik (?:yanıt|cevap)|αυτόματη απάντηση"
+    r"|автоматический ответ|автоответ|вне офиса|отсутствую|автоматична відповідь|автовідповід|автоматичен отговор"
+    r"|otomatik (?:yanıt|cevap)|ofis dışında|αυτόματη απάντηση|εκτός γραφείου|מחוץ למשרד|خارج المكتب|پاسخ خودکار"
+    r"|trả lời tự động|balasan otomatis|automaatvastus|samodejni odgovor|automatski odgovor|automatinis atsak"
+    r"|automātiskā? atbild|ตอบกลับอัตโนมัติ|休假中"
     r"|תשובה אוטומטית|رد تلقائي"
-    r"|自動(?:応答|返信|回覆|回复)|【?不在|休暇中|자동 ?(?:응답|회신|답장)|부재 ?중|自动(?:回复|答复|应答)"
+    r"|自動(?:応答|返信|回覆|回复)|【?不在(?=の?(?:お知らせ|連絡|ご連絡|ため)|通知|届|\s*[:：】(]|$|です|につき|中)|休暇中|자동 ?(?:응답|회신|답장)|부재 ?중|自动(?:回复|答复|应答)"
     r"|不在办公室|外出)",
     re.IGNORECASE,
 )
@@ -235,6 +243,10 @@ MEANINGS: tuple[tuple[str, re.Pattern[str]], ...] = (
             r"(?:over|exceed\w*|out of|insufficient|not enough|no)[\w' -]{0,30}(?:quota|storage|disk space"
             r"|mailbox space)",
             r"quota[\w ]{0,20}(?:exceed|full|violat|reached)|disk full",
+            r"exceed\w* (?:their|its|his|her|the(?:ir)?) (?:mail ?box|quota|storage|disk|allotted)",
+            r"no (?:more )?(?:room|space) (?:left|in)|(?:insufficient )?system storage|mail ?box size limit|disk space limit",
+            r"too much mail data|(?:recipient|storage|user)[\w ]{0,20}(?:full|quota|has exceeded)|recipient's maximum size",
+            r"zu ?viele (?:e-?)?mails",
             r"(?:mail ?box|recipient)[\w' ]{0,30}(?:has )?(?:reached|exceeded)|over the maximum allowed mailbox",
             r"too many messages in (?:the )?mailbox|mailfolder is full",
             r"postfach[\w ]{0,20}(?:ist )?voll|speicherplatz|boîte[\w àáâéèê]{0,40} pleine|quota dépassé",
@@ -253,7 +265,7 @@ MEANINGS: tuple[tuple[str, re.Pattern[str]], ...] = (
             r"|recipient|e-?mail)",
             r"no longer (?:active|available|in use|on this|works?|accept|valid|exists?|with|employed)",
             r"deaktiviert|gesperrt|nicht mehr (?:aktiv|gültig|verfügbar)|désactivé|desactivad|disattivat",
-            r"uitgeschakeld|停止され|無効|비활성|휴면|정지|停用|禁用|冻结",
+            r"not currently being accepted|extended inactivity|uitgeschakeld|停止され|無効|비활성|휴면|정지|停用|禁用|冻结",
         ),
     ),
     (
@@ -263,10 +275,11 @@ MEANINGS: tuple[tuple[str, re.Pattern[str]], ...] = (
             r"|customer)[\w'’ ().:=-]{0,40}(?:unknown|not found|not exist|n't exist|not recogni[sz]ed"
             r"|n't found|invalid|not known|not listed|unavailable|not valid|undeliverable|does not have)",
             r"(?:unknown|invalid|no such|nonexist\w*|non-?exist\w*|bad|illegal|undefined|unable to find"
-            r"|couldn't find|cannot find|not a (?:valid|known|local)|no)[\w' ()-]{0,20}(?:user|recipient"
-            r"|mail ?box|addressee|account|alias|address|person|local ?part|customer)",
-            r"no mailbox here|not our customer|may not exist|(?:could|was)(?:n't| not) (?:be )?found|not listed in",
-            r"does(?:n't| not) (?:exist|have an? (?:\S{1,40} )?account|like recipient)|no one by that name",
+            r"|couldn't find|cannot find|no local|not a (?:valid|known|local)|no)[\w' ()-]{0,20}(?:user|recipient"
+            r"|mail ?box|addressee|account|alias|address|person|receiver|user ?id|local[- ]?part|customer)",
+            r"could(?: not|n't) find \S{1,100}@|unknown address|bad destination mailbox",
+            r"(?:recipient|user) reject|user not local|user \([^()\n]{1,100}\) unknown|no mailbox here|not our customer|may not exist|(?:could|was)(?:n't| not) (?:be )?found|not listed in",
+            r"(?<!domain )(?<!host )(?<!server )does(?:n't| not) (?:exist|have an? (?:\S{1,40} )?account|like recipient)|no ?(?:one|body) by that name|can(?:not|'t) find (?:the |a )?(?:user|mailbox)",
             r"unknown or illegal alias|recipnotfound|no valid recipients|unrecogni[sz]ed recipient",
             r"empfänger(?:adresse)?[\w „“\"'@.<>-]{0,60} (?:unbekannt|existiert|nicht|ungültig)",
             r"unbekannter (?:empfänger|benutzer)|existiert (?:nicht|dort nicht)",
@@ -290,9 +303,10 @@ MEANINGS: tuple[tuple[str, re.Pattern[str]], ...] = (
         _any(
             r"(?:host|domain|server|destination|mx|name)[\w ().:'-]{0,40}(?:unknown|not found|n't found"
             r"|does not exist|doesn't exist|not resolve|unresolv|invalid|not exist)",
-            r"(?:unknown|no such|unable to resolve|cannot find|bad) (?:destination )?(?:host|domain|mx)",
+            r"(?:unknown|no such|unable to resolve|cannot find|bad|invalid) (?:destination )?(?:host|domain|mx)",
+            r"domain must resolve|unable to resolve|no dns data",
             r"nxdomain|unrout(?:e)?able|name service error|dns (?:error|failure|server|query|lookup)|no mx",
-            r"all relevant mx|misspelled domain|couldn't find any host",
+            r"illegal host|all relevant mx|misspelled domain|couldn't find any host",
             r"(?:domain|server)[\w ]{0,30}(?:nicht gefunden|existiert nicht|unbekannt)|unknown_domain",
             r"ドメイン(?:が|名)|도메인|域名",
         ),
@@ -323,8 +337,8 @@ MEANINGS: tuple[tuple[str, re.Pattern[str]], ...] = (
             r"(?:access|relay(?:ing)?|permission|mail) (?:access )?(?:denied|refused|prohibited|not allowed)",
             r"prohibited",
             r"relaying|relay|unauthenticated|authentication|dmarc|dkim|\bspf\b|virus|malware|restricted",
-            r"administratively|rejected (?:by|for|due|as)|content (?:filter|rejected|restrict)|we do not relay",
-            r"forbidden|only accepts|refused|suspicious|unsolicited",
+            r"(?:host|sender|client)(?: address)? reject|administratively|rejected (?:by|for|due|as)|content (?:filter|rejected|restrict)|we do not relay",
+            r"forbidden|only accepts|(?<!connection )(?<!connection was )refused|not accepting (?:mail|messages)|suspicious|unsolicited",
             r"abgelehnt|verweigert|nicht erlaubt|refusé|rejeté|rechazad|rifiutat|rejeitad|recusad|geweigerd",
             r"geblokkeerd|拒否|迷惑メール|거부|차단|스팸|拒绝|拒收|垃圾|拒絕",
         ),
@@ -332,9 +346,9 @@ MEANINGS: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
         "4.7",
         _any(
-            r"(?:time ?out|timed out|expired|too long|retry time|retry timeout|queue (?:too|life)|time limit"
+            r"(?:(?<!connection )(?:time ?out|(?<!operation )timed out)|expired|too long|retry time|retry timeout|queue (?:too|life)|time limit"
             r"|max(?:imum)? (?:queue|retry)|(?:days|hours) (?:old|in the queue)|delivery time"
-            r"|could not be delivered (?:for|in|within|since))",
+            r"|(?:could not be|unable to be|unable to) deliver(?:ed)?(?: this message)? (?:for|in|within|since|after) (?:\d|the (?:past|last)|more|over|about|several))",
             r"zeitüberschreitung|abgelaufen|délai|expiré|caducad|tiempo de espera|scadut|tempo (?:limite|esgotado)",
             r"verlopen|タイムアウト|時間切れ|시간 ?초과|超时|逾時",
         ),
@@ -342,8 +356,9 @@ MEANINGS: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
         "4.1",
         _any(
-            r"connection (?:refused|reset|failed|dropped|closed|lost)",
+            r"lost connection|operation timed out|connection (?:timed? ?out|refused|reset|failed|dropped|closed|lost)",
             r"(?:could|can|unable|not able|cannot|failed)[\w' ]{0,12} ?(?:to )?(?:connect|establish|contact|reach)",
+            r"did(?: not|n't) accept our (?:requests? to connect|connection)|temporary problem",
             r"no answer from|no route to host|network (?:is )?unreachable|not reachable|not respond|unreachable",
             r"host (?:is )?down",
             r"nicht erreichbar|verbindung|injoignable|no responde|non risponde|não responde|onbereikbaar|接続|연결",

@@ -24,7 +24,7 @@ def text_field(name: str, value: str) -> bytes:
     value = one_line(value, what=name)
     words = value.split(" ")
     simple = value.isascii() and "=?" not in value and all(0 < len(word) < _WIDTH - len(name) - 2 for word in words)
-    return _folded(name, words if simple or not value else _encoded(value))
+    return _folded(name, words if simple or not value else encoded_words(value))
 
 
 def addresses_field(name: str, addresses: Iterable[Address]) -> bytes:
@@ -64,14 +64,14 @@ def _mailbox(address: Address) -> str:
     if not name:
         return email
     if not name.isascii() or "=?" in name or len(name) > _WIDTH:
-        return f"{_FOLD.join(_encoded(name))} <{email}>"
+        return f"{_FOLD.join(encoded_words(name))} <{email}>"
     if all(character.isalnum() or character in "!#$%&'*+-/=?^_`{|}~ " for character in name):
         return f"{name} <{email}>"
     escaped = name.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}" <{email}>'
 
 
-def _encoded(value: str) -> list[str]:
+def encoded_words(value: str) -> list[str]:
     """The value as encoded words: "Q" where most of it stays readable, else "B"; never parted inside a character."""
     by_q = len(_q(value)) <= 2 * len(value.encode())
     room = _Q_ROOM if by_q else _B_ROOM

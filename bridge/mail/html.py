@@ -20,7 +20,8 @@ from bridge.mail.markup import tame
 from bridge.mail.walk import Labeller, Walk
 from bridge.model import Line
 
-_CUT = "[The mail is longer: its end is not shown here.]"
+CUT = "[The mail is longer: its end is not shown here.]"
+"""The last line of HTML that is too long or too intricate to be read whole."""
 
 
 def lines(html: str) -> tuple[Line, ...]:
@@ -57,13 +58,16 @@ def labelled(html: str, labeller: Labeller) -> list[tuple[Line, int]]:
         Walk(page, labeller=labeller, hidden=hidden).over(start)
     if cut:
         page.end_block()
-        page.write(_CUT, Context(style=ITALIC))
+        page.write(CUT, Context(style=ITALIC))
         page.end_line()
     return list(zip(page.lines, page.labels, strict=True))
 
 
 def _plain_line(line: Line) -> str:
-    out = ["> " * line.quote, "  " * line.indent, f"{line.marker} " if line.marker else ""]
+    if line.quote or line.indent or line.marker:
+        out = ["> " * line.quote, "  " * line.indent, f"{line.marker} " if line.marker else ""]
+    else:
+        out = []
     if not any(span.href for span in line.spans):
         return "".join([*out, line.text]).rstrip()
     for href, spans in groupby(line.spans, key=attrgetter("href")):

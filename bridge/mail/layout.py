@@ -17,6 +17,7 @@ _SPACES = re.compile(r"[\t\n\r\f][ \t\n\r\f]*| [ \t\n\r\f]+")
 # Nobody sees them and they spoil what is copied: zero-width space, soft hyphen, combining grapheme joiner, word joiner,
 # byte order mark, Mongolian vowel separator, Hangul fillers. The joiners U+200C and U+200D carry meaning and stay.
 _INVISIBLE = re.compile("[\u00ad\u034f\u115f\u1160\u180e\u200b\u2060\u3164\ufeff\uffa0\x00-\x08\x0b\x0e-\x1f\x7f]+")
+_COLLAPSING = " \t\n\r\f"
 _BLANK = " \t\u00a0\u200c\u200d\u2007\u202f\u200e\u200f"
 
 
@@ -49,8 +50,12 @@ class Page:
     def write(self, text: str, context: Context) -> None:
         """Text that flows: runs of whitespace are one space, at a line's start none."""
         if not (text.isascii() and text.isprintable()):
-            text = _INVISIBLE.sub("", text)
-        text = _SPACES.sub(" ", text)
+            if not text.strip(_COLLAPSING):  # what stands between most elements
+                self._space = self._space or bool(text)
+                return
+            text = _SPACES.sub(" ", _INVISIBLE.sub("", text))
+        elif "  " in text:
+            text = _SPACES.sub(" ", text)
         if text == " " or not text:
             self._space = self._space or bool(text)
             return
@@ -138,12 +143,14 @@ class Page:
 
 def _spans(runs: list[tuple[str, int, str]], *, keep_start: bool) -> tuple[Span, ...]:
     """Runs of one style made one, the blank ends of the line taken off; empty if nothing can be seen."""
-    merged = runs[:]
-    if len(runs) > 1:
-        merged = [
-            ("".join([text for text, _, _ in same]), style, href)
-            for (style, href), same in groupby(runs, key=itemgetter(1, 2))
-        ]
+    if len(runs) == 1:
+        text, style, href = runs[0]
+        text = (text.rstrip(_BLANK) if keep_start else text.strip(_BLANK)).replace("\u00a0", " ")
+        return (_span(text, style, href),) if text else ()
+    merged = [
+        ("".join([text for text, _, _ in same]), style, href)
+        for (style, href), same in groupby(runs, key=itemgetter(1, 2))
+    ]
     while merged and not merged[-1][0].rstrip(_BLANK):
         merged.pop()
     if not merged:

@@ -111,6 +111,12 @@ class LocalSource:
         maildir = await self._of(folder)
         return [(maildir.uidvalidity, uid) for uid in await maildir.find(message_id)]
 
+    async def uids(self, first: int, *, uidvalidity: int) -> list[int]:
+        """The uids of the inbox's mails from that one on, in order."""
+        maildir = await self._of(None, uidvalidity=uidvalidity)
+        await maildir.sweep()
+        return sorted(uid for uid in maildir.standing() if uid >= first)
+
     async def search_since(self, day: date) -> list[Place]:
         """The inbox's mails that came on this day (this machine's) or later, the oldest first."""
         maildir = await self._of(_INBOX)

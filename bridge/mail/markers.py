@@ -69,6 +69,7 @@ _DATA_MARKERS: Mapping[str, int] = {
     "__SIG_PRE__": Mark.SIGNATURE,
     "__SIG_POST__": Mark.SIGNATURE,
 }
+_FASTMAIL = re.compile(r"sig\d{4,12}")
 _RULED_TOP = re.compile(r"border\s*:\s*none\s*;\s*border-top\s*:\s*solid", re.IGNORECASE)
 _MAX_STYLE = 300  # characters of a style that are looked at
 
@@ -78,10 +79,14 @@ def mark(tag: str, attributes: Mapping[str, str | None]) -> int:
     found = 0
     if (classes := attributes.get("class")) is not None:
         for name in classes.lower().split(maxsplit=10)[:10]:
-            found |= _CLASSES.get(name, Mark.SIGNATURE if name.endswith(("-signature", "_signature")) else 0)
+            # Outlook on the web puts "x_" before the names in what it quotes.
+            found |= _CLASSES.get(
+                name.removeprefix("x_"), Mark.SIGNATURE if name.endswith(("-signature", "_signature")) else 0
+            )
     if (identity := attributes.get("id")) is not None:
         identity = identity.lower()
-        found |= _IDS.get(identity, Mark.SIGNATURE if identity.endswith("-signature") else 0)
+        signs = identity.endswith("-signature") or _FASTMAIL.fullmatch(identity)
+        found |= _IDS.get(identity.removeprefix("x_"), Mark.SIGNATURE if signs else 0)
     if tag == "blockquote":
         # In a box, the blockquotes are what is quoted; their depth tells them apart.
         found &= ~Mark.BOX

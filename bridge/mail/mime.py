@@ -9,11 +9,12 @@ folded lines without their indent; boundaries that are missing, undeclared, untr
 twice; ends that never come; bare CR or doubled CR line ends.
 """
 
+import codecs
 import re
 from dataclasses import dataclass, field
 
 from bridge.mail.charset import resolve
-from bridge.mail.decode import parameters, unfold, words
+from bridge.mail.decode import parameters, unfold, unquoted, words
 from bridge.mail.transfer import base64, undo
 
 # A mail with more parts or deeper nesting than this is an attack, not a letter; what is beyond stays inside the last
@@ -24,13 +25,14 @@ MAX_DEPTH = 60
 _GARBAGE = 8_192
 
 _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:")
+_WHOLE_FIELD = re.compile(rb"([!-9;-~]++)[ \t]*+:([^\n]*+\n(?:[ \t]++[^\s][^\n]*+\n)*+)")
 _KNOWN = re.compile(
     rb"^(?:from|to|cc|subject|date|sender|reply-to|received|return-path|message-id|mime-version|delivered-to"
     rb"|in-reply-to|references|content-[a-z-]+|x-[a-z0-9-]+|dkim-signature|auto-submitted|precedence|list-[a-z]+"
     rb"|thread-[a-z]+)[ \t]*:",
     re.IGNORECASE | re.MULTILINE,
 )
-_MBOX = re.compile(rb">?From [^\r\n]*\r?\n")
+_MBOX = re.compile(rb">?From (?![ \t]*:)[^\r\n]*\r?\n")
 _GUESS = re.compile(
     rb"^--([^\s-][^\r\n]{0,200}?)[ \t]*\r?\n(?:content-[a-z-]+|mime-version)[ \t]*:", re.IGNORECASE | re.MULTILINE
 )
@@ -66,7 +68,10 @@ class Part:
     @property
     def name(self) -> str:
         """The file name that the part declares, decoded, as written; may be empty."""
-        return words(self.disposition_parameters.get("filename", "") or self.parameters.get("name", ""))
+        placed, kind = self.disposition_parameters, self.parameters
+        field = self.disposition == "form-data"  # whose name is that of a form's field
+        declared = (placed.get("filename"), kind.get("name"), not field and placed.get("name"), kind.get("filename"))
+        return unquoted(words(next((name for name in declared if name), "")))
 
     @property
     def content_id(self) -> str:
@@ -76,6 +81,8 @@ class Part:
 
 def tree(raw: bytes) -> tuple[Part, list[str]]:
     """The root part of a mail and what was odd about its form, a sentence each."""
+    if raw[:2] in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}:  # saved by an editor
+        raw = raw.decode("utf-16", "replace").encode()
     if b"\n" not in raw and b"\r" in raw:
         raw = raw.replace(b"\r", b"\n")
     scan = _Scan(raw)
@@ -262,6 +269,11 @@ class _Scan:
         raw = self.raw
         names: list[bytes] = []
         values: list[list[bytes]] = []
+        # Most blocks hold fields and nothing else; the first line that is odd is looked at for itself.
+        while (found := _WHOLE_FIELD.match(raw, at)) and not found[1].startswith(b"--"):
+            names.append(found[1])
+            values.append([found[2]])
+            at = found.end()
         while at < len(raw):
             after = min(self._line_end(at) + 1, len(raw))
             line = raw[at:after]

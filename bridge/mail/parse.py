@@ -24,7 +24,7 @@ from bridge.mail.charset import declared_in_html, decode
 from bridge.mail.decode import clean, filename, words
 from bridge.mail.envelope import envelope
 from bridge.mail.flowed import unwrap
-from bridge.mail.html import plain
+from bridge.mail.html import CUT, plain
 from bridge.mail.mime import Part, head, tree
 from bridge.mail.reports import classify
 from bridge.mail.transfer import uuencoded
@@ -80,6 +80,8 @@ def parse(raw: bytes, *, trusted: Collection[str] = ()) -> Message:
     letter = _Letter(odd, author=said.author)
     chunks = _paired(letter.read(root))
     text, html = _plain_form(chunks), _html_form(chunks)
+    if html and text.endswith(CUT):
+        letter.notes.append("The HTML is longer than what is read of it: the end of the text is missing.")
     named = html and any(attachment.content_id for attachment in letter.attachments)
     shown = frozenset(_references(html)) if named else frozenset()
     attachments = tuple(
@@ -243,9 +245,9 @@ class _Letter:
 
     def _chunk(self, part: Part, content: bytes) -> _Chunk:
         charset = part.parameters.get("charset", "")
-        if part.type == "text/html" and not charset:
-            charset = declared_in_html(content)
-        text = _lines(decode(content, charset, hint=self.charset))
+        within = declared_in_html(content) if part.type == "text/html" and not content.isascii() else ""
+        charset = charset or within
+        text = _lines(decode(content, charset, hint=within or self.charset))
         self.charset = self.charset or charset
         if part.type == "text/html":
             return _Chunk(html=text) if _TAG.search(text) else _Chunk(text=entities.unescape(text))
@@ -325,8 +327,12 @@ def _mail_name(kind: str, content: bytes) -> str:
 
 
 def _name_elsewhere(part: Part) -> str:
-    """The name of a part that declares none: Outlook's `image001.png@...` as Content-ID, or the Content-Location."""
-    for text in (part.header("content-location"), part.content_id.partition("@")[0]):
+    """The name of a part that declares none: Outlook's `image001.png@...` as Content-ID, a location or description."""
+    for text in (
+        part.header("content-location"),
+        part.content_id.partition("@")[0],
+        part.header("content-description"),
+    ):
         name = filename(unquote(words(text).partition("?")[0]))
         if files.is_named(name):
             return name

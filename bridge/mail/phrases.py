@@ -27,24 +27,40 @@ _VERBS = re.compile(
     r"scritto|scrive|escreveu|escreve|schreef|schrijft|geschreven|skrev|skriver|skrevet|kirjoitti|kirjoittaa|"
     r"napisała?|pisze|napsala?|píše|napísala?|"
     r"написала?|пишет|писала?|написав|пише|yazdı|yazmış|έγραψε|έγραψαν|γράφει|כתב|כתבה|כותב|מאת|كتب|كتبت|كتابة|"
+    r"quoting|zitat von|said the following|вы писали|ви писали|wiadomość napisana|نوشت|écris|"
     r"írta|a scris|va escriure|đã viết|menulis|napisao|написа|rašė|kirjutas)\b"
-    r"|napisał\(a\)|napsal\(a\)|написал\(а\)|написав\(ла\)|写道|寫道|写到|書きました|書いた|のメール|からのメール|작성|님이|썼습니다",
+    r"|napisał\(a\)|napsal\(a\)|написал\(а\)|написав\(ла\)|写道|寫道|写到|書きました|書いた|のメール|からのメール|작성|님이|썼습니다|쓴 글|님의 말|เขียน",
     re.IGNORECASE,
 )
 _OPENERS = re.compile(
-    r"(?:on|at|am|le|el|il(?: giorno)?|em|no dia|a|op|den|på|w dniu|dnia|dne|στις|την|в|у|בתאריך|ב|في|在|於|于|"
+    r"(?:on|at|am|le|el|il(?: giorno)?|em|no dia|a|op|den|på|w dniu|dnia|dne|στις|την|в|на|у|vào|pada tanggal|în|dana|เมื่อ|در تاریخ|בתאריך|ב|في|在|於|于|"
     r"(?:mon|tue|wed|thu|fri|sat|sun|dien|mitt|donn|frei|sams|sonn|lun|mar|mer|mié|jeu|jue|ven|vie|sam|sáb|sab|dim|dom|"
     r"gio|seg|ter|qua|qui|sex|maa|die|woe|don|vri|zat|zon|man|tir|ons|tor|fre|lør|lör|søn|sön|tis|"
     r"пон|вто|сре|чет|пят|суб|вос|вів|сер|нед|п.ят|paz|pzt|sal|çar|per|cum|cmt)\w*|"
     r"mo|di|mi|do|fr|sa|so|пн|вт|ср|чт|пт|сб|нд|вс|pon|wt|śr|czw|pt|sob|niedz|ma|ti|ke|to|pe|la|su|po|út|st|čt|pá|ne)"
     r"(?:[\s.,:،]|(?=\d)).{0,60}?\d"
-    r"|\"?\d{1,4}(?:[./년年-]|\. ?\w| \w{3,12}\.? \d{4})",
+    r"|ב-\d|\"?\d{1,4}(?:[./년年-]|\. ?\w| \w{3,12}\.? \d{4})",
     re.IGNORECASE,
 )
+_OPENING = re.compile(
+    r"(?:on|at|am|le|el|il|il giorno|em|no dia|a|op|den|på|w dniu|dnia|dne|στις|την|в|на|у|în|vào|pada tanggal)"
+    r"(?: (?:\w{1,12}[.,]{0,2}|\d{1,2})){0,3}|\w{2,12}[.,]{1,2}(?: \d{1,2}\.?)?"
+    r"|in a message dated .{1,60}",
+    re.IGNORECASE,
+)
+_LONGEST_OPENING = 60  # characters: "On Wednesday, the 30th of September 2020" is 40
 _EMAIL = re.compile(r"[^\s<>@:]@[^\s<>@]+\.[^\s<>@]")
 _TIME = re.compile(r"\d{1,2}\s?[:.h時时시]\s?\d{2}|\b\d{1,2}\s?[ap]\.?m\b", re.IGNORECASE)
-_YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)|\d{1,2}[./-] ?\d{1,2}[./-] ?\d\d(?!\d)")
+_YEAR = re.compile(
+    r"(?<!\d)(?:19|20)\d\d(?!\d)|\b\d{1,2}-[a-z]{3}-\d\d\b|[۰-۹٠-٩]{4}|\d{1,2}[./-] ?\d{1,2}[./-] ?\d\d(?!\d)",
+    re.IGNORECASE,
+)
+_DASHED_VERB = re.compile(r"-{3,}.{1,120}[:：] ?-{3,}")
+_BRACKETED_EMAIL = re.compile(r"[<(\[][^\s<>]{1,100}@[^\s<>]{1,100}[>)\]]")
 _ADDRESS_LAST = re.compile(r"@[^\s<>@]+[>)\]]+\s?[:：]\Z")
+_MOMENT = re.compile(
+    r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4},? \d{1,2}[:.]\d\d(?:[:.]\d\d)?(?: ?[ap]m)?(?: [a-z]{2,5})?", re.IGNORECASE
+)
 _OLD_GMAIL = re.compile(r"\d{4}[/-]\d{1,2}[/-]\d{1,2} .*<[^<>]*@[^<>]*>")
 
 _FIELDS = {
@@ -94,7 +110,7 @@ _ORIGINAL = _phrases(
     орігінальне повідомлення, orijinal mesaj, özgün ileti, orijinal ileti, özgün mesaj, αρχικό μήνυμα,
     πρωτότυπο μήνυμα, הודעה מקורית, ההודעה המקורית, الرسالة الأصلية, رسالة أصلية, الرسالة الاصلية, 原始邮件,
     原始郵件, 原邮件, 原始信件, 原始消息, 邮件原件, 回复的原邮件, 元のメッセージ, 元のメール,
-    オリジナルメッセージ, 元メール, 원본 메시지, 원본 메일, 원본메시지, 원본메일, original e-mail,
+    オリジナルメッセージ, 元メール, 원본 메시지, 원본 메일, 원본메시지, 원본메일, 원본 메일 내용, 보낸 메일 내용, 받은 메일 내용, 보낸 메시지, original e-mail,
     original appointment
     """
 )
@@ -142,7 +158,7 @@ _DEVICE = (
     r"lumia|blackberry|windows phone|htc|sony|xperia|motorola|smartphone|mobil\w*|handy|phone|tablet|outlook|"
     r"yahoo|gmail|proton\w*|tutanota|tuta|k-9|fairphone|mailspring|thunderbird|windows|mail|spark|aol|superhuman|airmail|edison|"
     r"bluemail|blue mail|gmx|web\.de|mailbird|zoho|hey|fastmail|mobitel|telef\w+|mobile|portable|cellulare|celular|"
-    r"telefon\w*|matkapuh\w*|puhelim\w*|телефон\w*|смартфон\w*|手机|手機|客户端|大师|邮箱|手機版"
+    r"tel[eé]f\w*|matkapuh\w*|puhelim\w*|телефон\w*|смартфон\w*|почт\w*|приложени\w*|스마트폰|휴대폰|갤럭시|메일|앱|メール\w*|手机|手機|客户端|大师|邮箱|手機版"
 )
 _SENT_FROM = re.compile(
     r"(?:sent|composed|typed|written) (?:securely |on the go )?(?:from|via|with|using|by|on) "
@@ -153,12 +169,14 @@ _SENT_FROM = re.compile(
     r"|(?:von|vom|mit|diese (?:nachricht|e-?mail) wurde)\b.{0,80}?(?:" + _DEVICE + r").{0,30}"
     r"\b(?:gesendet|geschickt|verschickt|verfasst|versendet)\b"
     r"|(?:envoyée?|écrit) (?:de|depuis|du|à partir|par|avec|via)\b.{0,60}?(?:" + _DEVICE + r")"
-    r"|(?:obtenez|télécharge[rz]|holen sie sich|laden sie|obtener|obtenga|obtén|scarica|ottieni|obter|obtenha|baixar|"
-    r"hämta|skaffa|hanki|hent|få|pobierz|získejte|скачайте|завантажте|download) outlook\b"
+    r"|(?:obtenez|télécharge[rz]|holen sie sich|laden sie|obtenir|obtener|obtenga|obtén|scarica|ottieni|obter|"
+    r"obtenha|baixar|hämta|skaffa|hanki|hent|få|pobierz|získejte|скачайте|завантажте|download)(?: o| program)? outlook\b"
+    r"|outlook (?:voor|for) \w{2,10} ?(?:downloaden|krijgen|を入手|받기|다운로드)"
+    r"|(?:please |pls )?(?:excuse|pardon|forgive|ignore) .{0,40}(?:typos?|brevity|errors?|mistakes|spelling|thumbs).{0,60}"
     r"|enviad[oa] (?:desde|de|do|da|con|com|a partir|mediante|via|através|pelo)\b.{0,60}?(?:" + _DEVICE + r")"
     r"|inviat[oa] (?:da|dal|con|tramite|via)\b.{0,60}?(?:" + _DEVICE + r")"
     r"|(?:verzonden|verstuurd) (?:vanaf|van|met|via|door|vanuit)\b.{0,60}?(?:" + _DEVICE + r")"
-    r"|(?:sendt|skickat) (?:fra|från|via|med)\b.{0,60}?(?:" + _DEVICE + r")"
+    r"|(?:sendt|skickat|skickades) (?:fra|från|via|med)\b.{0,60}?(?:" + _DEVICE + r")"
     r"|lähetetty .{0,60}?(?:" + _DEVICE + r")"
     r"|wysłan[eoy] (?:z|ze|za|przy)\b.{0,60}?(?:" + _DEVICE + r")|odesláno ze? .{0,60}?(?:" + _DEVICE + r")"
     r"|(?:отправлено|надіслано|відправлено|написано) (?:с|со|з|із|зі|из|от|через|в|від|за)\b.{0,60}?(?:"
@@ -168,12 +186,14 @@ _SENT_FROM = re.compile(
     r"|(?:στάλθηκε|εστάλη) από .{0,60}?(?:" + _DEVICE + r")"
     r"|נשלח.{0,20}?(?:"
     + _DEVICE
-    + r"|סלולרי|נייד)|(?:أُرسلت|أرسلت|مرسل|تم الإرسال|مُرسل).{0,30}?(?:"
+    + r"|סלולרי|נייד|טלפון)|(?:أُرسلت|أرسلت|مرسل|تم الإرسال|مُرسل).{0,30}?(?:"
     + _DEVICE
     + r"|هاتف)"
-    r"|(?:发自|發自|來自|来自|從我的|从我的|傳送自).{0,40}",
+    r"|(?:发自|發自|來自|来自|從我的|从我的|傳送自|发送自).{0,40}|(?:从|從).{1,30}(?:发送|傳送|寄出)",
     re.IGNORECASE,
 )
+# Any program's name after these words, which then stand alone.
+_SENT_WITH = re.compile(r"Sent (?:from|with|via|using) (?:the |my )?[A-Z][\w.!'-]*(?: [\w.!'-]+){0,3}\.?")
 _LEGAL = re.compile(
     r"[*_\s(\[]*(?:"
     r"confidentiality\b.{0,40}(?:notice|note|warning|statement)|confidential(?:ity)?\s*[:：]|"
@@ -183,14 +203,22 @@ _LEGAL = re.compile(
     r"(?:confidential|privileged|intended (?:only|solely|exclusively)|intended recipient|legally protected)|"
     r"if you (?:are not the (?:intended|named)|have received this (?:e-?mail|message|communication) (?:in|by) error)|"
     r"please (?:consider|think (?:of|about)) (?:the|your) .{0,20}environment|"
-    r"virus-free\b|virenfrei\b|sans virus\b|libre de virus|"
+    r"think before you print|p please consider|"
+    r"virus-free\b|virenfrei\b|(?:garanti )?sans virus\b|libre de virus|privo di virus|livre de vírus|"
+    r"this e-?mail has been (?:checked|scanned|virus)|diese e-?mail wurde .{0,60}viren|l'absence de virus|"
+    r"el software de antivirus|questa e-?mail è stata (?:controllata|scansionata)|"
+    r"(?:important|notice|warning)[^:]{0,20}:.{0,80}(?:confidential|privileged|intended)|"
+    r".{0,60}\bregistered (?:in (?:england|scotland|wales|ireland)|office)|"
+    r"you (?:are receiving|received|are getting) this (?:e-?mail|message|because)|"
+    r"to (?:unsubscribe|stop receiving|view this discussion)\b|reply to this e-?mail directly|"
+    r"antes de imprimir|pense (?:bem )?antes de imprimir|prima di stampare|"
     r"diese (?:e-?mail|nachricht).{0,80}?vertraulich|vertraulichkeits?hinweis|der inhalt dieser (?:e-?mail|nachricht)|"
     r"bitte (?:denken sie|prüfen sie).{0,60}(?:umwelt|drucken)|"
     r"ce (?:message|courriel|mail|courrier).{0,120}?(?:confidentiel|destinataire)|avis de confidentialité|"
     r"(?:pensez à l'environnement|avant d'imprimer)|"
     r"(?:este|el presente) (?:mensaje|correo).{0,120}?(?:confidencial|destinatario)|"
     r"aviso (?:legal|de confidencialidad)|"
-    r"(?:questo|il presente) (?:messaggio|e-?mail).{0,120}?(?:riservat|confidenzial|destinatari)|"
+    r"(?:quest[oa]|il presente|la presente) (?:messaggio|e-?mail|comunicazione).{0,120}?(?:riservat|confidenzial|destinatari)|"
     r"avviso di riservatezza|"
     r"esta mensagem.{0,120}?(?:confidencia|destinat)|"
     r"(?:deze|dit) (?:e-?mail|bericht).{0,120}?(?:vertrouwelijk|bestemd)|"
@@ -217,7 +245,7 @@ _REPLY_ABOVE = re.compile(
 
 def normal(text: str) -> str:
     """One line, or what may be looked at of it, without marks of direction and its whitespace collapsed."""
-    return _SPACES.sub(" ", _DIRECTIONS.sub("", text[:MAX_CHARS])).strip()
+    return _SPACES.sub(" ", _DIRECTIONS.sub("", text[:MAX_CHARS].replace("&nbsp;", " "))).strip()
 
 
 def _folded(text: str) -> str:
@@ -250,6 +278,11 @@ def is_forward(text: str) -> bool:
     return text[:3] == "---" and bare.startswith(("forwarded by ", "forwarded message from "))
 
 
+def is_moment(text: str) -> bool:
+    """Whether the line is a date and a time and nothing else, as Notes puts below a name."""
+    return _MOMENT.fullmatch(text) is not None
+
+
 def is_reply_above(text: str) -> bool:
     """Whether the line asks to write above it, as help desks do."""
     return _REPLY_ABOVE.match(text.strip(_DIVIDER_ENDS)) is not None
@@ -262,7 +295,10 @@ def is_forwarded_subject(subject: str) -> bool:
 
 def is_sent_from(text: str) -> bool:
     """Whether the line is "Sent from my iPhone" or the like, which the program wrote."""
-    return len(text) <= 120 and _SENT_FROM.match(text.strip(_DIVIDER_ENDS)) is not None
+    if len(text) > 120:
+        return False
+    bare = text.strip(_DIVIDER_ENDS)
+    return _SENT_FROM.match(bare) is not None or _SENT_WITH.fullmatch(bare) is not None
 
 
 def is_legal(text: str) -> bool:
@@ -273,6 +309,20 @@ def is_legal(text: str) -> bool:
 def opens_attribution(text: str) -> bool:
     """Whether an attribution may begin with this line: a word like "On" and a number, or a date."""
     return _OPENERS.match(text.lstrip("-=_ ")) is not None
+
+
+def goes_on(text: str, following: str) -> bool:
+    """Whether an attribution that seems to begin with the line `following` began with the one above it, `text`.
+
+    That one is then no more than "On Tuesday,", or holds the address or the date that the other has not.
+    """
+    if _OPENING.fullmatch(text):
+        return True
+    if _EMAIL.search(following) is None and _BRACKETED_EMAIL.search(text) and text[-1:] not in "!?:":
+        return True
+    if text[-1:] in ".!?:" or len(text) > _LONGEST_OPENING or _YEAR.search(following):
+        return False
+    return _YEAR.search(text) is not None and opens_attribution(text)
 
 
 def is_attribution(text: str, *, certain: bool) -> bool:
@@ -289,10 +339,14 @@ def is_attribution(text: str, *, certain: bool) -> bool:
     moment = dated or _TIME.search(bare) is not None
     opens = opens_attribution(bare)
     if certain:
+        if _OLD_GMAIL.fullmatch(bare) or (verb and _DASHED_VERB.fullmatch(text)):
+            return True
         if not (colon or (verb and bare != text)):
             return False
         addressed = email and (opens or _ADDRESS_LAST.search(bare) is not None)
-        return (verb and email) or (moment and addressed) or (dated and verb and opens)
+        if (verb and email) or (moment and addressed) or (dated and verb and opens):
+            return True
+        return dated and _TIME.search(bare) is not None and (verb or _BRACKETED_EMAIL.search(bare) is not None)
     if colon:
         return verb or email or (moment and opens)
     return _OLD_GMAIL.fullmatch(bare) is not None or (verb and moment and opens)

@@ -18,23 +18,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from enum import Enum, auto
 
-from bridge.mail import html, markers, phrases
+from bridge.mail import footers, html, markers, phrases
 from bridge.mail.markers import Mark
 from bridge.model import Line, Message, Reading, Span
 
 _MAX_LINES = 10_000  # of a letter: what stands below is a file that somebody pasted, and folded unread
 _MAX_ATTRIBUTION = 4  # lines: an address and a date wrap over three, one more for long names
 _MAX_HEADER = 14  # lines from a header block's first field to its last, wrapped recipients included
-_MAX_FOOTER = 40  # lines of a legal notice, its signature included; a longer text is none
-_MAX_DASHED = 20  # lines below a mere "--", which may also part a text's chapters
-_MAX_LIST_FOOTER = 8  # lines below a rule of underscores, by which a mailing list signs
 _MAX_DEPTH = 30  # depth of quoting that is still told apart
 
 _QUOTE_SIGNS = re.compile(r" ?(?:>[ \t]?)+")
 _RULE = re.compile(r"[-_=*─━—–]{3,}")
-_LIST_RULE = re.compile(r"_{5,}|-{8,}|={8,}")
-_DASHED_NAME = re.compile(r"[-–—]{1,2}\s?[^\W\d_][\w.']*(?: [^\W\d_][\w.']*){0,2}")
-_CONTACT = re.compile(r"https?://|www\.|[^\s@]@[^\s@]")
 _WRAPPED = 40  # characters: at most so much of a quoted line spills over into an unquoted one
 _FULL = 60  # characters of a quoted line that may have spilt over
 
@@ -170,7 +164,7 @@ class _Scan:
                 return
             start, end, rest = self._introduction(position)
             if end and self._quoted_after(end):
-                self._set(start, end, _Kind.LEAD)
+                self._set(self._above_rules(start), end, _Kind.LEAD)
             elif end and rest is not None:
                 self._set(self._above_rules(start), len(self._kinds), rest)
                 return
@@ -190,6 +184,8 @@ class _Scan:
         marked = bool(self._marks[position] & Mark.HEAD)
         if end := self._header_end(position, needed=2 if marked else 3):
             return position, end, _Kind.FORWARDED if self._forwarded else _Kind.HISTORY
+        if end := self._notes_head(position):
+            return position, end, _Kind.HISTORY
         if self._marks[position] & Mark.ATTRIBUTION:
             return position, position + 1, None
         return self._attribution(position)
@@ -198,7 +194,7 @@ class _Scan:
         """An attribution whose last line is this one: it may have begun some lines above."""
         quoted = self._quoted_after(last + 1)
         text = self._texts[last]
-        if not text or not (quoted or text[-1] in ":：-"):
+        if not text or not (quoted or text[-1] in ":：->"):
             return 0, 0, None
         joined = ""
         found = None
@@ -219,6 +215,12 @@ class _Scan:
             return 0, 0, None
         if self._texts[found][0] in "<(" and found and self._kinds[found - 1] is _Kind.OWN:
             found -= 1  # the name whose address this is
+        if (
+            found
+            and self._kinds[found - 1] is _Kind.OWN
+            and phrases.goes_on(self._texts[found - 1], self._texts[found])
+        ):
+            found -= 1
         return found, last + 1, _Kind.HISTORY
 
     def _header_end(self, position: int, *, needed: int) -> int:
@@ -247,6 +249,17 @@ class _Scan:
             return 0
         if needed < 3 or ("from" in fields and ("subject" in fields or address)):
             return end
+        return 0
+
+    def _notes_head(self, position: int) -> int:
+        """Where the head ends that Notes puts above a quoted mail, or 0: a name, a moment, the fields' names."""
+        moment = self._next[position + 1]
+        if moment >= len(self._texts) or not phrases.is_moment(self._texts[moment]):
+            return 0
+        for line in range(moment + 1, min(moment + _MAX_HEADER, len(self._texts))):
+            name = self._texts[line].partition(" ")[0]
+            if self._field(line) == "subject" or phrases.header_field(f"{name}:") == "subject":
+                return line + 1
         return 0
 
     def _is_field(self, position: int, *, marked: bool) -> bool:
@@ -281,48 +294,15 @@ class _Scan:
             if own and start is None:
                 start = position
             elif not own and start is not None:
-                self._set(self._footer(start, position), position, _Kind.FOOTER)
+                self._set_footer(start, position)
                 start = None
 
-    def _footer(self, start: int, end: int) -> int:
-        """Where the footers of a stretch begin, or its end."""
-        for position in range(start, end):
-            if self._marks[position] & Mark.SIGNATURE:
+    def _set_footer(self, start: int, end: int) -> None:
+        signed = [bool(mark & Mark.SIGNATURE) for mark in self._marks[start:end]]
+        for position, marked in enumerate(signed, start):
+            if marked:
                 self._kinds[position] = _Kind.FOOTER
-        footer = next((i for i in range(start, end) if self._begins_footer(i, end)), end)
-        while footer > start:
-            last = next((i for i in range(footer - 1, start - 1, -1) if self._texts[i]), None)
-            if last is None:
-                break
-            first = last
-            while (
-                first > start
-                and last - first < 2
-                and self._texts[first - 1]
-                and not phrases.is_sent_from(self._texts[first])
-            ):
-                first -= 1
-            if phrases.is_sent_from(self._texts[first]):
-                footer = first
-            elif _DASHED_NAME.fullmatch(self._texts[last]) and last > start and footer == end:
-                return last
-            elif self._kinds[last] is _Kind.FOOTER:
-                footer = last
-            else:
-                break
-        return footer
-
-    def _begins_footer(self, position: int, end: int) -> bool:
-        """Whether all from this line to the end of its stretch is a footer."""
-        text = self._texts[position]
-        if text in ("--", "—", "- --", "–"):
-            return end - position <= _MAX_DASHED
-        if text == "---":
-            return end - position <= _MAX_LIST_FOOTER
-        paragraph = not position or not self._texts[position - 1]
-        if _LIST_RULE.fullmatch(text) and end - position <= _MAX_LIST_FOOTER:
-            return any(_CONTACT.search(self._texts[i]) for i in range(position + 1, end))
-        return paragraph and end - position <= _MAX_FOOTER and phrases.is_legal(text)
+        self._set(start + footers.begin(self._texts[start:end], signed=signed), end, _Kind.FOOTER)
 
     def _join_spilt_lines(self) -> None:
         """The ends of quoted lines that a program wrapped, but did not quote, belong to the quote."""

@@ -113,6 +113,9 @@ class Source(Protocol):
     async def fetch(self, uid: int, *, uidvalidity: int, folder: str | None = None) -> Arrival | None:
         """A mail, as `arrivals` gives it; None where it is not there."""
 
+    async def uids(self, first: int, *, uidvalidity: int) -> list[int]:
+        """The uids of the inbox's mails from that one on, in order."""
+
     async def search_since(self, day: date) -> list[Place]:
         """The inbox's mails that were taken in on this day or later, the oldest first."""
 

@@ -12,19 +12,29 @@ _FOREIGN = re.compile(rb"[^A-Za-z0-9+/=\s]+")
 _STEP = 1 << 20
 _PADDING = re.compile(rb"=[=\s]*")
 _SOFT_BREAK_WITH_SPACES = re.compile(rb"=[ \t]+(?=\r?\n)")
-_NAME = re.compile(r"[a-z0-9-]+")
+_ENCODING = re.compile(
+    r"(?P<base64>base[-_ ]?64|^\W*b\W*$)|(?P<quoted_printable>quoted\W?print\w*|^\W*qp?\W*$)"
+    r"|(?P<uuencode>uu-?(?:enc\w*|e)\b)"
+)
+_ENDING = re.compile(rb"(?<==)(?:20|0[AD])\s*\Z")  # quoted-printable's, where something undid both
+_URL_SAFE = bytes.maketrans(b"-_", b"+/")
+# A line that no encoder writes: words with blanks between them, or a rule.
+_WORDY_LINE = re.compile(rb"^[ \t>]*(?:[^\s]+[ \t]+[^\s]|[^A-Za-z0-9+/=\s]{4,}).*$", re.MULTILINE)
+_SPACE_WITHIN = re.compile(rb"\S[ \t]+\S")
+_CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]|[\xf8-\xff]")
+_SHORT = 200  # bytes that are looked at for words
 _UU_BEGIN = re.compile(rb"^begin [0-7]{3,4} ([^\r\n]{1,255}?)[ \t]*\r?\n", re.MULTILINE)
 
 
 def undo(data: bytes | memoryview, encoding: str) -> bytes:
     """The content that `data` carries under a Content-Transfer-Encoding as written; unknown ones are identity."""
-    found = _NAME.search(encoding.lower())
-    name = found[0] if found else ""
+    found = _ENCODING.search(encoding[:100].lower())
+    name = found.lastgroup if found else ""
     if name == "base64":
         return base64(data)
-    if name == "quoted-printable":
+    if name == "quoted_printable":
         return quoted_printable(bytes(data))
-    if name in {"x-uuencode", "uuencode", "x-uue", "uue"}:
+    if name == "uuencode":
         files, _ = uuencoded(bytes(data))
         return files[0][1] if files else bytes(data)
     return bytes(data)
@@ -33,10 +43,10 @@ def undo(data: bytes | memoryview, encoding: str) -> bytes:
 def base64(data: bytes | memoryview) -> bytes:
     """Base64 without trust: stray bytes are skipped, missing padding is added, several padded runs are joined.
 
-    What is plainly not base64 (words, or a quarter of it is foreign) is returned as it stands.
+    Words that stand behind it, as mailing lists put them there, are kept as they stand; so is what is plainly not
+    base64 at all.
     """
-    beginning = bytes(data[:200]).split()
-    if len(beginning) > 3 and sum(map(len, beginning)) < 16 * len(beginning):
+    if _are_words(data):
         return bytes(data)
     padding = _not_letters(data)
     if padding in {b"", b"=", b"=="} and bytes(data[-80:]).rstrip().endswith(padding):
@@ -44,15 +54,48 @@ def base64(data: bytes | memoryview) -> bytes:
             return binascii.a2b_base64(data)
         except binascii.Error:
             pass
-    foreign = sum(found.end() - found.start() for found in _FOREIGN.finditer(data))
-    if foreign * 4 > len(data):
-        return bytes(data)
+    text = bytes(data)
+    end = _end_of_base64(text)
+    if not text[:end].strip():
+        return text
+    decoded = _forgiving(text[:end])
+    return decoded + b"\n" + text[end:] if end < len(text) else decoded
+
+
+def _forgiving(data: bytes) -> bytes:
+    """Damaged base64, as far as it can be read."""
+    if b"-" in data or b"_" in data:
+        data = data.translate(_URL_SAFE)
+    data = _ENDING.sub(b"", data)
     decoded = bytearray()
     for run in _PADDING.split(_FOREIGN.sub(b"", data)):
         letters = b"".join(run.split())
         letters = letters[: len(letters) - (len(letters) % 4 == 1)]
         decoded += binascii.a2b_base64(letters + b"=" * (-len(letters) % 4))
     return bytes(decoded)
+
+
+def _are_words(data: bytes | memoryview) -> bool:
+    """Whether short content, although made of base64's letters, is a text: its own letters would read as controls."""
+    if len(data) > _SHORT:
+        return False
+    text = bytes(data).strip()
+    first, _, others = text.partition(b"\n")
+    if not _SPACE_WITHIN.search(first) and (others or len(text) % 4 != 1):
+        return False
+    return _CONTROLS.search(_forgiving(text)) is not None
+
+
+def _end_of_base64(text: bytes) -> int:
+    """Where the words begin that stand behind base64: 0 where all of it is words, its end where nothing is."""
+    for line in _WORDY_LINE.finditer(text):
+        above = text[max(0, line.start() - _SHORT) : line.start()]
+        before = above.rstrip()
+        if not before or before.endswith(b"=") or above.count(b"\n", len(before)) > 1:
+            return line.start()
+        if len(line[0]) - len(_FOREIGN.sub(b"", line[0])) > len(line[0]) // 4:
+            return line.start()
+    return len(text)
 
 
 def _not_letters(data: bytes | memoryview) -> bytes:

@@ -6,7 +6,6 @@ one away does nothing: two people may have set the same, and what it did can be 
 
 import functools
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
 
 import structlog
 from slack_bolt.async_app import AsyncAck, AsyncApp
@@ -15,29 +14,33 @@ from bridge.desk import Desk
 from bridge.errors import BridgeError, Refused
 from bridge.filing import Filing
 from bridge.floods import Floods
-from bridge.model import ChannelId, Conversation, Mark, Number, Ts, UserId
+from bridge.model import ChannelId, Conversation, Mark, Number, Ts, UserId, Where
 from bridge.slack import digest, modals
-from bridge.slack.faults import Gone
+from bridge.slack.acting import Acting
 from bridge.slack.gateway import Gateway
+from bridge.slack.windows import Body, View, Windows, option_of, user_of, value_of
+from bridge.where import acting
 
 log = structlog.get_logger()
 
-Body = Mapping[str, Any]
+TITLE = "New conversations"
 
 
 class Aside:
-    """Registers itself with a bolt app. `reactions`: the verb of each emoji's name."""
+    """Registers itself. `reactions`: the verb of each emoji's name."""
 
     def __init__(
         self,
-        app: AsyncApp,
+        listen: Acting,
         *,
+        windows: Windows,
         gateway: Gateway,
         desk: Desk,
         filing: Filing,
         floods: Floods,
         reactions: Mapping[str, str],
     ) -> None:
+        self._windows = windows
         self._gateway = gateway
         self._desk = desk
         self._floods = floods
@@ -54,57 +57,51 @@ class Aside:
             "flag": functools.partial(filing.mark, mark=Mark.FLAGGED),
             "unflag": functools.partial(filing.mark, mark=Mark.UNFLAGGED),
         }
-        app.action("digest")(self.line)
-        app.action("digest_list")(self.window)
-        app.action("digest_page_back")(self.turn)
-        app.action("digest_page_next")(self.turn)
+        listen.action("digest")(self.line)
+        listen.action("digest_list")(self.window)
+        listen.action("digest_page_back")(self.turn)
+        listen.action("digest_page_next")(self.turn)
+
+    def listen(self, app: AsyncApp) -> None:
+        """Hear of reactions too."""
         app.event("reaction_added")(self.reaction)
 
     # --- digests ------------------------------------------------------------------------------------------------------
 
     async def line(self, ack: AsyncAck, body: Body) -> None:
         """A line's menu: `verb:number`, in the message or in the window."""
-        verb, _, number = str(body["actions"][0]["selected_option"]["value"]).partition(":")
-        user = UserId(body["user"]["id"])
+        verb, _, number = option_of(body).partition(":")
         try:
-            told = await self._floods.act(verb, Number(int(number)), user=user)
+            told = await self._floods.act(verb, Number(int(number)), user=user_of(body))
         except BridgeError as error:
             told = str(error)
         await ack()
         if "view" in body:
             await self._draw(body, *digest.carried(body["view"]), told=told)
         else:
-            await self._gateway.ephemeral(ChannelId(body["channel"]["id"]), user, text=told)
+            await self._windows.tell(body, told)
 
     async def window(self, ack: AsyncAck, body: Body) -> None:
         """List all: the window, opened at once and filled when it is ready."""
         await ack()
-        number, user = int(body["actions"][0]["value"]), UserId(body["user"]["id"])
-        try:
-            view_id = await self._gateway.open_view(body["trigger_id"], modals.loading("New conversations"))
-        except BridgeError as error:
-            await self._gateway.ephemeral(ChannelId(body["channel"]["id"]), user, text=str(error))
-            return
-        await self._fill(view_id, number, page=0, user=user)
+
+        async def view() -> View:
+            return await self._floods.page(int(value_of(body)), page=0, user=user_of(body))
+
+        await self._windows.open(body, TITLE, view)
 
     async def turn(self, ack: AsyncAck, body: Body) -> None:
         """Another page."""
         await ack()
-        number, _, page = str(body["actions"][0]["value"]).partition(":")
+        number, _, page = value_of(body).partition(":")
         await self._draw(body, int(number), int(page))
 
     async def _draw(self, body: Body, number: int, page: int, *, told: str = "") -> None:
-        await self._fill(body["view"]["id"], number, page=page, user=UserId(body["user"]["id"]), told=told)
-
-    async def _fill(self, view_id: str, number: int, *, page: int, user: UserId, told: str = "") -> None:
         try:
-            view = await self._floods.page(number, page=page, user=user, told=told)
+            view = await self._floods.page(number, page=page, user=user_of(body), told=told)
         except Refused as refusal:
-            view = modals.notice("New conversations", str(refusal))
-        try:
-            await self._gateway.update_view(view_id, view)
-        except Gone:
-            log.debug("a window was closed before it was filled")
+            view = modals.notice(TITLE, str(refusal))
+        await self._windows.draw(body["view"]["id"], view)
 
     # --- reactions ----------------------------------------------------------------------------------------------------
 
@@ -120,7 +117,8 @@ class Aside:
             found = found or await self._desk.of_thread(channel, await self._gateway.thread_of(channel, ts))
             if found is None:
                 return
-            await self._verbs[verb](found.number, user=user)
+            with acting(Where.REACTION):
+                await self._verbs[verb](found.number, user=user)
         except Refused as refusal:
             await self._gateway.ephemeral(channel, user, text=str(refusal))
         except BridgeError as error:

@@ -64,11 +64,13 @@ class Surface:
 # --- a mail in the thread ---------------------------------------------------------------------------------------------
 
 
-def mail(stored: StoredMessage) -> Surface:
-    """A mail as its thread message: head, the new words, what was folded or goes on elsewhere."""
+def mail(stored: StoredMessage, *, about: Sequence[Block] = ()) -> Surface:
+    """A mail as its thread message: head, what is to be known `about` it, the new words, what was folded or goes on
+    elsewhere.
+    """
     message = stored.message
     pieces, cut = sections(stored.reading.new)
-    blocks = [context(_head(stored))]
+    blocks = [context(_head(stored)), *about]
     blocks += [section(bounced(message.bounce, message.automatic))] if message.bounce else []
     first, *rest = pieces or ["_(no text)_"]
     blocks += [section(first, accessory=_menu(stored)), *(section(piece) for piece in rest)]
@@ -81,7 +83,7 @@ def mail(stored: StoredMessage) -> Surface:
                 "elements": [button("Show full text", "show_mail", mail_value(stored.number, stored.id))],
             }
         )
-    who = message.author
+    who = stored.customer
     text = f"{who.name or who.email}: {_first_words(stored.reading.new) or message.subject}"
     return Surface(text=escape(shorten(text, FALLBACK_LIMIT)), blocks=blocks)
 
@@ -97,7 +99,7 @@ def bounced(bounce: Bounce, kind: Automatic) -> str:
 
 def _menu(stored: StoredMessage) -> Block:
     value = mail_value(stored.number, stored.id)
-    verbs = (("show_full", "Show full text"), ("show_original", "Show original"))
+    verbs = (("show_full", "Show full text"), ("show_original", "Show original"), ("split", "Split from here …"))
     return overflow("mail", [(f"{verb}:{value}", words) for verb, words in verbs])
 
 
@@ -108,7 +110,7 @@ def mail_value(number: Number, mail_id: MailId) -> str:
 
 def from_line(mail: StoredMessage) -> str:
     """Who wrote a mail; where it is one of ours, whom it went to."""
-    who = mail.message.author
+    who = mail.customer
     arrow = "To " if mail.direction is Direction.OUT else ""
     shown = mail.message.to[0] if mail.direction is Direction.OUT and mail.message.to else who
     name = f"*{inert(shorten(shown.name, NAME_LIMIT))}*  " if shown.name else ""
@@ -158,6 +160,8 @@ def line(draft: Draft, *, words: Sequence[Line]) -> Surface:
         blocks.append(context(":scroll: The whole text is in the mail"))
     if draft.reason:
         blocks.append(section(f":warning: {inert(shorten(draft.reason, REASON_LIMIT))}"))
+    if draft.note:
+        blocks.append(context(f":information_source: {inert(draft.note)}"))
     refused = [f"{address}: {said}" for address, said in draft.outcome if said != "accepted"]
     if refused and draft.state is DraftState.SENT:
         blocks.append(section(f":warning: Not accepted for {inert(shorten('; '.join(refused), 1000))}"))
@@ -197,7 +201,7 @@ WHERE = {
 
 
 def _where(draft: Draft) -> str:
-    return WHERE[draft.state].format(clock=clock(draft.due))
+    return WHERE[draft.state].format(clock=moment(draft.due) if draft.later else clock(draft.due))
 
 
 def recipients(draft: Draft) -> str:
@@ -240,6 +244,12 @@ def overflow(action_id: str, options: Sequence[tuple[str, str]]) -> Block:
     return {"type": "overflow", "action_id": action_id, "options": shown}
 
 
+def field(block_id: str, label: str, element: Block, *, optional: bool = False) -> Block:
+    """An input of a modal."""
+    made: Block = {"type": "input", "block_id": block_id, "label": plain(label), "element": element}
+    return made | {"optional": optional}
+
+
 def plain(words: str) -> Block:
     """A plain_text object."""
     return {"type": "plain_text", "text": words, "emoji": True}
@@ -252,7 +262,12 @@ def marked(text: str) -> Block:
 
 def person(user: UserId) -> str:
     """Somebody who acts: a person in Slack, or whoever else (`cli:root`)."""
-    return f"<@{user}>" if _SLACK_USER.fullmatch(user) else inert(user)
+    return f"<@{user}>" if in_slack(user) else inert(user)
+
+
+def in_slack(user: UserId) -> bool:
+    """Whether that is a person in Slack."""
+    return _SLACK_USER.fullmatch(user) is not None
 
 
 def addresses(of: Sequence[Address]) -> str:

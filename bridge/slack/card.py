@@ -7,7 +7,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from bridge.model import Automatic, Conversation, Direction, Folder, Line, Span, Status, StoredMessage
+from bridge.model import (
+    Automatic,
+    Conversation,
+    Direction,
+    Draft,
+    Folder,
+    Line,
+    Span,
+    Status,
+    StoredMessage,
+    UserId,
+)
+from bridge.rules import waits_since
+from bridge.slack.about import acquaintance, doubts
 from bridge.slack.blocks import (
     AUTOMATIC_WORDS,
     FALLBACK_LIMIT,
@@ -31,6 +44,7 @@ from bridge.slack.mrkdwn import escape, sections
 HEADER_LIMIT = 150  # characters of a header block
 PREVIEW_LIMIT = 280  # characters of the newest mail: enough to decide, short enough to scan a channel
 TROUBLE_LIMIT = 500  # characters
+PEOPLE_NAMED = 5
 MENU_LIMIT = 5  # options that Slack allows in one menu
 FILES_NAMED = 3  # on the card; the thread has them all
 
@@ -49,22 +63,33 @@ FOLDER_WORDS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Background:
-    """What a card tells that its conversation's mails do not: `earlier` conversations with their author (None where
-    that is not known), and since when they wait for an answer, where they do.
-    """
+class Busy:
+    """Who is at a conversation: who is writing an answer, and which answers leave at a time that their author named."""
 
-    earlier: int | None = None
-    waits: datetime | None = None
+    writing: tuple[UserId, ...] = ()
+    waiting: tuple[Draft, ...] = ()
+
+    def told(self) -> str:
+        """In mrkdwn, or empty."""
+        facts = [f":pencil2: {person(one)} is writing an answer" for one in self.writing[:PEOPLE_NAMED]]
+        facts += [
+            f":clock3: {person(one.author)}'s answer leaves {moment(one.due)}" for one in self.waiting[:PEOPLE_NAMED]
+        ]
+        return "  ·  ".join(facts)
 
 
-NOTHING = Background()
+NOBODY = Busy()
 
 
 def card(
-    conversation: Conversation, messages: Sequence[StoredMessage], *, mailbox: str, background: Background = NOTHING
+    conversation: Conversation,
+    messages: Sequence[StoredMessage],
+    *,
+    mailbox: str,
+    busy: Busy = NOBODY,
+    earlier: int | None = None,
 ) -> Surface:
-    """The card of a conversation."""
+    """The card of a conversation. `earlier`: in how many its customer wrote before, where that was asked."""
     subject = shorten(conversation.subject, HEADER_LIMIT) or "(no subject)"
     inbound = [one for one in messages if one.direction is Direction.IN]
     latest = next(reversed(inbound), None) or next(reversed(messages), None)
@@ -72,13 +97,20 @@ def card(
     if latest:
         reading = overflow("more", _options(conversation, reading_menu(latest, inbound)))
         blocks += [section(from_line(latest), accessory=reading), section(_preview(latest))]
-        if facts := _about(messages, background):
+        blocks += [section("\n".join(said)) for said in [doubts(latest)] if said]
+        if facts := _about(messages, earlier):
             blocks.append(context(facts))
-    blocks.append(context(_state(conversation, messages, inbound, mailbox=mailbox, waits=background.waits)))
+    blocks.append(context(_state(conversation, messages, inbound, mailbox=mailbox, waits=waits_since(messages))))
+    if conversation.merged_into:
+        there = f"*#{conversation.merged_into}*"
+        blocks.append(section(f":twisted_rightwards_arrows: Merged into {there}: it goes on there."))
+        return Surface(text=escape(shorten(f"#{conversation.number} {subject}", FALLBACK_LIMIT)), blocks=blocks)
+    if told := busy.told():
+        blocks.append(context(told))
     if conversation.trouble:
         blocks.append(section(f":warning: {inert(shorten(conversation.trouble, TROUBLE_LIMIT))}"))
     blocks.append(_actions(conversation, inbound))
-    who = latest.message.author if latest else None
+    who = latest.customer if latest else None
     sender = (who.name or who.email) if who else mailbox
     return Surface(text=escape(shorten(f"#{conversation.number} {sender}: {subject}", FALLBACK_LIMIT)), blocks=blocks)
 
@@ -106,12 +138,11 @@ def _preview(mail: StoredMessage) -> str:
     return pieces[0] if words and pieces else "_(no text)_"
 
 
-def _about(messages: Sequence[StoredMessage], background: Background) -> str:
+def _about(messages: Sequence[StoredMessage], earlier: int | None) -> str:
     """What to know before opening it: how well its author is known, and what is attached."""
-    facts = []
-    if background.earlier is not None:
-        known = f":busts_in_silhouette: {count(background.earlier, 'earlier conversation')}"
-        facts.append(known if background.earlier else ":wave: First conversation")
+    first = next((one for one in messages if one.direction is Direction.IN), None)
+    known = acquaintance(first, earlier) if first else ""
+    facts = [known] if known else []
     if files := [file for one in reversed(messages) for file in one.files]:
         facts.append(f":paperclip: {names(files, most=FILES_NAMED)}")
     return "  ·  ".join(facts)
@@ -175,6 +206,8 @@ def _actions(conversation: Conversation, inbound: Sequence[StoredMessage]) -> Bl
         button("Take over" if conversation.owner else "Claim", "claim", number),
         button(*last, number),
     ]
+    if conversation.owner:
+        elements.append(button("Release", "release", number))
     if filing := _options(conversation, filing_menu(conversation, inbound)):
         elements.append(overflow("more", filing))
     return {"type": "actions", "elements": elements}

@@ -4,6 +4,7 @@ Slack escapes what it knows (`should_escape`): a person comes as <@U123|name>, a
 <mailto:a@b|a@b>.
 """
 
+import html
 import re
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ from bridge.model import Mark, Number, UserId
 USAGE = {
     "inbox": "inbox — what is open, the longest waiting first",
     "read": "read N — the newest mail of conversation N",
-    "search": "search WORDS — conversations that hold every word",
+    "search": "search WORDS — mails that hold every word; also from: to: has: is: before: after: in: and -word",
     "new": "new [address] — write a new mail",
     "reply": "reply N — answer conversation N",
     "reply_all": "reply_all N — answer everybody",
@@ -25,9 +26,12 @@ USAGE = {
     "archive": "archive N — move its mails to the archive",
     "spam": "spam N — move its mails to junk",
     "claim": "claim N — make it yours",
+    "release": "release N — it is nobody's again",
     "assign": "assign N @user — make it somebody's",
     "close": "close N — nothing is left to do",
     "reopen": "reopen N — there is something to do again",
+    "merge": "merge N M — bring all of conversation N into M",
+    "split": "split N — make one of its mails, and those after it, a conversation of their own",
     "snooze": "snooze N WHEN — put it aside: “tomorrow 9am”, “in 3 hours”, “next Monday”",
     "log": "log N — what was done to it, and by whom",
     "templates": "templates — the canned answers",
@@ -37,6 +41,7 @@ USAGE = {
 NUMBERED = frozenset(USAGE) - {"inbox", "search", "new", "templates", "status", "help"}
 
 _USER = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*)?>")
+_LINK = re.compile(r"<((?:https?|tel|ftp)[^|>]*)(?:\|([^>]*))?>")
 _MAILTO = re.compile(r"<mailto:([^|>]+)(?:\|[^>]*)?>")
 
 
@@ -52,11 +57,11 @@ class Command:
     rest: str = ""
 
     @property
-    def words(self) -> list[str]:
-        """The words of the rest; `Refused` where there are none."""
+    def sought(self) -> str:
+        """What is looked for, without Slack's escapes; `Refused` where it is nothing."""
         if not self.rest:
             raise Refused("Say what to look for: `/mail search WORDS`.")
-        return self.rest.split()
+        return html.unescape(_LINK.sub(lambda found: found[2] or found[1], self.rest))
 
     @property
     def mark(self) -> Mark:
@@ -65,6 +70,14 @@ class Command:
             return Mark(self.rest.strip().lower())
         except ValueError:
             raise Refused(f"Say how: `/mail {USAGE['mark'].partition(' — ')[0]}`.") from None
+
+    @property
+    def other(self) -> Number:
+        """The conversation that the rest names; `Refused` where it names none."""
+        number = _number(self.rest)
+        if number is None:
+            raise Refused(f"Say which: `/mail {USAGE[self.verb].partition(' — ')[0]}`, both as on their cards.")
+        return number
 
     @property
     def original(self) -> bool:
@@ -91,10 +104,17 @@ def parse_command(text: str) -> Command:
         raise Refused(f"`/mail` has no verb `{verb[:40]}`. `/mail help` lists them all.")
     if verb not in NUMBERED:
         return Command(verb=verb, rest=" ".join(words[1:]))
-    typed = words[1].lstrip("#") if len(words) > 1 else ""
-    if not (typed.isascii() and typed.isdigit() and 0 < int(typed[:18]) < 10**15):
+    number = _number(words[1]) if len(words) > 1 else None
+    if number is None:
         raise Refused(f"Say which conversation: `/mail {USAGE[verb].partition(' — ')[0]}`, N as on its card.")
-    return Command(verb=verb, number=Number(int(typed)), rest=" ".join(words[2:]))
+    return Command(verb=verb, number=number, rest=" ".join(words[2:]))
+
+
+def _number(typed: str) -> Number | None:
+    """The number that was typed, with its sign or without."""
+    typed = typed.strip().lstrip("#")
+    good = typed.isascii() and typed.isdigit() and 0 < int(typed[:18]) < 10**15
+    return Number(int(typed)) if good else None
 
 
 def help_text() -> str:

@@ -16,7 +16,9 @@ KEEP_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """A person in Slack. `name` as Slack shows it; `email` may be empty; `tz` an IANA name, `locale` like "de-DE"."""
+    """A person in Slack. `name` as Slack shows it; `email` may be empty; `tz` an IANA name, `locale` like "de-DE".
+    `is_admin`: of the workspace.
+    """
 
     id: UserId
     name: str
@@ -27,6 +29,8 @@ class Member:
     team_id: str
     locale: str
     tz: str
+    full_name: str = ""  # as it is signed with; `name` is what colleagues see
+    is_admin: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +59,8 @@ def read_member(body: Mapping[str, Any]) -> Member:
         team_id=body.get("team_id") or profile.get("team") or "",
         locale=body.get("locale") or "",
         tz=body.get("tz") or "",
+        is_admin=bool(body.get("is_admin") or body.get("is_owner")),
+        full_name=profile.get("real_name") or body.get("real_name") or "",
     )
 
 

@@ -1,6 +1,7 @@
-"""What Slack tells of: a Home that is opened, channels and people that change, tokens that are taken away.
+"""What Slack tells of: channels and people that change, tokens that are taken away.
 
-What people say in channels and threads is internal: it is acknowledged, and nothing else ever happens to it.
+What people say in channels and threads is internal: it is acknowledged, and nothing else ever happens to it. Only where
+a person has made a message an answer, editing or deleting it goes for the answer too, for as long as that is held.
 """
 
 import re
@@ -11,11 +12,10 @@ import structlog
 from slack_bolt.async_app import AsyncApp
 
 from bridge.channels import Channels
-from bridge.desk import Desk
-from bridge.errors import BridgeError
-from bridge.model import ChannelId, UserId
-from bridge.slack import home
+from bridge.model import ChannelId, Ts, UserId
+from bridge.slack import richtext
 from bridge.slack.gateway import Gateway
+from bridge.spoken import Spoken
 
 log = structlog.get_logger()
 
@@ -25,13 +25,12 @@ Body = Mapping[str, Any]
 class Events:
     """Registers itself with a bolt app."""
 
-    def __init__(self, app: AsyncApp, *, gateway: Gateway, desk: Desk, channels: Channels, me: UserId) -> None:
+    def __init__(self, app: AsyncApp, *, gateway: Gateway, channels: Channels, spoken: Spoken, me: UserId) -> None:
         """`me`: the bot's own user."""
         self._gateway = gateway
-        self._desk = desk
         self._channels = channels
+        self._spoken = spoken
         self._me = me
-        app.event("app_home_opened")(self.home)
         app.event("member_joined_channel")(self.membership_changed)
         app.event("member_left_channel")(self.membership_changed)
         app.event("channel_archive")(self.channel_changed)
@@ -49,17 +48,8 @@ class Events:
         app.event("user_change")(self.person_changed)
         app.event("tokens_revoked")(self.tokens_revoked)
         app.event("app_uninstalled")(self.uninstalled)
-        app.event("message")(self.internal_talk)
+        app.event("message")(self.talk)
         app.event(re.compile(".*"))(self.internal_talk)  # what nobody acknowledges comes again and again
-
-    async def home(self, event: Body) -> None:
-        """The app's Home: what is open, mine first."""
-        user = UserId(event["user"])
-        try:
-            view = home.home(await self._desk.inbox(user=user, limit=40), user=user)
-        except BridgeError as error:
-            view = home.closed(str(error))
-        await self._gateway.publish_home(user, view)
 
     async def channel_changed(self, event: Body) -> None:
         """Whether a channel may be used has changed, or who reads it: what was known of it is asked anew."""
@@ -88,5 +78,19 @@ class Events:
         self._gateway.revoked = True
         log.error("The app was uninstalled: install it again and put its new token into SLACK_BOT_TOKEN")
 
+    async def talk(self, event: Body) -> None:
+        """What people say among themselves never leaves. A message that an answer was made of takes it along."""
+        kind, before = event.get("subtype"), event.get("previous_message") or {}
+        if kind not in {"message_changed", "message_deleted"} or before.get("bot_id"):
+            return
+        channel = ChannelId(event["channel"])
+        after = event.get("message") or {}
+        if kind == "message_deleted" or after.get("subtype") == "tombstone":  # deleted, with replies under it
+            await self._spoken.deleted(channel, Ts(before.get("ts") or event["deleted_ts"]))
+        else:
+            was, words = richtext.of_message(before), richtext.of_message(after)
+            if was and words:
+                await self._spoken.edited(channel, Ts(after["ts"]), before=was, after=words)
+
     async def internal_talk(self) -> None:
-        """What people say among themselves never leaves."""
+        """What nobody listens to is acknowledged, and nothing else happens to it."""

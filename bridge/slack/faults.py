@@ -106,6 +106,7 @@ _TABLE: dict[str, tuple[type[BridgeError], str]] = {
     "thread_not_found": (Gone, "The thread is no longer in Slack."),
     "cannot_reply_to_message": (Gone, "The message that the thread hangs on is no longer in Slack."),
     "user_not_found": (Gone, "Slack does not know this person."),
+    "users_not_found": (Gone, "Slack knows nobody with this address."),
     "user_not_visible": (Permanent, "The bot may not see this person."),
     "user_not_in_channel": (Permanent, "The person is not in the channel, so Slack shows nothing there."),
     "file_not_found": (Gone, "The file is no longer in Slack."),

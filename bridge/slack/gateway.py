@@ -43,9 +43,10 @@ _CHANNEL_ID = re.compile(r"[CDG][A-Z0-9]{5,}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """Who the bot token makes us, and the scopes that it was granted."""
+    """Who the bot token makes us, and the scopes that it was granted. `url`: the workspace's address."""
 
     team_id: str
+    url: str
     bot_id: str
     bot_user_id: UserId
     scopes: frozenset[str]
@@ -61,6 +62,7 @@ class Gateway:
         self._identity: Identity | None = None
         self.revoked = False
         self._people: Remembered[UserId, Member] = Remembered(clock)
+        self._by_email: Remembered[str, Member | None] = Remembered(clock)
         self._channels: Remembered[ChannelId, Channel] = Remembered(clock)
         self._members: Remembered[ChannelId, frozenset[UserId]] = Remembered(clock)
 
@@ -74,13 +76,20 @@ class Gateway:
         answer_seconds: float = ANSWER_SECONDS,
         observe: Observe = lambda _method, _outcome: None,
         clock: Callable[[], float] = time.monotonic,
+        before_writing: Callable[[], None] = lambda: None,
     ) -> AsyncIterator[Self]:
         """Share one set of connections until the block ends. Asks Slack nothing by itself.
 
-        `answer_seconds`: what one call may take in all, files excepted; `observe` is told of every call.
+        `answer_seconds`: what one call may take in all, files excepted; `observe` is told of every call;
+        `before_writing` is called just before a channel is written to, and stops that by what it raises.
         """
         async with Web.open(
-            token=token, api_url=api_url, answer_seconds=answer_seconds, observe=observe, clock=clock
+            token=token,
+            api_url=api_url,
+            answer_seconds=answer_seconds,
+            observe=observe,
+            clock=clock,
+            before_writing=before_writing,
         ) as web:
             yield cls(web, token=token, api_url=api_url, clock=clock)
 
@@ -90,6 +99,7 @@ class Gateway:
             answer = await self._web.call("auth.test")
             self._identity = Identity(
                 team_id=answer.body["team_id"],
+                url=answer.body.get("url", ""),
                 bot_id=answer.body.get("bot_id", ""),
                 bot_user_id=UserId(answer.body["user_id"]),
                 scopes=answer.scopes,
@@ -289,6 +299,17 @@ class Gateway:
             return read_member((await self._web.get("users.info", user=user_id, include_locale=True))["user"])
 
         return await self._people.get(user_id, ask)
+
+    async def member_with(self, email: str) -> Member | None:
+        """Who has that mail address, as Slack said within the last minute; None where nobody has."""
+
+        async def ask() -> Member | None:
+            try:
+                return read_member((await self._web.get("users.lookupByEmail", email=email))["user"])
+            except Gone:
+                return None
+
+        return await self._by_email.get(email.lower(), ask)
 
     async def channel(self, channel_id: ChannelId) -> Channel:
         """A channel, as Slack said within the last minute. Raises Permanent where the bot cannot see it."""

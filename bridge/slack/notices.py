@@ -1,6 +1,9 @@
-"""What the bridge tells a channel by itself: a loop that it stopped. Pure: facts in, Block Kit out."""
+"""What the bridge tells by itself: a channel of a loop that it stopped, a person of what others did. Pure."""
 
-from bridge.slack.blocks import FALLBACK_LIMIT, Surface, button, inert, section, shorten
+from collections.abc import Iterable, Sequence
+
+from bridge.model import UserId
+from bridge.slack.blocks import FALLBACK_LIMIT, Surface, button, inert, person, section, shorten
 
 
 def loop(quiet_id: int, email: str, *, mailbox: str) -> Surface:
@@ -20,3 +23,12 @@ def decided(said: str, words: str) -> Surface:
     """The same message once somebody has decided: no buttons any more."""
     text = f"{said}\n{words}"
     return Surface(text=shorten(text, FALLBACK_LIMIT), blocks=[section(text)])
+
+
+def notice(whom: UserId, sentence: str, *, about: UserId | None, buttons: Iterable[Sequence[str]]) -> Surface:
+    """A sentence of ours in a thread, for one person; `{who}` in it stands for `about`."""
+    text = f"{person(whom)}: {sentence.replace('{who}', person(about) if about else 'somebody')}"
+    blocks = [section(text)]
+    if made := [button(words, action_id, value) for words, action_id, value in buttons]:
+        blocks.append({"type": "actions", "elements": made})
+    return Surface(text=shorten(text, FALLBACK_LIMIT), blocks=blocks)

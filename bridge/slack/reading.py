@@ -4,9 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from bridge.canned import Template, by_folder
 from bridge.errors import Refused
-from bridge.model import Act, Conversation, Line, MailId, StoredMessage
+from bridge.model import BRIDGE, ELSEWHERE, Act, Conversation, Line, MailId, StoredMessage, UserId, Where
 from bridge.slack import blocks, modals
+from bridge.slack.about import about
 from bridge.slack.card import STATUS_WORDS
 from bridge.slack.mrkdwn import escape
 
@@ -46,7 +48,8 @@ def original(conversation: Conversation, raw: bytes | None) -> View:
 
 def newest(messages: Sequence[StoredMessage]) -> dict[str, Any]:
     """The newest mail of a conversation, as an answer to a command."""
-    surface = blocks.mail(chosen(messages, None))
+    stored = chosen(messages, None)
+    surface = blocks.mail(stored, about=about(stored))
     return {"response_type": "ephemeral", "text": surface.text, "blocks": surface.blocks}
 
 
@@ -62,10 +65,19 @@ def log(conversation: Conversation, done: Sequence[Act]) -> dict[str, Any]:
     if not done:
         return sentence(f"Nobody has done anything to #{conversation.number} yet.")
     lines = [
-        f"{blocks.moment(one.at)}  ·  {blocks.person(one.actor)}  ·  *{one.verb}*  {blocks.inert(one.detail)}"
+        f"{blocks.moment(one.at)}  ·  {_actor(one)}  ·  *{blocks.inert(one.verb)}*  {blocks.inert(one.detail)}"
         for one in done
     ]
     return sentence("\n".join([f"*What was done to #{conversation.number}*", *lines])[:TEXT_LIMIT])
+
+
+def _actor(act: Act) -> str:
+    """Who, and from where; where both say the same, it is said once."""
+    if act.actor == BRIDGE:
+        return "the bridge"
+    if act.actor == ELSEWHERE:
+        return f"another {Where.ELSEWHERE.removeprefix('other ')}"
+    return blocks.person(act.actor) + (f" ({act.place})" if act.place else "")
 
 
 def status(
@@ -82,11 +94,38 @@ def status(
 
 def _fares(mailbox: Mapping[str, str | None]) -> str:
     name = f"*{blocks.inert(mailbox['name'] or '')}*"
+    entered = f"\n{blocks.inert(mailbox.get('ledger') or '')}".rstrip()
     if mailbox["state"] == "failing":
-        return f":warning: {name}: {blocks.inert(mailbox['reason'] or '')}"
+        return f":warning: {name}: {blocks.inert(mailbox['reason'] or '')}{entered}"
+    if mailbox["state"] == "watched elsewhere":
+        return f":large_green_circle: {name} is watched by another replica{entered}"
     heard = mailbox["last_heard"]
     since = f", last heard {blocks.moment(datetime.fromisoformat(heard))}" if heard else ""
-    return f":large_green_circle: {name} is watched{since}"
+    return f":large_green_circle: {name} is watched{since}{entered}"
+
+
+def templates(found: Sequence[Template], uses: Mapping[str, int]) -> dict[str, Any]:
+    """The canned answers by their folders, with how often each was sent, as an answer to a command."""
+    if not found:
+        return sentence("There are no canned answers yet: `[[template]]` in bridge.toml makes one.")
+    lines = []
+    for folder, inside in by_folder(found):
+        lines.append(f"*{blocks.inert(folder)}*" if folder else "*Canned answers*")
+        for one in inside:
+            language = f" ({blocks.inert(one.language)})" if one.language else ""
+            used = f"  ·  sent {blocks.count(uses[one.name], 'time')}" if uses.get(one.name) else ""
+            words = blocks.inert(blocks.shorten(one.text, 80))
+            lines.append(f"• *{blocks.inert(one.name)}*{language}{used}  ·  {words}")
+    return sentence("\n".join(lines)[:TEXT_LIMIT])
+
+
+def claimed(before: Conversation, *, user: UserId) -> str:
+    """What whoever claims a conversation is told of it, in mrkdwn; `before` is how it stood."""
+    if before.owner is None:
+        return f"#{before.number} is yours."
+    if before.owner == user:
+        return f"#{before.number} is yours already."
+    return f"#{before.number} was {blocks.person(before.owner)}'s, and is yours now."
 
 
 def row(one: Conversation) -> str:

@@ -86,13 +86,21 @@ def is_blank(block: Mapping[str, Any]) -> bool:
 
 def mentioned(block: Mapping[str, Any]) -> frozenset[str]:
     """The ids of the users and channels that the block mentions."""
-    found: set[str] = set()
+    return frozenset(one for node in _all(block) for key in ("user_id", "channel_id") if (one := _string(node, key)))
+
+
+def mentions_group(block: Mapping[str, Any]) -> bool:
+    """Whether it mentions a user group, whose name the app may not ask for."""
+    return any(_string(node, "usergroup_id") for node in _all(block))
+
+
+def _all(block: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Everything within the block."""
     stack = _children(block)
     while stack:
         node = stack.pop()
-        found.update(filter(None, (_string(node, "user_id"), _string(node, "channel_id"))))
+        yield node
         stack += _children(node)
-    return frozenset(found)
 
 
 def spelled_out(block: Mapping[str, Any], *, names: Mapping[str, str]) -> dict[str, Any]:
@@ -109,6 +117,18 @@ def from_text(text: str) -> dict[str, Any]:
     """Plain text as a `rich_text` block, for an input that is filled in beforehand; every character is kept."""
     elements = [{"type": "text", "text": text}] if text else []
     return {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": elements}]}
+
+
+def below(above: Mapping[str, Any], block: Mapping[str, Any]) -> dict[str, Any]:
+    """Two blocks as one, an empty line between them."""
+    return {**block, "elements": [*_children(above), *from_text("\n")["elements"], *_children(block)]}
+
+
+def of_message(message: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What was said in a Slack message, as it was written; None where only a program spoke."""
+    blocks = message.get("blocks") or ()
+    written = next((dict(one) for one in blocks if isinstance(one, Mapping) and one.get("type") == "rich_text"), None)
+    return written or (None if message.get("bot_id") else from_text(_string(message, "text")))
 
 
 def _container(container: Mapping[str, Any], *, names: Callable[[str], str]) -> list[Line]:

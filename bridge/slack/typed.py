@@ -4,30 +4,42 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from bridge.canned import Templates
 from bridge.desk import Desk
 from bridge.filing import Filing
 from bridge.model import Conversation, Number, UserId, now
+from bridge.regroup import Regroup
 from bridge.slack import reading
 from bridge.slack.blocks import moment
 from bridge.slack.commands import Command, help_text
 from bridge.slack.gateway import Gateway
+from bridge.slack.searching import Searching
 from bridge.slack.when import when
 
 Said = dict[str, Any]
-
-NO_TEMPLATES = "There are no canned answers yet."
 
 
 class Typed:
     """The verbs that are answered in words; those that open a modal are `Listeners`'."""
 
     def __init__(
-        self, *, gateway: Gateway, desk: Desk, filing: Filing, status: Callable[[], Awaitable[Mapping[str, Any]]]
+        self,
+        *,
+        gateway: Gateway,
+        desk: Desk,
+        filing: Filing,
+        searching: Searching,
+        regroup: Regroup,
+        templates: Templates,
+        status: Callable[[], Awaitable[Mapping[str, Any]]],
     ) -> None:
         """`status`: what `reading.status` shows."""
+        self._templates = templates
         self._gateway = gateway
         self._desk = desk
         self._filing = filing
+        self._searching = searching
+        self._regroup = regroup
         self._status = status
 
     async def say(self, command: Command, *, user: UserId) -> Said:
@@ -36,10 +48,10 @@ class Typed:
             case "inbox":
                 said = reading.listing("Open conversations", await self._desk.inbox(user=user))
             case "search":
-                found = await self._desk.search(command.words, user=user)
-                said = reading.listing(f"Found for “{command.rest}”", found)
+                said = await self._searching.answer(command.sought, user=user)
             case "templates":
-                said = reading.sentence(NO_TEMPLATES)
+                await self._desk.inbox(user=user, limit=1)  # whoever may not see the mail learns nothing of its answers
+                said = reading.templates(self._templates.listed(), await self._desk.uses())
             case "status":
                 await self._desk.inbox(user=user, limit=1)  # who may not see the mail learns nothing of the mailboxes
                 said = reading.status(**await self._status())
@@ -67,9 +79,16 @@ class Typed:
             case "mark":
                 await self._filing.mark(number, command.mark, user=user)
                 return f"#{number} is marked as {command.mark}."
+            case "claim":
+                before = await self._desk.conversation(number, user=user)
+                await self._desk.claim(number, user=user)
+                return reading.claimed(before, user=user)
             case "assign":
                 await self._desk.assign(number, user=user, to=command.user)
                 return f"#{number} is <@{command.user}>'s now."
+            case "merge":
+                found = await self._regroup.merge(number, command.other, user=user)
+                return f"#{number} is part of #{found.number} now."
             case "snooze":
                 found = await self.snooze(number, command.rest, user=user)
                 return f"#{number} is put aside until {moment(found.wakes or now())}."
@@ -77,7 +96,7 @@ class Typed:
             "restore": (self._filing.restore, "is on its way back into the inbox"),
             "archive": (self._filing.archive, "is on its way into the archive"),
             "spam": (self._filing.spam, "is on its way into junk"),
-            "claim": (self._desk.claim, "is yours"),
+            "release": (self._desk.release, "is nobody's now"),
             "close": (self._desk.close, "is closed"),
             "reopen": (self._desk.reopen, "is open again"),
         }

@@ -76,10 +76,17 @@ class Web:
     """The Web API for one bot token, over one shared session. Made by `open`."""
 
     def __init__(
-        self, *, client: AsyncWebClient, session: aiohttp.ClientSession, observe: Observe, clock: Callable[[], float]
+        self,
+        *,
+        client: AsyncWebClient,
+        session: aiohttp.ClientSession,
+        observe: Observe,
+        clock: Callable[[], float],
+        before_writing: Callable[[], None],
     ) -> None:
         self._client = client
         self._observe = observe
+        self._before_writing = before_writing
         self._pacing = Pacing(clock=clock)
         self._turns: defaultdict[str, Turns] = defaultdict(Turns)
         self.session = session
@@ -88,13 +95,20 @@ class Web:
     @classmethod
     @contextlib.asynccontextmanager
     async def open(
-        cls, *, token: str, api_url: str, answer_seconds: float, observe: Observe, clock: Callable[[], float]
+        cls,
+        *,
+        token: str,
+        api_url: str,
+        answer_seconds: float,
+        observe: Observe,
+        clock: Callable[[], float],
+        before_writing: Callable[[], None],
     ) -> AsyncIterator[Self]:
         """Share TCP connections until the block ends, then close them. `answer_seconds`: as ANSWER_SECONDS."""
         limits = aiohttp.ClientTimeout(total=answer_seconds, sock_connect=CONNECT_SECONDS)
         async with aiohttp.ClientSession(timeout=limits, cookie_jar=aiohttp.DummyCookieJar()) as session:
             sdk = client(token=token, api_url=api_url, session=session)
-            yield cls(client=sdk, session=session, observe=observe, clock=clock)
+            yield cls(client=sdk, session=session, observe=observe, clock=clock, before_writing=before_writing)
 
     async def get(self, method: str, **query: str | int | bool | None) -> Json:
         """Ask a question at once; arguments that are None are left out. Errors as of `call`."""
@@ -118,6 +132,7 @@ class Web:
             if hold > PATIENCE:
                 raise faults.limited(method, seconds=hold)
             await asyncio.sleep(hold)
+            self._before_writing()  # after the wait for its turn, which may have been long
             try:
                 return await self._send(turn, method, _json(arguments))
             finally:

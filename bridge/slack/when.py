@@ -5,11 +5,11 @@ Where only a day is named, its morning is meant. What is past is no time to wait
 
 import re
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import dateparser
 
 from bridge.errors import Refused
+from bridge.lookup import zone_of
 
 MORNING = 9  # o'clock
 FARTHEST = timedelta(days=366)
@@ -33,7 +33,7 @@ def when(text: str, *, at: datetime, zone: str) -> datetime:
 
     Raises Refused with examples where it is no time, where it is past, or over a year away.
     """
-    here = _zone(zone)
+    here = zone_of(zone)
     local = at.astimezone(here).replace(tzinfo=None)
     settings = {"PREFER_DATES_FROM": "future", "RELATIVE_BASE": local, "RETURN_AS_TIMEZONE_AWARE": False}
     words = _in_english(text)
@@ -67,10 +67,3 @@ def _clock(match: re.Match[str]) -> str:
     if half == "오전" and hour == 12:
         hour = 0
     return f" {hour:02}:{minute:02}"
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name or "UTC")
-    except (ZoneInfoNotFoundError, ValueError):
-        return ZoneInfo("UTC")

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.model import Address, ChannelId, Conversation, MailboxName, Number, Status, Ts
+from bridge.model import Address, ChannelId, Conversation, Number, Status, Ts
 from bridge.store import effects, jobs
 from bridge.store.conversations import get, mark_shown
 from bridge.store.database import insert_new
@@ -194,14 +194,3 @@ async def _beginners(conn: AsyncConnection, numbers: Sequence[Number]) -> dict[N
     rows = await conn.execute(select(messages.c.number, messages.c.head).where(messages.c.id.in_(first)))
     people = {Number(row.number): unpack_addresses(row.head["from_"] or row.head["sender"]) for row in rows}
     return {number: found[0] for number, found in people.items() if found}
-
-
-# --- who writes -------------------------------------------------------------------------------------------------------
-
-
-async def earlier(conn: AsyncConnection, mailbox: MailboxName, author: str, *, before: Number) -> int:
-    """How many conversations of that mailbox, begun before this one, hold mail from that address."""
-    theirs = select(func.count(messages.c.number.distinct())).where(
-        messages.c.author == author.lower(), messages.c.mailbox == mailbox, messages.c.number < before
-    )
-    return int((await conn.execute(theirs)).scalar_one())

@@ -1,13 +1,13 @@
 """Conversations: named questions and changes. Each takes the connection of the transaction it belongs to."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, delete, func, insert, or_, select, update
+from sqlalchemy import RowMapping, Select, delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.model import ChannelId, Conversation, MailboxName, Number, Status, Ts, UserId
+from bridge.model import ChannelId, Conversation, MailboxName, Number, Status, Ts, UserId, shown_as
 from bridge.store.schema import conversations, drafts, effects, messages
 
 
@@ -15,21 +15,26 @@ async def create(
     conn: AsyncConnection, *, mailbox: MailboxName, channel: ChannelId, subject: str, status: Status, at: datetime
 ) -> Number:
     """Begin a conversation; its number is never given twice."""
-    row = await conn.execute(
-        insert(conversations)
-        .values(
-            mailbox=mailbox,
-            channel=channel,
-            subject=subject,
-            status=status,
-            version=1,
-            shown=0,
-            created=at,
-            updated=at,
-        )
-        .returning(conversations.c.number)
-    )
-    return Number(row.scalar_one())
+    made = await create_all(conn, mailbox=mailbox, channel=channel, subjects=[subject], status=status, at=at)
+    return made[0]
+
+
+async def create_all(
+    conn: AsyncConnection,
+    *,
+    mailbox: MailboxName,
+    channel: ChannelId,
+    subjects: Sequence[str],
+    status: Status,
+    at: datetime,
+) -> list[Number]:
+    """Begin a conversation for each subject; their numbers, in the same order."""
+    if not subjects:
+        return []
+    row = {"mailbox": mailbox, "channel": channel, "status": status, "version": 1, "shown": 0}
+    rows = [{**row, "subject": subject, "created": at, "updated": at} for subject in subjects]
+    adding = insert(conversations).returning(conversations.c.number, sort_by_parameter_order=True)
+    return [Number(one) for one in (await conn.execute(adding, rows)).scalars()]
 
 
 async def get(conn: AsyncConnection, number: Number) -> Conversation | None:
@@ -38,15 +43,62 @@ async def get(conn: AsyncConnection, number: Number) -> Conversation | None:
     return _conversation(row) if row else None
 
 
+async def current(conn: AsyncConnection, number: Number) -> Conversation | None:
+    """The conversation of that number, or the one that it was merged into; None where there is none."""
+    found = await get(conn, number)
+    while found and found.merged_into:  # never in a circle: neither of two that are merged is merged already (`hold`)
+        found = await get(conn, found.merged_into)
+    return found
+
+
+async def hold(conn: AsyncConnection, numbers: Iterable[Number]) -> None:
+    """Let nobody else change these until this transaction ends: what is read of them after it stays true."""
+    which = select(conversations.c.number).where(conversations.c.number.in_(list(numbers)))
+    await conn.execute(which.order_by(conversations.c.number).with_for_update())
+
+
+async def splits(conn: AsyncConnection, numbers: Iterable[Number]) -> dict[Number, Number]:
+    """From which conversation those were split off, and those in turn."""
+    found: dict[Number, Number] = {}
+    asked = set(numbers)
+    while asked:
+        question = select(conversations.c.number, conversations.c.split_from).where(
+            conversations.c.number.in_(asked), conversations.c.split_from.is_not(None)
+        )
+        rows = (await conn.execute(question)).all()
+        found |= {Number(row.number): Number(row.split_from) for row in rows}
+        asked = {Number(row.split_from) for row in rows} - found.keys()
+    return found
+
+
+async def split_off(conn: AsyncConnection, number: Number, *, of: Number) -> None:
+    """Remember that it was a part of that other one."""
+    await conn.execute(update(conversations).where(conversations.c.number == number).values(split_from=of))
+
+
 async def change(conn: AsyncConnection, number: Number, *, at: datetime, **values: Any) -> int:
     """Set columns (status, owner, trouble and so on) and return the new version, which its card has yet to show."""
-    row = await conn.execute(
+    return (await change_all(conn, [number], at=at, **values))[number]
+
+
+async def change_all(
+    conn: AsyncConnection, numbers: Collection[Number], *, at: datetime, **values: Any
+) -> dict[Number, int]:
+    """Set the same columns of several conversations; the new version of each."""
+    changed = await conn.execute(
         update(conversations)
-        .where(conversations.c.number == number)
+        .where(conversations.c.number.in_(numbers))
         .values(version=conversations.c.version + 1, updated=at, **values)
-        .returning(conversations.c.version)
+        .returning(conversations.c.number, conversations.c.version)
     )
-    return int(row.scalar_one())
+    return {Number(row.number): row.version for row in changed}
+
+
+async def touch(conn: AsyncConnection, number: Number) -> int:
+    """Its card has something else to show, though nothing has happened to it; the new version."""
+    version = conversations.c.version
+    which = update(conversations).where(conversations.c.number == number)
+    return int((await conn.execute(which.values(version=version + 1).returning(version))).scalar_one())
 
 
 async def card_posted(conn: AsyncConnection, number: Number, *, ts: Ts) -> None:
@@ -67,16 +119,21 @@ async def shown(conn: AsyncConnection, number: Number) -> int:
 async def forget_slack(conn: AsyncConnection, number: Number) -> None:
     """What Slack showed of a conversation is gone: card, thread, lines and files are posted anew."""
     mine = messages.c.number == number
-    mail_ids = (await conn.execute(select(messages.c.id).where(mine))).scalars().all()
-    draft_ids = (await conn.execute(select(drafts.c.id).where(drafts.c.number == number))).scalars().all()
+    mails = await _names(conn, select(messages.c.id, messages.c.moved).where(mine))
+    lines = await _names(conn, select(drafts.c.id, drafts.c.moved).where(drafts.c.number == number))
     unseen = {"card_ts": None, "shown": 0, "surfaced": None, "former_ts": None}
     await conn.execute(update(conversations).where(conversations.c.number == number).values(**unseen))
     await conn.execute(update(messages).where(mine).values(thread_ts=None, shared=False))
     await conn.execute(update(drafts).where(drafts.c.number == number).values(line_ts=None, shown=0))
-    keys = [f"card:{number}", *(f"mail:{one}" for one in mail_ids), *(f"draft:{one}" for one in draft_ids)]
-    files = [effects.c.key.like(f"{kind}:{one}:%") for one in mail_ids for kind in ("file", "files")]
+    keys = [f"card:{number}", *(f"mail:{one}" for one in mails), *(f"draft:{one}" for one in lines)]
+    files = [effects.c.key.like(f"{kind}:{one}:%") for one in mails for kind in ("file", "files")]
     anew = effects.c.key.like(f"card:{number}:%")
     await conn.execute(delete(effects).where(or_(effects.c.key.in_(keys), anew, *files)))
+
+
+async def _names(conn: AsyncConnection, question: Select[Any]) -> list[str]:
+    """What the posts of those mails or drafts go by."""
+    return [shown_as(str(row.id), moved=row.moved) for row in await conn.execute(question)]
 
 
 async def by_card(conn: AsyncConnection, *, channel: ChannelId, ts: Ts) -> Conversation | None:
@@ -118,30 +175,11 @@ async def shows_in(conn: AsyncConnection, channel: ChannelId) -> bool:
     return (await conn.execute(found)).first() is not None
 
 
-async def search(
-    conn: AsyncConnection, words: Sequence[str], *, channels: Sequence[ChannelId] | None, limit: int
-) -> list[Conversation]:
-    """Conversations that hold every word, in a subject, an address or a text; the newest first.
-
-    `channels`: only those that show there.
-    """
-    question = select(conversations).where(*map(_holds, words))
-    if channels is not None:
-        question = question.where(conversations.c.channel.in_(channels))
-    question = question.order_by(conversations.c.updated.desc()).limit(limit)
-    return [_conversation(row) for row in (await conn.execute(question)).mappings()]
-
-
-def _holds(word: str) -> ColumnElement[bool]:
-    wanted = word.lower()
-    in_messages = select(messages.c.number).where(
-        or_(
-            func.lower(messages.c.subject).contains(wanted, autoescape=True),
-            func.lower(messages.c.people).contains(wanted, autoescape=True),
-            func.lower(messages.c.text).contains(wanted, autoescape=True),
-        )
-    )
-    return conversations.c.number.in_(in_messages)
+async def of_numbers(conn: AsyncConnection, numbers: Collection[Number]) -> dict[Number, Conversation]:
+    """The conversations of those numbers, by them."""
+    rows = await conn.execute(select(conversations).where(conversations.c.number.in_(numbers)))
+    found = [_conversation(row) for row in rows.mappings()]
+    return {one.number: one for one in found}
 
 
 def _conversation(row: RowMapping) -> Conversation:
@@ -158,4 +196,5 @@ def _conversation(row: RowMapping) -> Conversation:
         updated=row["updated"],
         trouble=row["trouble"],
         wakes=row["wakes"],
+        merged_into=Number(row["merged_into"]) if row["merged_into"] else None,
     )

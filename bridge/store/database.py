@@ -5,7 +5,8 @@
         await jobs.add(conn, key=..., kind=..., lane=...)
     async with store.read() as conn:        # one consistent view; writing in it fails
 
-A write transaction is short: nothing outside the database is awaited in it. What time or an operator can mend (the
+A write transaction is short: nothing outside the database is awaited in it. Where several want to write, what a person
+waits for goes first (`turns.py`). What time or an operator can mend (the
 disk is full, the database is locked, the connection is lost) comes out as Temporary; a mistake in our SQL comes out as
 SQLAlchemy raised it. What the databases do differently stands in `sqlite.py` and `postgresql.py`.
 """
@@ -27,6 +28,7 @@ from bridge.errors import Misconfigured, Temporary
 from bridge.store import migrations
 from bridge.store.postgresql import Postgresql
 from bridge.store.sqlite import Sqlite
+from bridge.store.turns import Turns
 
 RING = "bridge: ring"
 
@@ -67,7 +69,7 @@ class Store:
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self.shared = backend.shared
-        self._writing = asyncio.Semaphore(backend.parallel_writes)
+        self._writing = Turns(backend.parallel_writes)
 
     @classmethod
     async def open(cls, url: str) -> "Store":
@@ -100,7 +102,7 @@ class Store:
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
         """A connection in a transaction, committed at the end. Where jobs were added, their runner is woken then."""
-        async with self._writing:
+        async with self._writing.one():
             rings = False
             with self._named():
                 async with self._backend.writer.begin() as conn:

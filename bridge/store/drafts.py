@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import (
     Automatic,
+    ChannelId,
     Draft,
     DraftFile,
     DraftId,
@@ -22,7 +23,7 @@ from bridge.model import (
     UserId,
 )
 from bridge.store.packing import clean, pack_addresses, unpack_addresses
-from bridge.store.schema import draft_files, drafts
+from bridge.store.schema import conversations, draft_files, drafts
 
 
 async def add(conn: AsyncConnection, draft: Draft, *, view_id: str) -> None:
@@ -50,6 +51,11 @@ async def add(conn: AsyncConnection, draft: Draft, *, view_id: str) -> None:
             shown=0,
             reason="",
             outcome=[],
+            closes=draft.closes,
+            later=draft.later,
+            said_channel=draft.said[0] if draft.said else "",
+            said_ts=draft.said[1] if draft.said else "",
+            note=clean(draft.note),
         )
     )
     rows = [
@@ -75,9 +81,20 @@ async def get(conn: AsyncConnection, draft_id: DraftId) -> Draft | None:
     return found[0] if found else None
 
 
+async def number_of(conn: AsyncConnection, draft: Draft) -> Number:
+    """The conversation that it belongs to now: it may have moved since the draft was read."""
+    found = (await conn.execute(select(drafts.c.number).where(drafts.c.id == draft.id))).scalar()
+    return Number(found) if found else draft.number
+
+
 async def of_conversation(conn: AsyncConnection, number: Number) -> list[Draft]:
     """The drafts of a conversation, the oldest first."""
     return await _drafts(conn, drafts.c.number == number)
+
+
+async def waiting(conn: AsyncConnection, number: Number) -> list[Draft]:
+    """The drafts of a conversation that leave at a time their author named."""
+    return await _drafts(conn, (drafts.c.number == number) & (drafts.c.state == DraftState.HELD) & drafts.c.later)
 
 
 async def move(
@@ -86,6 +103,13 @@ async def move(
     """Move a draft to another state if it is in one of `out_of`: True where it was. Two who press at once: one wins."""
     change = update(drafts).where(drafts.c.id == draft_id, drafts.c.state.in_(list(out_of)))
     return bool((await conn.execute(change.values(state=to, revision=drafts.c.revision + 1, **values))).rowcount)
+
+
+async def to_conversation(conn: AsyncConnection, draft_ids: Collection[DraftId], number: Number) -> None:
+    """These drafts belong to that conversation from now on; its thread has yet to show their lines."""
+    which = drafts.c.id.in_(draft_ids)
+    moved = {"moved": drafts.c.moved + 1, "line_ts": None, "shown": 0}
+    await conn.execute(update(drafts).where(which).values(number=number, **moved))
 
 
 async def let_go(conn: AsyncConnection, draft_id: DraftId, *, view_id: str) -> None:
@@ -100,14 +124,10 @@ async def hold_until(conn: AsyncConnection, draft_id: DraftId, due: datetime) ->
     return bool((await conn.execute(change.values(due=due))).rowcount)
 
 
-async def line_posted(conn: AsyncConnection, draft_id: DraftId, *, ts: Ts) -> None:
-    """Remember the thread's message that shows this draft."""
-    await conn.execute(update(drafts).where(drafts.c.id == draft_id).values(line_ts=ts))
-
-
-async def mark_shown(conn: AsyncConnection, draft_id: DraftId, *, revision: int) -> None:
-    """The thread's line shows that revision of the draft now."""
-    await conn.execute(update(drafts).where(drafts.c.id == draft_id).values(shown=revision))
+async def line_posted(conn: AsyncConnection, draft: Draft, *, ts: Ts, revision: int) -> None:
+    """Remember the thread's message, which shows that revision of the draft; not where it has moved to another."""
+    still = (drafts.c.id == draft.id) & (drafts.c.moved == draft.moved)
+    await conn.execute(update(drafts).where(still).values(line_ts=ts, shown=revision))
 
 
 async def unshown(conn: AsyncConnection, number: Number) -> list[tuple[Draft, int, str]]:
@@ -122,10 +142,50 @@ async def unshown(conn: AsyncConnection, number: Number) -> list[tuple[Draft, in
     return [(draft, *rest[draft.id]) for draft in await _drafts(conn, behind)]
 
 
+async def troubled(conn: AsyncConnection, *, channels: Collection[ChannelId], limit: int) -> list[Draft]:
+    """Answers that failed, or may not have arrived, in these channels: a person must decide. The newest."""
+    both = drafts.join(conversations, conversations.c.number == drafts.c.number)
+    states = (DraftState.FAILED, DraftState.UNCERTAIN)
+    question = (
+        select(drafts.c.id)
+        .select_from(both)
+        .where(conversations.c.channel.in_(channels), drafts.c.state.in_(states))
+        .order_by(drafts.c.created.desc())
+        .limit(limit)
+    )
+    ids = (await conn.execute(question)).scalars().all()
+    return await _drafts(conn, drafts.c.id.in_(ids))
+
+
+async def reword(conn: AsyncConnection, draft_id: DraftId, rich_text: dict[str, Any]) -> bool:
+    """Give a held draft other words; False where it is held no more."""
+    change = update(drafts).where(drafts.c.id == draft_id, drafts.c.state == DraftState.HELD)
+    return bool((await conn.execute(change.values(rich_text=rich_text, revision=drafts.c.revision + 1))).rowcount)
+
+
+async def remark(conn: AsyncConnection, draft_id: DraftId, note: str) -> bool:
+    """Tell something beside a draft; False where something is told there already."""
+    change = update(drafts).where(drafts.c.id == draft_id, drafts.c.note == "")
+    return bool((await conn.execute(change.values(note=clean(note), revision=drafts.c.revision + 1))).rowcount)
+
+
+async def said_in(conn: AsyncConnection, *, channel: ChannelId, ts: Ts) -> list[Draft]:
+    """The drafts that were made of that Slack message, the oldest first."""
+    return await _drafts(conn, (drafts.c.said_ts == ts) & (drafts.c.said_channel == channel))
+
+
 async def by_message_id(conn: AsyncConnection, message_id: str) -> DraftId | None:
     """The draft that leaves, or left, under that Message-ID."""
     found = (await conn.execute(select(drafts.c.id).where(drafts.c.message_id == message_id))).scalar()
     return DraftId(found) if found else None
+
+
+async def of_message_ids(
+    conn: AsyncConnection, message_ids: Collection[str], *, states: Collection[DraftState]
+) -> list[DraftId]:
+    """The drafts in one of these states that leave, or left, under one of these Message-IDs."""
+    which = drafts.c.message_id.in_(message_ids) & drafts.c.state.in_(list(states))
+    return [DraftId(one) for one in (await conn.execute(select(drafts.c.id).where(which))).scalars()]
 
 
 async def composed(conn: AsyncConnection, draft_id: DraftId, *, raw_id: int) -> None:
@@ -191,5 +251,10 @@ def _draft(row: RowMapping, files: Sequence[DraftFile]) -> Draft:
         automatic=Automatic(row["automatic"]),
         reason=row["reason"],
         outcome=tuple((address, said) for address, said in row["outcome"]),
+        closes=row["closes"],
+        later=row["later"],
+        said=(ChannelId(row["said_channel"]), Ts(row["said_ts"])) if row["said_ts"] else None,
+        note=row["note"],
+        moved=row["moved"],
         **{name: unpack_addresses(row["recipients"][name]) for name in ("to", "cc", "bcc")},
     )

@@ -11,11 +11,25 @@ A claim raises the job's fence; whoever settles the job must bring the fence it 
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Interval, RowMapping, bindparam, delete, exists, func, or_, select, update
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    CursorResult,
+    Interval,
+    RowMapping,
+    bindparam,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import Job
@@ -100,6 +114,18 @@ _HURRY = update(jobs).where(jobs.c.lane == bindparam("in_lane"), jobs.c.state ==
 _NEXT_DUE = select(func.min(jobs.c.due)).where(jobs.c.state == State.READY, jobs.c.due > bindparam("after"))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promise:
+    """A job to be added; without `due`, due at once. `urgent`: a person waits for it."""
+
+    key: str
+    kind: str
+    lane: str = ""
+    payload: dict[str, Any]
+    due: datetime | None = None
+    urgent: bool = False
+
+
 async def add(
     conn: AsyncConnection,
     *,
@@ -114,17 +140,34 @@ async def add(
 
     The runner is woken when the transaction commits. `urgent`: a person waits for it.
     """
-    if lane and conn.dialect.name == "postgresql":
-        # A sequence's order is not the order of commits: whoever adds to a lane holds it until the commit.
-        await conn.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(lane, 0))))
-    at = due or time_now()
-    row = {"key": key, "kind": kind, "lane": lane, "payload": payload or {}, "since": at, "due": at}
-    row |= {"attempts": 0, "state": State.READY, "fence": 0, "rank": URGENT if urgent else NORMAL}
-    if lane and urgent:
+    promised = Promise(key=key, kind=kind, lane=lane, payload=payload or {}, due=due, urgent=urgent)
+    return bool((await _add(conn, [promised])).rowcount)
+
+
+async def add_all(conn: AsyncConnection, promises: Sequence[Promise]) -> None:
+    """Promise several jobs, as `add` does one."""
+    if promises:
+        await _add(conn, promises)
+
+
+async def _add(conn: AsyncConnection, promises: Sequence[Promise]) -> CursorResult[Any]:
+    if conn.dialect.name == "postgresql":
+        # A sequence's order is not the order of commits: whoever adds to a lane holds it until the commit. Always in
+        # the same order, so that no two wait for each other.
+        for lane in sorted({one.lane for one in promises} - {""}):
+            await conn.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(lane, 0))))
+    for lane in sorted({one.lane for one in promises if one.urgent} - {""}):
         await conn.execute(_HURRY, {"in_lane": lane, "rank": URGENT})
-    added = await conn.execute(insert_new(conn, jobs), row)
+    at = time_now()
+    fixed = {"attempts": 0, "state": State.READY, "fence": 0}
+    rows = [
+        {"key": one.key, "kind": one.kind, "lane": one.lane, "payload": one.payload, **fixed}
+        | {"since": one.due or at, "due": one.due or at, "rank": URGENT if one.urgent else NORMAL}
+        for one in promises
+    ]
+    added = await conn.execute(insert_new(conn, jobs), rows if len(rows) > 1 else rows[0])
     ring_at_commit(conn)
-    return bool(added.rowcount)
+    return added
 
 
 # --- running ---------------------------------------------------------------------------------------------------------

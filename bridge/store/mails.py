@@ -1,16 +1,19 @@
 """Mails: raw, as read, and the ledger of where each was seen. Named questions and changes, each on a connection."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, RowMapping, Table, case, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import (
+    Address,
     Cursor,
     Direction,
     Folder,
+    Joined,
     MailboxName,
     MailId,
     Message,
@@ -19,9 +22,20 @@ from bridge.model import (
     StoredFile,
     StoredMessage,
     Ts,
+    now,
 )
 from bridge.rules import outlook_thread
-from bridge.store.packing import clean, pack_message, pack_reading, unpack_message, unpack_reading
+from bridge.store import wordindex
+from bridge.store.database import insert_new
+from bridge.store.packing import (
+    clean,
+    pack_addresses,
+    pack_message,
+    pack_reading,
+    unpack_addresses,
+    unpack_message,
+    unpack_reading,
+)
 from bridge.store.schema import (
     arrivals,
     attachments,
@@ -37,6 +51,8 @@ from bridge.store.schema import (
 INBOX, SENT = "inbox", "sent"
 """The folders that are read."""
 
+ASKED_AT_ONCE = 5_000  # ids in one question: SQLite takes 32,766 values in a statement, and PostgreSQL as many
+
 CHUNK = 1 << 20  # bytes of a raw mail in one row: a short transaction each, and no row a database chokes on
 
 
@@ -50,12 +66,18 @@ async def cursor(conn: AsyncConnection, mailbox: MailboxName, *, folder: str = I
     return Cursor(uidvalidity=row["uidvalidity"], uidnext=row["uidnext"]) if row else None
 
 
-async def move_cursor(conn: AsyncConnection, mailbox: MailboxName, to: Cursor, *, folder: str = INBOX) -> None:
-    """Everything below that place has been taken in."""
-    values = {"uidvalidity": to.uidvalidity, "uidnext": to.uidnext}
+async def move_cursor(
+    conn: AsyncConnection, mailbox: MailboxName, to: Cursor, *, folder: str = INBOX, first: int | None = None
+) -> None:
+    """Everything below that place has been taken in. `first`: where a first watch began, if before it. Under another
+    uidvalidity all is taken in, from the first uid on.
+    """
+    values: dict[str, Any] = {"uidvalidity": to.uidvalidity, "uidnext": to.uidnext}
     which = (mailboxes.c.name == mailbox) & (mailboxes.c.folder == folder)
-    moved = await conn.execute(update(mailboxes).where(which).values(**values))
+    first_uid = case((mailboxes.c.uidvalidity == to.uidvalidity, mailboxes.c.first_uid), else_=1)
+    moved = await conn.execute(update(mailboxes).where(which).values(**values, first_uid=first_uid))
     if not moved.rowcount:
+        values["first_uid"] = to.uidnext if first is None else first
         await conn.execute(insert(mailboxes).values(name=mailbox, folder=folder, **values))
 
 
@@ -70,8 +92,7 @@ async def record_arrival(
     reason: str = "",
 ) -> None:
     """Enter a place (uidvalidity, uid) in the ledger: `taken`, `known`, `own`, `oversize` or `quarantined`."""
-    row = {"state": state, "reason": reason, "mail_id": mail_id, "seen": at}
-    await conn.execute(insert(arrivals).values(mailbox=mailbox, uidvalidity=place[0], uid=place[1], **row))
+    await conn.execute(insert(arrivals), [_seen(mailbox, place, state=state, mail_id=mail_id, seen=at, reason=reason)])
 
 
 async def seen_places(
@@ -103,15 +124,20 @@ async def released(conn: AsyncConnection, mail_id: MailId) -> None:
 
 async def save_raw(conn: AsyncConnection, raw: bytes, *, at: datetime) -> int:
     """Keep bytes (a mail, a file to send), in chunks; returns their id."""
-    made = await conn.execute(insert(raw_mails).values(size=len(raw), stored=at).returning(raw_mails.c.id))
-    raw_id = made.scalar_one()
-    view = memoryview(raw)
+    return (await save_raws(conn, [(raw, at)]))[0]
+
+
+async def save_raws(conn: AsyncConnection, raws: Sequence[tuple[bytes, datetime]]) -> list[int]:
+    """Keep many at once, each with its time; returns their ids in the same order."""
+    ids = await _ids(conn, raw_mails, [{"size": len(raw), "stored": at} for raw, at in raws])
     rows = [
-        {"raw_id": raw_id, "position": position, "data": bytes(view[start : start + CHUNK])}
+        {"raw_id": raw_id, "position": position, "data": raw[start : start + CHUNK]}
+        for raw_id, (raw, _) in zip(ids, raws, strict=True)
         for position, start in enumerate(range(0, max(len(raw), 1), CHUNK))
     ]
-    await conn.execute(insert(raw_chunks), rows)
-    return int(raw_id)
+    if rows:
+        await conn.execute(insert(raw_chunks), rows)
+    return ids
 
 
 async def load_raw(conn: AsyncConnection, raw_id: int) -> bytes:
@@ -144,9 +170,15 @@ async def forget_raw(conn: AsyncConnection, *, before: datetime, limit: int = 10
 
 async def known(conn: AsyncConnection, mailbox: MailboxName, digest: str) -> MailId | None:
     """The message of that mailbox with that digest, if it was taken in before."""
-    question = select(messages.c.id).where(messages.c.mailbox == mailbox, messages.c.digest == digest)
-    found = (await conn.execute(question)).scalar()
-    return MailId(found) if found else None
+    return (await known_among(conn, mailbox, [digest])).get(digest)
+
+
+async def known_among(conn: AsyncConnection, mailbox: MailboxName, digests: Collection[str]) -> Mapping[str, MailId]:
+    """Of these digests, those that the mailbox has a message of, with the messages' ids."""
+    question = select(messages.c.digest, messages.c.id).where(
+        messages.c.mailbox == mailbox, messages.c.digest.in_(digests)
+    )
+    return {row.digest: MailId(row.id) for row in await conn.execute(question)}
 
 
 async def add(
@@ -162,42 +194,92 @@ async def add(
     at: datetime,
     quarantined: bool = False,
     elsewhere: bool = False,
+    joined: Joined = Joined.BEGAN,
+    written_by: Address | None = None,
 ) -> MailId:
-    """Keep a message as read, its attachments' list, and every Message-ID it speaks of."""
-    made = await conn.execute(
-        insert(messages)
-        .values(
-            mailbox=mailbox,
-            number=number,
-            direction=direction,
-            digest=digest,
-            raw_id=raw_id,
-            received=at,
-            shared=False,
-            quarantined=quarantined,
-            readings=1,
-            elsewhere=elsewhere,
-            **_read(message, reading),
-        )
-        .returning(messages.c.id)
-    )
-    mail_id = MailId(made.scalar_one())
-    await _list_files(conn, mail_id, message)
-    await refer(
-        conn,
+    """Keep a message as read, its attachments' list, and every Message-ID it speaks of.
+
+    `joined`: why it came to that conversation; `written_by`: the customer, where a teammate passed their mail on.
+    """
+    row = _row(
+        message,
+        reading,
+        written_by,
         mailbox=mailbox,
         number=number,
-        ids=[message.message_id, *message.in_reply_to, *message.references, *outlook_thread(message)],
+        direction=direction,
+        digest=digest,
+        raw_id=raw_id,
+        received=at,
+        quarantined=quarantined,
+        elsewhere=elsewhere,
+        joined=joined,
     )
+    mail_id = MailId((await _ids(conn, messages, [row]))[0])
+    await _list_files(conn, [(mail_id, message)])
+    await wordindex.index(conn, [(mail_id, message)])
+    await refer(conn, mailbox=mailbox, number=number, ids=ids_of(message))
     return mail_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incoming:
+    """A mail to be taken in: its place (uidvalidity, uid), what it says, and the conversation it belongs to. `state` is
+    the ledger's word for it, `joined` why it came there, `passed_on` the customer's mail that a teammate passes on.
+    """
+
+    place: tuple[int, int]
+    state: str
+    number: Number
+    message: Message
+    reading: Reading
+    digest: str
+    raw: bytes | None
+    received: datetime
+    joined: Joined
+    passed_on: Message | None
+
+
+async def take_in(conn: AsyncConnection, mailbox: MailboxName, incoming: Sequence[Incoming]) -> list[MailId]:
+    """Keep new mails, as `add` keeps one, with their bytes and their lines in the ledger: a few statements for all."""
+    raws = iter(await save_raws(conn, [(one.raw, one.received) for one in incoming if one.raw is not None]))
+    rows = [
+        _row(
+            one.message,
+            one.reading,
+            one.passed_on.author if one.passed_on else None,
+            mailbox=mailbox,
+            number=one.number,
+            direction=Direction.IN,
+            digest=one.digest,
+            raw_id=None if one.raw is None else next(raws),
+            received=one.received,
+            quarantined=one.state == "quarantined",
+            joined=one.joined,
+        )
+        for one in incoming
+    ]
+    mail_ids = [MailId(one) for one in await _ids(conn, messages, rows)]
+    kept = [*zip(mail_ids, incoming, strict=True)]
+    read = [(mail_id, one.message) for mail_id, one in kept]
+    await _list_files(conn, read)
+    await wordindex.index(conn, read)
+    spoken_of = [(one, message) for one in incoming for message in (one.message, one.passed_on) if message]
+    await _refer(conn, mailbox, [(name, one.number) for one, message in spoken_of for name in ids_of(message)])
+    seen = [_seen(mailbox, one.place, state=one.state, mail_id=mail_id, seen=now()) for mail_id, one in kept]
+    await conn.execute(insert(arrivals), seen)
+    return mail_ids
 
 
 async def reread(conn: AsyncConnection, mail_id: MailId, message: Message, *, reading: Reading) -> None:
     """Replace what was read of a mail by a new reading of the same bytes; the thread has yet to show it."""
-    fresh = {"shared": False, "quarantined": False, "readings": messages.c.readings + 1, **_read(message, reading)}
+    author = case((messages.c.written_by.is_(None), clean(message.author.email.lower())), else_=messages.c.author)
+    fresh = {"shared": False, "quarantined": False, "readings": messages.c.readings + 1, "author": author}
+    fresh |= columns(message, reading)
     await conn.execute(update(messages).where(messages.c.id == mail_id).values(**fresh))
     await conn.execute(delete(attachments).where(attachments.c.mail_id == mail_id))
-    await _list_files(conn, mail_id, message)
+    await _list_files(conn, [(mail_id, message)])
+    await wordindex.index(conn, [(mail_id, message)])
 
 
 async def get(conn: AsyncConnection, mail_id: MailId) -> StoredMessage | None:
@@ -211,10 +293,10 @@ async def of_conversation(conn: AsyncConnection, number: Number) -> list[StoredM
     return await _stored(conn, messages.c.number == number)
 
 
-async def is_first(conn: AsyncConnection, number: Number, mail_id: MailId) -> bool:
-    """Whether that mail begins its conversation."""
-    first = (await conn.execute(select(func.min(messages.c.id)).where(messages.c.number == number))).scalar()
-    return bool(first == mail_id)
+async def holds(conn: AsyncConnection, number: Number, message_id: str) -> bool:
+    """Whether the mail of that Message-ID stands in that conversation: it may only have been spoken of there."""
+    question = select(messages.c.id).where(messages.c.number == number, messages.c.message_id == clean(message_id))
+    return (await conn.execute(question.limit(1))).first() is not None
 
 
 async def stand(conn: AsyncConnection, mail_ids: Collection[MailId], **values: Any) -> None:
@@ -222,57 +304,99 @@ async def stand(conn: AsyncConnection, mail_ids: Collection[MailId], **values: A
     await conn.execute(update(messages).where(messages.c.id.in_(mail_ids)).values(**values))
 
 
-async def posted(conn: AsyncConnection, mail_id: MailId, *, ts: Ts) -> None:
-    """Remember the thread's message that shows this mail."""
-    await conn.execute(update(messages).where(messages.c.id == mail_id).values(thread_ts=ts))
+async def posted(conn: AsyncConnection, stored: StoredMessage, *, ts: Ts, shared: bool) -> None:
+    """Remember the thread's message that shows this mail, unless it has moved to another conversation since; `shared`:
+    there are no files to follow it.
+    """
+    await conn.execute(update(messages).where(*_still(stored)).values(thread_ts=ts, shared=shared))
 
 
-async def files_shared(conn: AsyncConnection, mail_id: MailId) -> None:
-    """Its files stand in the thread."""
-    await conn.execute(update(messages).where(messages.c.id == mail_id).values(shared=True))
+async def files_shared(conn: AsyncConnection, stored: StoredMessage) -> None:
+    """Its files stand in the thread, unless it has moved to another conversation since."""
+    await conn.execute(update(messages).where(*_still(stored)).values(shared=True))
+
+
+def _still(stored: StoredMessage) -> tuple[ColumnElement[bool], ...]:
+    return messages.c.id == stored.id, messages.c.moved == stored.moved
 
 
 # --- which conversation -----------------------------------------------------------------------------------------------
 
 
+def ids_of(message: Message) -> list[str]:
+    """Every Message-ID that a message speaks of, its own among them, as `referred` knows them."""
+    named = (message.message_id, *message.in_reply_to, *message.references, *outlook_thread(message))
+    return list(dict.fromkeys(_as_kept(one) for one in named if one))
+
+
 async def refer(conn: AsyncConnection, *, mailbox: MailboxName, number: Number, ids: Iterable[str]) -> None:
     """These Message-IDs belong to that conversation, unless they belong to another already."""
-    wanted = list(dict.fromkeys(clean(one)[:998] for one in ids if one))
-    if not wanted:
-        return
-    there = await referred(conn, mailbox=mailbox, ids=wanted)
-    rows = [{"mailbox": mailbox, "message_id": one, "number": number} for one in wanted if one not in there]
+    await _refer(conn, mailbox, [(_as_kept(one), number) for one in ids if one])
+
+
+async def _refer(conn: AsyncConnection, mailbox: MailboxName, named: Sequence[tuple[str, Number]]) -> None:
+    """Each of these belongs to its conversation, unless it belongs to another already; the first says so."""
+    rows = [{"mailbox": mailbox, "message_id": one, "number": number} for one, number in named]
     if rows:
-        await conn.execute(insert(message_refs), rows)
+        await conn.execute(insert_new(conn, message_refs), rows)
 
 
 async def referred(conn: AsyncConnection, *, mailbox: MailboxName, ids: Sequence[str]) -> Mapping[str, Number]:
     """Of these Message-IDs, those that the mailbox knows, with their conversations."""
-    if not ids:
-        return {}
-    question = select(message_refs.c.message_id, message_refs.c.number).where(
-        message_refs.c.mailbox == mailbox, message_refs.c.message_id.in_([clean(one)[:998] for one in ids])
-    )
-    return {row.message_id: Number(row.number) for row in await conn.execute(question)}
+    found: dict[str, Number] = {}
+    wanted = list(dict.fromkeys(map(_as_kept, ids)))
+    for start in range(0, len(wanted), ASKED_AT_ONCE):
+        question = select(message_refs.c.message_id, message_refs.c.number).where(
+            message_refs.c.mailbox == mailbox,
+            message_refs.c.message_id.in_(wanted[start : start + ASKED_AT_ONCE]),
+        )
+        found |= {row.message_id: Number(row.number) for row in await conn.execute(question)}
+    return found
+
+
+def _as_kept(message_id: str) -> str:
+    return clean(message_id)[:998]
 
 
 # --- rows and records -------------------------------------------------------------------------------------------------
 
 
-def _read(message: Message, reading: Reading) -> dict[str, Any]:
+def columns(message: Message, reading: Reading) -> dict[str, Any]:
+    """What the table keeps of a message as read."""
     people = (*message.from_, *message.to, *message.cc, *message.reply_to)
     return {
         "message_id": clean(message.message_id),
         "subject": clean(message.subject),
         "people": clean(" ".join(str(one) for one in people)),
-        "author": clean(message.author.email.lower()),
         "head": pack_message(message),
         "text": clean(message.text),
         "reading": pack_reading(reading),
     }
 
 
-async def _list_files(conn: AsyncConnection, mail_id: MailId, message: Message) -> None:
+def _row(message: Message, reading: Reading, written_by: Address | None, **values: Any) -> dict[str, Any]:
+    """A new message's row; `values` are the columns that its words do not say."""
+    customer = written_by or message.author
+    whose = {
+        "author": clean(customer.email.lower()),
+        "written_by": pack_addresses([written_by])[0] if written_by else None,
+    }
+    return {"shared": False, "readings": 1, **whose, **values, **columns(message, reading)}
+
+
+def _seen(mailbox: MailboxName, place: tuple[int, int], **row: Any) -> dict[str, Any]:
+    return {"mailbox": mailbox, "uidvalidity": place[0], "uid": place[1], "reason": "", **row}
+
+
+async def _ids(conn: AsyncConnection, table: Table, rows: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Insert rows; their ids, in the order of the rows."""
+    if not rows:
+        return []
+    adding = insert(table).returning(table.c.id, sort_by_parameter_order=True)
+    return list((await conn.execute(adding, rows)).scalars())
+
+
+async def _list_files(conn: AsyncConnection, mails: Sequence[tuple[MailId, Message]]) -> None:
     rows = [
         {
             "mail_id": mail_id,
@@ -282,6 +406,7 @@ async def _list_files(conn: AsyncConnection, mail_id: MailId, message: Message) 
             "size": one.size,
             "inline": one.inline,
         }
+        for mail_id, message in mails
         for position, one in enumerate(message.attachments)
     ]
     if rows:
@@ -318,4 +443,7 @@ def _message(row: RowMapping, files: tuple[StoredFile, ...]) -> StoredMessage:
         flagged=row["flagged"],
         answered=row["answered"],
         elsewhere=row["elsewhere"],
+        joined=Joined(row["joined"]),
+        moved=row["moved"],
+        written_by=next(iter(unpack_addresses([row["written_by"]])), None) if row["written_by"] else None,
     )

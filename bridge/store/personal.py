@@ -7,7 +7,7 @@ the same mail, found again in the mailbox, is not taken in again.
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, delete, func, or_, select, update
+from sqlalchemy import Column, ColumnElement, Text, cast, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import ChannelId, Direction, DraftId, FileId, MailboxName, MailId, Number, StoredMessage, Ts, now
@@ -18,10 +18,12 @@ from bridge.store.schema import (
     arrivals,
     automatic_answers,
     conversations,
+    correspondents,
     draft_files,
     drafts,
     effects,
     erased,
+    forms,
     jobs,
     messages,
     metadata,
@@ -49,7 +51,7 @@ def addresses(stored: StoredMessage) -> set[str]:
     """The addresses of a message's header and of the report that it is, in lower case."""
     message = stored.message
     people = (
-        *message.sender, *message.from_, *message.reply_to, *message.to, *message.cc, *message.bcc
+        stored.customer, *message.sender, *message.from_, *message.reply_to, *message.to, *message.cc, *message.bcc
     )  # fmt: skip
     bounced = {message.bounce.recipient.lower()} if message.bounce else set()
     return {one.email.lower() for one in people} | bounced
@@ -61,15 +63,16 @@ def written_to_or_by(stored: StoredMessage, email: str, *, own: Collection[str])
     if message.bounce and message.bounce.recipient.lower() == wanted:
         return True
     if stored.direction is Direction.IN:
-        return wanted in {one.email.lower() for one in (*message.from_, *message.sender, *message.reply_to)}
+        people = (stored.customer, *message.from_, *message.sender, *message.reply_to)
+        return wanted in {one.email.lower() for one in people}
     outside = {one.email.lower() for one in (*message.to, *message.cc, *message.bcc)} - set(own)
     return outside == {wanted}
 
 
-async def was_erased(conn: AsyncConnection, mailbox: MailboxName, digest: str) -> bool:
-    """Whether a mail of that digest was taken out."""
-    question = select(erased.c.digest).where(erased.c.mailbox == mailbox, erased.c.digest == digest)
-    return (await conn.execute(question)).first() is not None
+async def erased_among(conn: AsyncConnection, mailbox: MailboxName, digests: Collection[str]) -> set[str]:
+    """Of these digests, those of mails that were taken out."""
+    question = select(erased.c.digest).where(erased.c.mailbox == mailbox, erased.c.digest.in_(digests))
+    return set((await conn.execute(question)).scalars())
 
 
 async def shown_in_slack(
@@ -83,10 +86,32 @@ async def shown_in_slack(
         *(await conn.execute(threads.where(messages.c.id.in_(mail_ids), messages.c.thread_ts.is_not(None)))),
         *(await conn.execute(lines.where(_answering(mail_ids), drafts.c.line_ts.is_not(None)))),
     ]
-    keys = [effects.c.key.like(f"file:{one}:%") for one in mail_ids]
+    rows += await _shown_before(conn, mail_ids)
+    keys = [effects.c.key.like(f"file:{one}{end}%") for one in mail_ids for end in (":", ".")]
     results = (await conn.execute(select(effects.c.result).where(or_(*keys)))).scalars().all() if keys else []
     files = [FileId(one["id"]) for one in results if one and one.get("id")]
-    return [(ChannelId(place), Ts(ts)) for place, ts in rows], files
+    return list(dict.fromkeys((ChannelId(place), Ts(ts)) for place, ts in rows)), files
+
+
+async def _shown_before(conn: AsyncConnection, mail_ids: Sequence[MailId]) -> list[tuple[str, str]]:
+    """The posts that mails and answers have in threads which they left, by a merge or a split."""
+    moved = select(conversations.c.channel, messages.c.id).join_from(
+        messages, conversations, messages.c.number == conversations.c.number
+    )
+    lines = select(conversations.c.channel, drafts.c.id).join_from(
+        drafts, conversations, drafts.c.number == conversations.c.number
+    )
+    named = [
+        ("mail", row) for row in await conn.execute(moved.where(messages.c.id.in_(mail_ids), messages.c.moved > 0))
+    ]
+    named += [("draft", row) for row in await conn.execute(lines.where(_answering(mail_ids), drafts.c.moved > 0))]
+    found: list[tuple[str, str]] = []
+    for kind, (channel, name) in named:
+        key = f"{kind}:{name}"
+        posts = select(effects.c.result).where(or_(effects.c.key == key, effects.c.key.like(f"{key}.%")))
+        results = (await conn.execute(posts)).scalars().all()
+        found += [(channel, one["ts"]) for one in results if one and one.get("ts")]
+    return found
 
 
 async def take_out(conn: AsyncConnection, mail_ids: Sequence[MailId]) -> list[tuple[Number, ChannelId, Ts | None]]:
@@ -147,11 +172,15 @@ async def _drop_raw(conn: AsyncConnection, raw_ids: Collection[int]) -> None:
 async def _take_out_empty(
     conn: AsyncConnection, numbers: Collection[Number]
 ) -> list[tuple[Number, ChannelId, Ts | None]]:
+    # What was merged into one of them holds nothing but its subject.
+    merged = select(conversations.c.number).where(conversations.c.merged_into.in_(numbers))
+    numbers = {*numbers, *map(Number, (await conn.execute(merged)).scalars())}
     kept: set[int] = set()
     for table in (messages, drafts):
         kept |= set((await conn.execute(select(table.c.number).where(table.c.number.in_(numbers)))).scalars())
     empty = set(numbers) - kept
     gone = conversations.c.number.in_(empty)
+    await conn.execute(delete(forms).where(forms.c.number.in_(empty)))  # else they would be of a new mail
     cards = (await conn.execute(select(conversations).where(gone))).mappings().all()
     about = await conn.execute(select(posts).where(posts.c.number.in_(empty)))  # the former cards among them
     others = [(Number(row["number"]), ChannelId(row["channel"]), Ts(row["ts"])) for row in about.mappings()]
@@ -169,6 +198,11 @@ async def _take_out_empty(
 
 
 async def forget_address(conn: AsyncConnection, email: str) -> None:
-    """What is kept of an address beside its mails: how much automatic mail it had."""
-    for table in (automatic_answers, quiet):
-        await conn.execute(delete(table).where(table.c.email == email.lower()))
+    """What is kept of an address beside its mails: how much automatic mail it had, that it was written to, and what
+    somebody typed to it and did not send.
+    """
+    wanted = email.lower()
+    for table in (automatic_answers, quiet, correspondents):
+        await conn.execute(delete(table).where(table.c.email == wanted))
+    kept = func.lower(cast(forms.c.kept, Text))
+    await conn.execute(delete(forms).where(kept.contains(wanted, autoescape=True)))

@@ -1,6 +1,7 @@
 """Where each mail is in its mailbox, by folder, uidvalidity and uid. Named questions and changes, on a connection."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from typing import Any
 
 from sqlalchemy import ColumnElement, RowMapping, delete, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -15,16 +16,7 @@ FOLLOWED = 10_000
 async def put(conn: AsyncConnection, mailbox: MailboxName, located: Located) -> None:
     """That mail is there, with these flags."""
     await drop(conn, mailbox, located)
-    await conn.execute(
-        insert(places).values(
-            mailbox=mailbox,
-            folder=located.folder,
-            uidvalidity=located.uidvalidity,
-            uid=located.uid,
-            mail_id=located.mail_id,
-            flags=" ".join(sorted(located.flags)),
-        )
-    )
+    await conn.execute(insert(places), [_row(mailbox, located)])
 
 
 async def arrived(conn: AsyncConnection, mailbox: MailboxName, mail_id: MailId, place: tuple[int, int]) -> None:
@@ -37,6 +29,15 @@ async def arrived(conn: AsyncConnection, mailbox: MailboxName, mail_id: MailId, 
     stale = or_(places.c.folder != Folder.INBOX, places.c.uidvalidity != place[0])
     await conn.execute(delete(places).where(places.c.mail_id == mail_id, stale))
     await put(conn, mailbox, Located(mail_id=mail_id, folder=Folder.INBOX, uidvalidity=place[0], uid=place[1]))
+
+
+async def arrived_new(conn: AsyncConnection, mailbox: MailboxName, located: Sequence[Located]) -> None:
+    """The same for several mails of one numbering that nobody knew before."""
+    if not located or not located[0].uidvalidity:
+        return
+    uids = [one.uid for one in located]
+    await conn.execute(delete(places).where(_among(mailbox, Folder.INBOX, located[0].uidvalidity, uids)))
+    await conn.execute(insert(places), [_row(mailbox, one) for one in located])
 
 
 async def drop(conn: AsyncConnection, mailbox: MailboxName, located: Located) -> None:
@@ -63,12 +64,27 @@ async def followed(conn: AsyncConnection, mailbox: MailboxName) -> list[Located]
     return [_located(row) for row in rows.mappings()]
 
 
+def _row(mailbox: MailboxName, located: Located) -> dict[str, Any]:
+    return {
+        "mailbox": mailbox,
+        "folder": located.folder,
+        "uidvalidity": located.uidvalidity,
+        "uid": located.uid,
+        "mail_id": located.mail_id,
+        "flags": " ".join(sorted(located.flags)),
+    }
+
+
 def _at(mailbox: MailboxName, folder: Folder, place: tuple[int, int]) -> ColumnElement[bool]:
+    return _among(mailbox, folder, place[0], [place[1]])
+
+
+def _among(mailbox: MailboxName, folder: Folder, uidvalidity: int, uids: Collection[int]) -> ColumnElement[bool]:
     return (
         (places.c.mailbox == mailbox)
         & (places.c.folder == folder)
-        & (places.c.uidvalidity == place[0])
-        & (places.c.uid == place[1])
+        & (places.c.uidvalidity == uidvalidity)
+        & (places.c.uid.in_(uids))
     )
 
 

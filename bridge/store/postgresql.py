@@ -5,7 +5,7 @@ Several replicas may run jobs on one database. The driver (asyncpg) is an extra:
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -30,6 +30,11 @@ CONNECTIONS = 10
 ANSWER_TIMEOUT = 10.0
 """Seconds to wait for a connection."""
 
+LONGEST_PAUSE = 2.5
+"""Seconds that a transaction may stand open without a word, until the server ends it: a replica that is frozen in the
+middle of one must not hold its locks for longer than its leases last.
+"""
+
 LISTEN_AGAIN = 1.0
 """Seconds before a lost listening connection is made again."""
 
@@ -40,6 +45,7 @@ LIBPQ_ONLY = frozenset(
 """Parameters that every libpq tool takes and asyncpg would pass on to a server that does not know them."""
 
 TROUBLE = {
+    "25P03": "A change of the database took too long and was taken back; it is tried again.",
     "08": "The database's connection was lost; it is tried again.",
     "40": "Two changes to the database got in each other's way; it is tried again.",
     "53": "The database server is out of disk, memory or connections; see to it.",
@@ -73,14 +79,20 @@ class Postgresql:
             except (asyncpg.InterfaceError, ValueError) as error:
                 raise Misconfigured(f"BRIDGE_DATABASE_URL cannot be used: {error}.") from error
 
-        self._connect = connect
-        self.writer = self._engine()
-        self.reader = self._engine().execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        async def connect_to_write(*_: Any, **__: Any) -> Any:
+            connection = await connect()
+            await connection.execute(f"SET idle_in_transaction_session_timeout = '{LONGEST_PAUSE}s'")
+            return connection
 
-    def _engine(self) -> AsyncEngine:
+        self._connect = connect
+        self.writer = self._engine(connect_to_write)
+        reader = self._engine(connect)
+        self.reader = reader.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+    def _engine(self, connect: Callable[..., Awaitable[Any]]) -> AsyncEngine:
         return create_async_engine(
             "postgresql+asyncpg://",
-            async_creator=self._connect,
+            async_creator=connect,
             pool_size=CONNECTIONS,
             max_overflow=0,
             pool_pre_ping=True,  # a connection that a restart or a firewall cut is replaced before it is used

@@ -71,6 +71,26 @@ mailboxes = Table(
     Column("folder", Text, primary_key=True),  # "inbox", or "sent": what other mail clients send is looked for there
     Column("uidvalidity", BigInteger, nullable=False),
     Column("uidnext", BigInteger, nullable=False),
+    Column("first_uid", BigInteger, nullable=True),  # from here on the ledger must have every uid; unknown in old rows
+)
+
+watches = Table(  # which replica watches a mailbox, where several could
+    "watches",
+    metadata,
+    Column("mailbox", Text, primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("lease_until", Utc, nullable=False),
+    Column("fence", BigInteger, nullable=False),  # grows with every claim: an owner who lost it commits nothing
+)
+
+reconciliations = Table(  # how the ledger last compared with the server
+    "reconciliations",
+    metadata,
+    Column("mailbox", Text, primary_key=True),
+    Column("at", Utc, nullable=False),
+    Column("standing", BigInteger, nullable=False),  # mails on the server since the first watch
+    Column("missing", BigInteger, nullable=False),  # of them not in the ledger
+    Column("repaired", BigInteger, nullable=False),  # and taken in then
 )
 
 tokens = Table(  # OAuth2 sign-ins, sealed with BRIDGE_SECRET_KEY
@@ -127,7 +147,7 @@ messages = Table(
     Column("digest", Text, nullable=False),
     Column("message_id", Text, nullable=False),
     Column("subject", Text, nullable=False),
-    Column("people", Text, nullable=False),  # names and addresses, for search
+    Column("people", Text, nullable=False),  # names and addresses: what the version before searches
     Column("head", Json, nullable=False),  # addresses, dates, kinds: what is shown and answered, not searched
     Column("text", Text, nullable=False),
     Column("reading", Json, nullable=False),
@@ -142,7 +162,10 @@ messages = Table(
     Column("flagged", Boolean, nullable=False, default=False),
     Column("answered", Boolean, nullable=False, default=False),
     Column("elsewhere", Boolean, nullable=False, default=False),  # another mail client sent it
-    Column("author", Text, nullable=False, default="", index=True),  # who wrote it: an address in lower case
+    Column("author", Text, nullable=False, default="", index=True),  # whose words: an address in lower case
+    Column("written_by", Json, nullable=True),  # the customer, where a teammate passed it on: name and address
+    Column("joined", Text, nullable=False, default=""),  # why it came to its conversation
+    Column("moved", Integer, nullable=False, default=0),  # how often it went on to another
     UniqueConstraint("mailbox", "digest"),
 )
 
@@ -163,6 +186,8 @@ places = Table(  # where a mail really is; a mail that was delivered twice is in
     Column("mail_id", ForeignKey("messages.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("flags", Text, nullable=False, default=""),
 )
+
+# Beside `messages` stands `search_words`, the index of their words: each database has its own kind (`search.py`).
 
 attachments = Table(
     "attachments",
@@ -207,6 +232,8 @@ conversations = Table(
     Column("carded", Utc, nullable=True),  # when a card was decided on; before, it is new or in a digest
     Column("digest", Id, nullable=True, index=True),  # in `digests`; a key would make SQLite copy the table
     Index(None, "channel", "carded"),
+    Column("merged_into", Id, nullable=True),  # the number of the conversation that has its mails now
+    Column("split_from", Id, nullable=True),  # the number of the conversation that it was a part of
     sqlite_autoincrement=True,  # a number is never given twice
 )
 
@@ -228,6 +255,14 @@ posts = Table(  # every message of ours that is about a conversation, also those
     Column("number", ForeignKey("conversations.number"), nullable=False),
 )
 
+people = Table(  # what agents have chosen for themselves
+    "people",
+    metadata,
+    Column("user", Text, primary_key=True),
+    Column("signature", Text, nullable=False, default=""),
+    Column("reminders", Boolean, nullable=False, default=True),
+)
+
 acts = Table(  # the audit log
     "acts",
     metadata,
@@ -237,7 +272,10 @@ acts = Table(  # the audit log
     Column("actor", Text, nullable=False),
     Column("verb", Text, nullable=False),
     Column("detail", Text, nullable=False, default=""),
+    Column("place", Text, nullable=False, default=""),  # from where: a button, a command, another mail client
 )
+
+# --- people -----------------------------------------------------------------------------------------------------------
 
 # --- drafts -----------------------------------------------------------------------------------------------------------
 
@@ -267,6 +305,38 @@ drafts = Table(
     Column("reason", Text, nullable=False, default=""),
     Column("outcome", Json, nullable=False),
     Column("raw_id", ForeignKey("raw_mails.id"), nullable=True),  # as composed; every try sends the same bytes
+    Column("moved", Integer, nullable=False, default=0),  # how often it went on to another conversation
+    Column("closes", Boolean, nullable=False, default=False),
+    Column("later", Boolean, nullable=False, default=False),
+    Column("said_channel", Text, nullable=False, default=""),  # the thread's message it was made of
+    Column("said_ts", Text, nullable=False, default="", index=True),
+    Column("note", Text, nullable=False, default=""),
+)
+
+forms = Table(  # compose modals: while one is open it has a lease; what was typed into one that was closed is kept
+    "forms",
+    metadata,
+    Column("draft_id", Text, primary_key=True),  # the draft that it would become
+    Column("number", ForeignKey("conversations.number"), nullable=True, index=True),
+    Column("author", Text, nullable=False, index=True),
+    Column("opened", Utc, nullable=False),
+    Column("until", Utc, nullable=False),
+    Column("kept", Json, nullable=True),
+)
+
+correspondents = Table(  # who was ever written to
+    "correspondents",
+    metadata,
+    Column("email", Text, primary_key=True),
+    Column("domain", Text, nullable=False, index=True),
+    Column("since", Utc, nullable=False),
+)
+
+template_uses = Table(
+    "template_uses",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("count", Integer, nullable=False),
 )
 
 draft_files = Table(

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from bridge.demo.double import payloads
 from bridge.demo.double.blockkit import check_view, elements_of
 from bridge.demo.double.delivery import Answer, Delivery
+from bridge.demo.double.elements import options_of
 from bridge.demo.double.events import Events
 from bridge.demo.double.inputs import entered, holding, is_empty, option
 from bridge.demo.double.markup import command_text, typed
@@ -141,12 +142,33 @@ class Person:
             raise NotOffered("The app has no home tab.")
         self._events.home_opened(self.id)
 
-    async def click_view(self, action_id: str, *, value: Any = None) -> None:
-        """Press a button, or choose an option (by its value), in the modal on top, else on the home tab."""
+    async def fill(self, values: dict[str, Any]) -> None:
+        """Type into the modal on top, without sending it; `values` as in `submit`."""
+        view = self.view()
+        if view is None:
+            raise NotOffered("No view is open.")
+        inputs = {block["block_id"]: element for block, element in holding(view["blocks"])}
+        for block_id, value in values.items():
+            if block_id not in inputs:
+                raise NotOffered(f"The view has no input {block_id}; it has {', '.join(inputs)}.")
+            held = entered(inputs[block_id], value)
+            for file in held.get("files", []):
+                self._workspace.change_file(file["id"], for_app=True)
+            self._workspace.screens.hold(self.id, block_id, inputs[block_id]["action_id"], held)
+
+    async def click_view(self, action_id: str, *, value: Any = None, values: dict[str, Any] | None = None) -> None:
+        """Press a button, or choose an option (by its value), in the modal on top, else on the home tab.
+
+        `values` are typed into the modal before, as in `submit`.
+        """
+        if values:
+            await self.fill(values)
         view = self.view() or self.home()
         if view is None:
             raise NotOffered("No view is open.")
         block, element = _pick(view["blocks"], action_id, value=value)
+        if block["type"] == "input" and not block.get("dispatch_action"):
+            raise NotOffered("Nobody hears of this input before the view is submitted.")
         held = {} if element["type"] == "button" else _held(element, value)
         if element["type"] not in {"button", "overflow"}:
             self._workspace.screens.hold(self.id, block["block_id"], action_id, {"type": element["type"], **held})
@@ -160,7 +182,7 @@ class Person:
         `values` by block_id: text, a rich_text object, a list of file objects, an option's value or a list of them, a
         user's or channel's id, a date. Inputs that are not named keep what they hold.
         """
-        view = self._filled(values or {})
+        view = await self._filled(values or {})
         answer = await self._interact(payloads.view_submission(self._site, self.id, view))
         if not answer:
             self._workspace.screens.close(self.id)
@@ -168,8 +190,10 @@ class Person:
         self._apply(answer, view)
         return dict(answer)
 
-    async def close_view(self) -> None:
-        """Close the modal on top; the app hears of it if the view asked for that."""
+    async def close_view(self, values: dict[str, Any] | None = None) -> None:
+        """Close the modal on top; the app hears of it if the view asked for that. `values` are typed into it before."""
+        if values:
+            await self.fill(values)
         view = self.view()
         if view is None:
             raise NotOffered("No view is open.")
@@ -232,26 +256,17 @@ class Person:
         except SlackRefusal as refusal:
             raise BadAck(f"{refusal.code}: {refusal.more}") from None
 
-    def _filled(self, values: dict[str, Any]) -> Json:
+    async def _filled(self, values: dict[str, Any]) -> Json:
         """The view on top, holding these values too. Raises NotOffered for what the client does not send."""
         view = self.view()
         if view is None or view["submit"] is None:
             raise NotOffered("There is nothing to submit.")
-        inputs = {block["block_id"]: (block, element) for block, element in holding(view["blocks"])}
-        for block_id in values:
-            if block_id not in inputs:
-                raise NotOffered(f"The view has no input {block_id}; it has {', '.join(inputs)}.")
-        for block_id, value in values.items():
-            element = inputs[block_id][1]
-            held = entered(element, value)
-            for file in held.get("files", []):
-                self._workspace.change_file(file["id"], for_app=True)
-            self._workspace.screens.hold(self.id, block_id, element["action_id"], held)
+        await self.fill(values)
         view = self.view() or view
-        for block_id, (block, element) in inputs.items():
-            held = view["state"]["values"][block_id][element["action_id"]]
+        for block, element in holding(view["blocks"]):
+            held = view["state"]["values"][block["block_id"]][element["action_id"]]
             if block["type"] == "input" and not block.get("optional") and is_empty(held):
-                raise NotOffered(f"Please complete the required field {block_id}.")
+                raise NotOffered(f"Please complete the required field {block['block_id']}.")
         return view
 
     def _apply(self, answer: Answer, view: Json) -> None:
@@ -306,7 +321,7 @@ def _pick(blocks: list[Json], action_id: str, *, value: Any) -> tuple[Json, Json
 
 def _values(element: Json) -> Iterator[Any]:
     yield element.get("value")
-    for offered in element.get("options", []):
+    for offered in options_of(element):
         yield offered["value"]
 
 

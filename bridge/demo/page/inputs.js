@@ -120,8 +120,9 @@ const KINDS = {
   datetimepicker: dated("datetime-local"),
 };
 
-/** An input block: { node, value(), complain(sentence), required }. `person` is the id of who fills it in. */
-export function inputOf(block, person) {
+/** An input block: { node, value(), complain(sentence), required }. `person` is the id of who fills it in; where the
+ * app wants to hear of a choice at once, `acting.choose` tells it. */
+export function inputOf(block, person, acting) {
   const element = block.element;
   const label = words(block.label);
   const name = `input-${block.block_id}`;
@@ -148,6 +149,11 @@ export function inputOf(block, person) {
   };
   node.addEventListener("input", () => complain(""));
   node.addEventListener("change", () => complain(""));
+  if (block.dispatch_action && made.node.matches("select")) {
+    made.node.addEventListener("change", () => {
+      if (made.node.value) acting.choose(element.action_id, made.node.value).catch((error) => complain(error.message));
+    });
+  }
   const focus = made.focus ?? (() => (direct ? made.node : made.node.querySelector("input, button"))?.focus());
   return { node, value: made.value, complain, focus, required: !block.optional };
 }

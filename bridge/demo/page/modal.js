@@ -52,12 +52,17 @@ function shell(name, person) {
 
   const acting = {
     person: () => person,
-    press: (actionId, value) => act(person, "click_view", { action_id: actionId, value }),
-    choose: (actionId, value) => act(person, "click_view", { action_id: actionId, value }),
+    press: (actionId, value) => act(person, "click_view", { action_id: actionId, value, values: typed() }),
+    choose: (actionId, value) => act(person, "click_view", { action_id: actionId, value, values: typed() }),
   };
 
+  /** What the inputs hold, by block_id. */
+  function typed() {
+    return Object.fromEntries([...parts].filter(([, part]) => part.value).map(([blockId, part]) => [blockId, part.value()]));
+  }
+
   function close() {
-    act(person, "close_view").catch((error) => toast(error.message, "bad"));
+    act(person, "close_view", { values: typed() }).catch((error) => toast(error.message, "bad"));
   }
 
   function draw(next) {
@@ -72,17 +77,27 @@ function shell(name, person) {
     const nodes = next.blocks.map((block) => {
       const sign = JSON.stringify(block, (key, value) => (key.startsWith("initial_") ? undefined : value));
       seen.add(block.block_id);
-      if (parts.get(block.block_id)?.sign !== sign) {
-        const made = block.type === "input" ? inputOf(block, person) : { node: blockOf(block, acting) };
+      if (parts.get(block.block_id)?.sign !== sign || refilled(block, next)) {
+        const made = block.type === "input" ? inputOf(block, person, acting) : { node: blockOf(block, acting) };
         parts.set(block.block_id, { sign, ...made });
       }
       return parts.get(block.block_id).node;
     });
     for (const key of [...parts.keys()]) if (!seen.has(key)) parts.delete(key);
     if (nodes.length !== body.childNodes.length || nodes.some((node, at) => node !== body.childNodes[at])) {
+      const focused = document.activeElement;
       body.replaceChildren(...nodes.filter(Boolean));
-      if (box.isConnected) focusFirst();
+      if (box.contains(focused)) focused.focus();
+      else if (box.isConnected) focusFirst();
     }
+  }
+
+  /** Whether an input was away for a moment and came back filled anew, which the page may have missed. */
+  function refilled(block, next) {
+    const text = block.type === "input" && block.element.initial_value;
+    const held = next.state?.values?.[block.block_id]?.[block.element?.action_id]?.rich_text_value;
+    const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
+    return Boolean(text && held && same(text, held) && !same(text, parts.get(block.block_id).value()));
   }
 
   /** The first input that has nothing yet, else the first, else the box. */
@@ -106,8 +121,7 @@ function shell(name, person) {
     box.classList.add("busy");
     submit.disabled = true;
     try {
-      const values = Object.fromEntries(inputs.map(([blockId, part]) => [blockId, part.value()]));
-      const told = await act(person, "submit", { values });
+      const told = await act(person, "submit", { values: typed() });
       const errors = told?.response_action === "errors" ? Object.entries(told.errors) : [];
       for (const [blockId, sentence] of errors) parts.get(blockId)?.complain(sentence);
       if (errors.length) parts.get(errors[0][0])?.focus();

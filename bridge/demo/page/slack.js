@@ -2,7 +2,8 @@
 
 import { blockOf } from "./blocks.js";
 import { composer } from "./composer.js";
-import { avatar, h, icon, iconButton, menu, redraw } from "./dom.js";
+import { avatar, h, icon, iconButton, menu, redraw, toast } from "./dom.js";
+import { inputOf } from "./inputs.js";
 import { drawMessages, face } from "./messages.js";
 import { modals } from "./modal.js";
 import { act, channel, channelsOf, isGuest, nameOf, onChange, people, piece, user } from "./state.js";
@@ -159,7 +160,17 @@ export function slack(root) {
     const view = piece(`home:${at.person}`);
     const acting = { person: () => at.person, press: pressed, choose: pressed };
     const empty = h("p.empty", {}, "The app has not published its home yet.");
-    redraw(home, [view?.hash, at.person], () => [h("div.home-blocks", {}, view ? view.blocks.map((block) => blockOf(block, acting)) : empty)]);
+    redraw(home, [view?.hash, at.person], () => [h("div.home-blocks", {}, view ? view.blocks.map((block) => (block.type === "input" ? asked(block) : blockOf(block, acting))) : empty)]);
+  }
+
+  /** An input of the home tab, which acts when Enter is pressed. */
+  function asked(block) {
+    const input = inputOf(block, at.person);
+    input.node.addEventListener("keydown", (event) => {
+      const value = input.value();
+      if (event.key === "Enter" && !event.isComposing && block.dispatch_action && value) pressed(block.element.action_id, value).catch((error) => toast(error.message, "bad"));
+    });
+    return input.node;
   }
 
   const pressed = (actionId, value) => act(at.person, "click_view", { action_id: actionId, value });

@@ -111,8 +111,15 @@ def since(
         readers[folder] = new(cursor)
     reader = readers[folder]
     reader.begin(session)
+    if session.uidnext is not None and session.uidnext <= reader.cursor.uidnext:
+        return Batch(cursor=reader.cursor)  # the folder was selected just now, so its uidnext is of now
     taken = reader.take(session)
     return taken.batch if taken else Batch(cursor=reader.cursor)
+
+
+def uids_from(session: Session, first: int) -> list[int]:
+    """The uids of the selected folder's mails from that one on. A range to `*` always has the last mail in it."""
+    return [uid for uid in session.search(b"UID", b"%d:*" % first) if uid >= first]
 
 
 def search_since(session: Session, day: date) -> list[Place]:

@@ -15,7 +15,7 @@ from datetime import date, datetime, timedelta
 from typing import TypeVar
 
 from bridge.errors import BridgeError, Temporary
-from bridge.mail.imap.commands import append, enter, fetch, find, move, search_since, set_flags, since
+from bridge.mail.imap.commands import append, enter, fetch, find, move, search_since, set_flags, since, uids_from
 from bridge.mail.imap.feeds import Follow, Watch
 from bridge.mail.imap.folders import roles
 from bridge.mail.imap.reader import Reader
@@ -189,6 +189,15 @@ class ImapSource:
         """
         readers, new = self._readers, self._reader
         return await self._ask(lambda session: since(session, cursor, folder=folder, readers=readers, new=new))
+
+    async def uids(self, first: int, *, uidvalidity: int) -> list[int]:
+        """The uids of the watched folder's mails from that one on, in order."""
+
+        def act(session: Session) -> list[int]:
+            enter(session, self._inbox, uidvalidity=uidvalidity)
+            return uids_from(session, first)
+
+        return await self._ask(act)
 
     async def search_since(self, day: date) -> list[Place]:
         """The mails of the watched folder that the server took in on this day (its own) or later, the oldest first."""

@@ -5,6 +5,7 @@ from typing import Any, Literal
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
 
+from bridge.store.migrations import in_schema
 from bridge.store.schema import Json, Utc, metadata
 
 
@@ -23,6 +24,7 @@ def _rendered(kind: str, obj: Any, autogen: AutogenContext) -> str | Literal[Fal
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,
+    include_name=in_schema,
     render_item=_rendered,
     render_as_batch=True,  # SQLite changes a column by making the table anew
     transactional_ddl=True,  # SQLite can, where BEGIN is said by name as our connections do

@@ -66,12 +66,14 @@ def upgrade() -> None:
         batch_op.drop_constraint("pk_mailboxes", type_="primary")
         batch_op.create_primary_key("pk_mailboxes", ["name", "folder"])
 
+    # Defaults are written as plain values: for any other, Alembic makes the table anew on SQLite, and dropping the old
+    # one fails on the rows that point to it, or takes them along.
     with op.batch_alter_table("messages", schema=None) as batch_op:
         batch_op.add_column(sa.Column("folder", sa.Text(), nullable=False, server_default="inbox"))
-        batch_op.add_column(sa.Column("seen", sa.Boolean(), nullable=False, server_default=sa.false()))
-        batch_op.add_column(sa.Column("flagged", sa.Boolean(), nullable=False, server_default=sa.false()))
-        batch_op.add_column(sa.Column("answered", sa.Boolean(), nullable=False, server_default=sa.false()))
-        batch_op.add_column(sa.Column("elsewhere", sa.Boolean(), nullable=False, server_default=sa.false()))
+        batch_op.add_column(sa.Column("seen", sa.Boolean(), nullable=False, server_default="0"))
+        batch_op.add_column(sa.Column("flagged", sa.Boolean(), nullable=False, server_default="0"))
+        batch_op.add_column(sa.Column("answered", sa.Boolean(), nullable=False, server_default="0"))
+        batch_op.add_column(sa.Column("elsewhere", sa.Boolean(), nullable=False, server_default="0"))
 
     # The ledger knows where the mails stand that are here already; one read from a file stands nowhere (uidvalidity 0).
     op.execute(

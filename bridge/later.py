@@ -1,0 +1,21 @@
+"""Send later: a mail that waits for the time its author named does not leave if the customer writes before."""
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bridge.model import DraftState, Number
+from bridge.notices import tell
+from bridge.store import drafts, jobs
+
+FIRST = "The customer wrote before it was to leave, so it was not sent."
+
+
+async def customer_wrote(conn: AsyncConnection, number: Number) -> None:
+    """Stop what was to leave later, in the transaction that takes the customer's mail in; its author is told.
+
+    It counts as failed, not as undone: its author can still send it as it is, or write it anew.
+    """
+    for draft in await drafts.waiting(conn, number):
+        if await drafts.move(conn, draft.id, DraftState.FAILED, out_of={DraftState.HELD}, reason=FIRST):
+            await jobs.cancel(conn, f"send:{draft.id}")
+            sentence = "the customer wrote before your mail was to leave, so it was not sent. Read that first."
+            await tell(conn, number, key=f"{draft.id}:stopped", whom=draft.author, sentence=sentence)

@@ -1,0 +1,84 @@
+"""Notices: what a person is told in a conversation's thread, by name, so that Slack lets them know.
+
+    whoever changes something -> `tell`, in the same transaction -> job "tell" -> one message in the thread
+
+A notice is for one person, about what others did: nobody is told of what they did themselves. It holds nothing that
+came by mail.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bridge.errors import Temporary
+from bridge.jobs import Engine
+from bridge.model import Job, Number, UserId
+from bridge.slack.blocks import in_slack
+from bridge.slack.gateway import Gateway
+from bridge.slack.notices import notice
+from bridge.store import conversations, jobs
+from bridge.store.database import Store
+
+Button = tuple[str, str, str]
+"""Words, action_id and value."""
+
+
+async def tell(
+    conn: AsyncConnection,
+    number: Number,
+    *,
+    key: str,
+    whom: UserId,
+    sentence: str,
+    about: UserId | None = None,
+    buttons: Sequence[Button] = (),
+) -> None:
+    """Promise to tell somebody something once, after what the conversation's card shows by then.
+
+    `about` is whoever did it: where that is the person to be told, or nobody in Slack is to be told, nothing happens.
+    `{who}` in the sentence stands for them.
+    """
+    if whom == about or not in_slack(whom):
+        return
+    payload = {"number": number, "whom": whom, "sentence": sentence, "about": about, "buttons": list(buttons)}
+    await jobs.add(conn, key=f"tell:{key}", kind="tell", lane=f"conversation:{number}", payload=payload)
+
+
+class Notices:
+    """Tells them."""
+
+    def __init__(self, store: Store, *, engine: Engine, gateway: Gateway) -> None:
+        self._store = store
+        self._engine = engine
+        self._gateway = gateway
+
+    async def say(self, job: Job) -> None:
+        """The job "tell"."""
+        told = job.payload
+        async with self._store.read() as conn:
+            conversation = await conversations.get(conn, Number(told["number"]))
+        if conversation is None:
+            return
+        if conversation.card_ts is None:
+            raise Temporary("The card is not posted yet.", retry_after=1)
+        card, channel = conversation.card_ts, conversation.channel
+        about = UserId(told["about"]) if told["about"] else None
+        surface = notice(UserId(told["whom"]), told["sentence"], about=about, buttons=told["buttons"])
+
+        async def act() -> dict[str, str]:
+            ts = await self._gateway.post(
+                channel,
+                text=surface.text,
+                blocks=surface.blocks,
+                key=job.key,
+                number=conversation.number,
+                thread_ts=card,
+            )
+            return {"ts": ts}
+
+        async def look(since: datetime) -> dict[str, str] | None:
+            ts = await self._gateway.find(channel, key=job.key, since=since, thread_ts=card)
+            return {"ts": ts} if ts else None
+
+        await self._engine.once(job.key, act=act, find=look)

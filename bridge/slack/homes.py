@@ -1,0 +1,54 @@
+"""What is done on Home that is done nowhere else: it is opened, and a person changes their own settings."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from slack_bolt.async_app import AsyncAck, AsyncApp
+
+from bridge.errors import BridgeError
+from bridge.home import Home
+from bridge.model import UserId
+from bridge.slack import home, modals
+from bridge.slack.acting import Acting
+from bridge.slack.gateway import Gateway
+
+Body = Mapping[str, Any]
+
+TITLE = "My settings"
+
+
+class Homes:
+    """Registers itself with a bolt app."""
+
+    def __init__(self, app: AsyncApp, acting: Acting, *, gateway: Gateway, people: Home) -> None:
+        self._gateway = gateway
+        self._people = people
+        app.event("app_home_opened")(self.opened)
+        acting.action("my_settings")(self.ask)
+        acting.view("my_settings")(self.keep)
+
+    async def opened(self, event: Body) -> None:
+        """Somebody looks at the app's Home, or at its messages, where there is none to show."""
+        if event.get("tab", "home") == "home":
+            await self._people.open(UserId(event["user"]))
+
+    async def ask(self, ack: AsyncAck, body: Body) -> None:
+        """Change: the modal with what they have set."""
+        await ack()
+        view_id = await self._gateway.open_view(body["trigger_id"], modals.loading(TITLE))
+        try:
+            person = await self._people.mine(UserId(body["user"]["id"]))
+            view = home.settings(signature=person.signature, reminders=person.reminders)
+        except BridgeError as error:
+            view = modals.notice(TITLE, str(error))
+        await self._gateway.update_view(view_id, view)
+
+    async def keep(self, ack: AsyncAck, body: Body) -> None:
+        """Save."""
+        signature, reminders = home.chosen(body["view"])
+        try:
+            await self._people.prefer(UserId(body["user"]["id"]), signature=signature, reminders=reminders)
+        except BridgeError as error:
+            await ack(response_action="errors", errors={"signature": str(error)})
+        else:
+            await ack()

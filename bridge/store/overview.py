@@ -1,0 +1,91 @@
+"""What there is to do, at a glance: questions across conversations, for Home. Each takes a transaction's connection."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, ScalarSelect, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bridge.model import Brief, ChannelId, Direction, MailboxName, Number, Status, UserId
+from bridge.store import conversations as conversations_of
+from bridge.store.packing import unpack_addresses
+from bridge.store.schema import conversations, messages
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Briefs:
+    """The first of what was asked for, and how many there are in all."""
+
+    shown: tuple[Brief, ...]
+    total: int
+
+
+async def of_owner(conn: AsyncConnection, user: UserId, *, channels: Collection[ChannelId], limit: int) -> Briefs:
+    """What is a person's and not closed: what is open first, and of that whose customer waits longest."""
+    which = (conversations.c.owner == user, conversations.c.status != Status.CLOSED)
+    return await _briefs(conn, which, channels=channels, limit=limit)
+
+
+async def unowned(conn: AsyncConnection, *, channels: Collection[ChannelId], limit: int) -> Briefs:
+    """What is open and nobody's, the customer who waits longest first."""
+    which = (conversations.c.owner.is_(None), conversations.c.status == Status.OPEN)
+    return await _briefs(conn, which, channels=channels, limit=limit)
+
+
+async def waiting(conn: AsyncConnection, *, channels: Collection[ChannelId], limit: int) -> Briefs:
+    """Whose customer waits for an answer, whoever's it is, the longest first."""
+    which = (conversations.c.status == Status.OPEN, _since().is_not(None))
+    return await _briefs(conn, which, channels=channels, limit=limit)
+
+
+async def open_by_mailbox(conn: AsyncConnection, *, channels: Collection[ChannelId]) -> dict[MailboxName, int]:
+    """How many conversations are open in each mailbox that has any."""
+    question = select(conversations.c.mailbox, func.count()).where(
+        conversations.c.status == Status.OPEN, conversations.c.channel.in_(channels)
+    )
+    rows = await conn.execute(question.group_by(conversations.c.mailbox))
+    return {MailboxName(name): count for name, count in rows}
+
+
+def _since() -> ScalarSelect[datetime]:
+    """Since when the customer waits: the first mail that came after our last."""
+    answer = messages.alias("answer")
+    ours = select(func.max(answer.c.id)).where(
+        answer.c.number == conversations.c.number, answer.c.direction == Direction.OUT
+    )
+    later = messages.c.id > func.coalesce(ours.correlate(conversations).scalar_subquery(), 0)
+    asked = select(func.min(messages.c.received)).where(
+        messages.c.number == conversations.c.number, messages.c.direction == Direction.IN, later
+    )
+    return asked.correlate(conversations).scalar_subquery()
+
+
+async def _briefs(
+    conn: AsyncConnection, which: Sequence[ColumnElement[bool]], *, channels: Collection[ChannelId], limit: int
+) -> Briefs:
+    where = (conversations.c.channel.in_(channels), *which)
+    total = await conn.scalar(select(func.count()).select_from(conversations).where(*where)) or 0
+    since = _since().label("since")
+    question = select(conversations.c.number, since).where(*where)
+    question = question.order_by(conversations.c.status != Status.OPEN, since.is_(None), since).limit(limit)
+    waits = {Number(row.number): row.since for row in await conn.execute(question)}
+    found = await conversations_of.of_numbers(conn, list(waits))
+    who = await _customers(conn, list(waits))
+    shown = tuple(
+        Brief(conversation=found[number], who=who.get(number, ""), since=since) for number, since in waits.items()
+    )
+    return Briefs(shown=shown, total=total)
+
+
+async def _customers(conn: AsyncConnection, numbers: Collection[Number]) -> dict[Number, str]:
+    """Who wrote the newest mail that came in, by its conversation."""
+    newest = select(func.max(messages.c.id)).where(messages.c.number.in_(numbers), messages.c.direction == Direction.IN)
+    question = select(messages.c.number, messages.c.head).where(
+        messages.c.id.in_(newest.group_by(messages.c.number).scalar_subquery())
+    )
+    names = {}
+    for row in await conn.execute(question):
+        author = next(iter(unpack_addresses(row.head["from_"]) or unpack_addresses(row.head["sender"])), None)
+        names[Number(row.number)] = (author.name or author.email) if author else ""
+    return names

@@ -1,0 +1,118 @@
+"""After a silence nobody knows whether a mail arrived. What the mailbox tells later settles it, and no button is left."""
+
+from email.message import EmailMessage
+from typing import Any
+
+import pytest
+from mailroom import LocalRoom
+from onstage import DANA, Desk, actions, ask, received, rich, said
+
+from bridge.demo.mails import SHOP
+from bridge.demo.stage import Stage
+from bridge.demo.world import Silence
+
+ELI = "Eli Ross <eli@example.org>"
+
+
+def buttons(mina: Desk, card: dict[str, Any]) -> set[str]:
+    return {one for line in mina.thread(card) for one in actions(line)} & {"resend", "mark_delivered"}
+
+
+async def uncertain(stage: Stage, mina: Desk, *, to: str = "", silence: Silence = Silence.TAKEN) -> dict[str, Any]:
+    """The card of a conversation whose answer met a silence."""
+    stage.world.faults.silences = iter([silence])
+    await ask(stage)
+    card = await mina.sees_card("Two bags")
+    await mina.opens(card)
+    await mina.person.submit({"body": rich("Words"), **({"to": to} if to else {})})
+    await mina.sees(lambda: mina.line(card, "Perhaps delivered"))
+    assert buttons(mina, card) == {"resend", "mark_delivered"}
+    return card
+
+
+async def test_the_customers_answer_shows_that_it_arrived(stage: Stage, mina: Desk) -> None:
+    card = await uncertain(stage, mina)
+    ours = await received(stage, "dana@example.com")
+    await ask(stage, subject="Re: Two bags are missing", text="Thank you.", in_reply_to=str(ours["Message-ID"]))
+    await mina.sees(lambda: mina.line(card, "Sent"))
+    assert not buttons(mina, card)
+    assert len(stage.world.envelopes) == 1
+
+
+def came_back(ours: EmailMessage, recipient: str) -> bytes:
+    """A delivery report (RFC 3464) for one recipient."""
+    return f"""\
+From: Mail Delivery System <mailer-daemon@mx.example.com>
+To: {SHOP.email}
+Subject: Undelivered Mail Returned to Sender
+Message-ID: <bounce-1@mx.example.com>
+MIME-Version: 1.0
+Content-Type: multipart/report; report-type=delivery-status; boundary=b
+
+--b
+
+I could not deliver your message.
+
+--b
+Content-Type: message/delivery-status
+
+Reporting-MTA: dns; mx.example.com
+
+Final-Recipient: rfc822; {recipient}
+Action: failed
+Status: 5.1.1
+Diagnostic-Code: smtp; 550 5.1.1 No such user
+
+--b
+Content-Type: message/rfc822
+
+Message-ID: {ours["Message-ID"]}
+From: {SHOP.email}
+To: {recipient}
+Subject: {ours["Subject"]}
+
+Words
+
+--b--
+""".replace("\n", "\r\n").encode()
+
+
+async def test_a_bounce_shows_that_it_did_not(stage: Stage, mina: Desk) -> None:
+    card = await uncertain(stage, mina)
+    ours = await received(stage, "dana@example.com")
+    raw = came_back(ours, "dana@example.com")
+    await stage.world.hand_over(raw, sender="", recipients=[SHOP.email])
+    await mina.sees(lambda: mina.line(card, "It came back: 550 5.1.1 No such user"))
+    assert "mark_delivered" not in buttons(mina, card)
+
+
+async def test_a_bounce_of_one_of_two_shows_that_the_other_has_it(stage: Stage, mina: Desk) -> None:
+    card = await uncertain(stage, mina, to=f"{DANA}, {ELI}")
+    ours = await received(stage, "eli@example.org")
+    raw = came_back(ours, "eli@example.org")
+    await stage.world.hand_over(raw, sender="", recipients=[SHOP.email])
+    line = await mina.sees(lambda: mina.line(card, "It came back: 550 5.1.1 No such user"))
+    assert line
+    assert "eli@example.org" in said(line)
+    assert not buttons(mina, card)
+
+
+async def test_a_copy_that_the_server_filed_as_sent_shows_that_it_left(
+    stage: Stage, mina: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As providers do that file what leaves by themselves, some of them a while later."""
+    monkeypatch.setattr("bridge.instep.SENT_SWEEP", 0.1)
+    await stage.stop_bridge()
+    await stage.start_bridge()
+    card = await uncertain(stage, mina)
+    LocalRoom(stage.data / "mail" / "support").file_sent(stage.world.envelopes[0].raw)
+    await mina.sees(lambda: mina.line(card, "Sent"))
+    assert not buttons(mina, card)
+    assert len(stage.world.envelopes) == 1
+
+
+async def test_what_came_from_anybody_else_settles_nothing(stage: Stage, mina: Desk) -> None:
+    card = await uncertain(stage, mina, silence=Silence.LOST)
+    await ask(stage, subject="Another matter")
+    await mina.sees_card("Another matter")
+    assert buttons(mina, card) == {"resend", "mark_delivered"}
