@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -212,7 +213,7 @@ class Draw:
             unowned=briefs,
             unowned_total=40,
             waiting=briefs,
-            troubled=[self.draft() for _ in range(5)],
+            troubled=[replace(self.draft(), state=DraftState.FAILED) for _ in range(5)],
             mailboxes=states,
             signature=self.words(),
             reminders=True,

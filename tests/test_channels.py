@@ -194,7 +194,7 @@ async def test_undo_from_the_line_whose_window_cannot_open_says_that_nothing_was
     stage.slack.faults.refuse("views.open", error="expired_trigger_id")
     await mina.person.click(CHANNEL, line["ts"], "cancel_send")
     whisper = await mina.sees(lambda: mina.person.ephemerals(CHANNEL))
-    assert "It is undone and nothing was sent." in whisper[-1]["text"]
+    assert "It was undone, and nothing was sent" in whisper[-1]["text"]
     assert await mina.sees(lambda: mina.line(card, "Undone"))
     assert stage.world.envelopes == []
 

@@ -46,7 +46,7 @@ async def test_an_answer_joins_its_conversation_and_opens_it_again(stage: Stage,
 async def test_the_card_says_how_well_its_writer_is_known_and_since_when_they_wait(stage: Stage, mina: Desk) -> None:
     await ask(stage)
     card = await mina.sees_card("Two bags")
-    assert "First conversation" in said(card)
+    assert "First contact" in said(card)
     assert "waits since" in said(card)
     await ask(stage, subject="And now three")
     assert "1 earlier conversation" in said(await mina.sees_card("And now three"))
