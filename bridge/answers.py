@@ -151,8 +151,9 @@ class Answers:
             lane = f"draft:{draft.id}"
             payload = {"draft": draft.id}
             if any(one.slack_id for one in files):
-                await jobs.add(conn, key=f"fetch:{draft.id}", kind="fetch", lane=lane, payload=payload)
-            await jobs.add(conn, key=f"send:{draft.id}", kind="send", lane=lane, payload=payload, due=draft.due)
+                await jobs.add(conn, key=f"fetch:{draft.id}", kind="fetch", lane=lane, payload=payload, urgent=True)
+            key = f"send:{draft.id}"
+            await jobs.add(conn, key=key, kind="send", lane=lane, payload=payload, due=draft.due, urgent=True)
             await self._written(conn, form, author=user)
             await changed(conn, number)
             await write_down(conn, number, draft.kind, user=user, detail=f"none → {draft.state}")
@@ -314,10 +315,10 @@ class Answers:
             if not await drafts.move(conn, draft_id, DraftState.QUEUED, out_of=again, reason="", outcome=[]):
                 raise Refused(f"This mail is {draft.state}; there is nothing to send again.")
             key = f"send:{draft_id}:{secrets.token_hex(4)}"
-            payload = {"draft": draft_id}
+            payload, lane = {"draft": draft_id}, f"draft:{draft_id}"
             if any(one.slack_id for one in draft.files):
-                await jobs.add(conn, key=f"fetch:{key}", kind="fetch", lane=f"draft:{draft_id}", payload=payload)
-            await jobs.add(conn, key=key, kind="send", lane=f"draft:{draft_id}", payload=payload)
+                await jobs.add(conn, key=f"fetch:{key}", kind="fetch", lane=lane, payload=payload, urgent=True)
+            await jobs.add(conn, key=key, kind="send", lane=lane, payload=payload, urgent=True)
             await changed(conn, draft.number)
             await write_down(conn, draft.number, "resend", user=user, detail=f"{draft.state} → {DraftState.QUEUED}")
         return await self._draft(draft_id, user=user)

@@ -21,11 +21,13 @@ from bridge.agents import Agents
 from bridge.alarms import Alarms
 from bridge.answers import Answers
 from bridge.canned import Template, Templates
+from bridge.channels import Channels
 from bridge.config import Settings, check_runnable
 from bridge.desk import Desk, Mailbox
 from bridge.erasure import Eraser
 from bridge.errors import BridgeError, Misconfigured, Temporary
 from bridge.filing import Filing
+from bridge.floods import Floods
 from bridge.health import Health, Site
 from bridge.home import Home, set_up
 from bridge.housekeeping import keep_house
@@ -45,6 +47,7 @@ from bridge.regroup import Regroup
 from bridge.settling import Settling
 from bridge.show import Show
 from bridge.slack.acting import Acting
+from bridge.slack.aside import Aside
 from bridge.slack.bolt import bolt_app
 from bridge.slack.composer import Composer
 from bridge.slack.decisions import Decide, Decisions
@@ -179,13 +182,26 @@ class Bridge:
             await (filing if job.kind == "apply" else outbox).give_up(job, error)
 
         engine = Engine(store, kinds=kinds, parked=given_up, look_first=self._look_first, tenure=tenure)
+        channels = Channels(store, engine=engine, gateway=gateway)
+        floods = Floods(store, engine=engine, gateway=gateway, desk=desk, agents=agents, limit=settings.flood)
+        show = Show(
+            store,
+            engine=engine,
+            gateway=gateway,
+            mailboxes=mailboxes,
+            floods=floods,
+            channels=channels,
+            metrics=metrics,
+        )
         alarms = Alarms(store, engine=engine, gateway=gateway, mailboxes=mailboxes)
         acknowledge = Acknowledge(
             store, engine=engine, gateway=gateway, agents=agents, mailboxes=mailboxes, key=settings.secret_keys[0]
         )
         reconciling = Ledger(store, mailboxes=mailboxes, posts=posts, reception=reception, metrics=metrics)
         kinds |= {
-            "show": Show(store, engine=engine, gateway=gateway, senders=senders, metrics=metrics).show,
+            "show": show.show,
+            "digest": floods.show,
+            "closed_channel": channels.tell,
             "tell": Notices(store, engine=engine, gateway=gateway).say,
             "alarm": alarms.tell,
             "acknowledge": acknowledge.acknowledge,
@@ -194,7 +210,7 @@ class Bridge:
         }
         await reconciling.begin()
         await desk.index_what_is_missing()
-        await self._begin_work(store, engine=engine)
+        await self._begin_work(store, engine=engine, channels=channels)
 
         app = self._listen(
             me,
@@ -209,6 +225,8 @@ class Bridge:
             originals=originals,
             templates=templates,
             mailboxes=mailboxes,
+            channels=channels,
+            floods=floods,
             buttons={"mute_sender": acknowledge.mute, "resume_sender": acknowledge.resume},
         )
         await self._connect(app, gateway=gateway, store=store, metrics=metrics)
@@ -224,10 +242,9 @@ class Bridge:
         )
         log.info("bridge ready", mailboxes=len(mailboxes))
 
-    async def _begin_work(self, store: Store, *, engine: Engine) -> None:
+    async def _begin_work(self, store: Store, *, engine: Engine, channels: Channels) -> None:
         """From here on promises are kept, and what was kept long enough goes."""
-        async with store.write() as conn:  # an operator who mends a channel or a scope starts the bridge again
-            await jobs.unpark_kind(conn, "show")
+        await channels.try_again()  # an operator who mends a channel or a scope starts the bridge again
         await engine.start()
         self._finishing.append(functools.partial(engine.stop, STOPPING))
         house = asyncio.create_task(keep_house(store, retention=self._settings.retention), name="housekeeping")
@@ -258,6 +275,8 @@ class Bridge:
         originals: Originals,
         templates: Templates,
         mailboxes: dict[MailboxName, Mailbox],
+        channels: Channels,
+        floods: Floods,
         buttons: Mapping[str, Decide],
     ) -> AsyncApp:
         """What Slack says, each thing to its listener."""
@@ -306,7 +325,18 @@ class Bridge:
         Homes(app, acting, gateway=gateway, people=people)
         searching.listen(app)
         Decisions(app, gateway=gateway, buttons=buttons)
-        Events(app, gateway=gateway, spoken=Spoken(store, answers=answers))  # last: it takes what nobody else does
+        Aside(
+            acting,
+            windows=windows,
+            gateway=gateway,
+            desk=desk,
+            filing=filing,
+            floods=floods,
+            reactions=self._settings.reactions,
+        ).listen(app)
+        spoken = Spoken(store, answers=answers)
+        # Last: it takes what nobody else does.
+        Events(app, gateway=gateway, channels=channels, spoken=spoken, me=me.bot_user_id)
         return app
 
     async def _connect(self, app: AsyncApp, *, gateway: Gateway, store: Store, metrics: Metrics) -> None:

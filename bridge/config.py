@@ -30,6 +30,7 @@ from bridge.settings import (
     SHORTEST_KEY,
     AckSettings,
     AgentSettings,
+    FloodSettings,
     FolderSettings,
     IntakeSettings,
     Listen,
@@ -46,6 +47,7 @@ from bridge.settings import (
 __all__ = [
     "AckSettings",
     "AgentSettings",
+    "FloodSettings",
     "FolderSettings",
     "IntakeSettings",
     "Listen",
@@ -306,6 +308,7 @@ _TABLES: dict[tuple[str, ...], type[BaseModel]] = {
     ("mailbox", "folders"): FolderSettings,
     ("intake",): IntakeSettings,
     ("agents",): AgentSettings,
+    ("flood",): FloodSettings,
     ("template",): TemplateSettings,
 }
 

@@ -25,6 +25,7 @@ from bridge.model import (
     Job,
     MailboxName,
     Number,
+    Resurface,
     Status,
     StoredMessage,
     Ts,
@@ -33,7 +34,7 @@ from bridge.model import (
     now,
 )
 from bridge.notices import tell
-from bridge.store import acts, conversations, correspondents, jobs, mails, search, wordindex
+from bridge.store import acts, cards, conversations, correspondents, jobs, mails, search, wordindex
 from bridge.store.database import Store
 
 log = structlog.get_logger()
@@ -62,13 +63,17 @@ class Mailbox:
     hold: timedelta
     saves_sent: bool
     max_bytes: int
+    resurface: Resurface = Resurface.BROADCAST
     signature: str = ""
     forwards: bool = True
     ack: Acknowledgement | None = None
 
 
 async def changed(conn: AsyncConnection, number: Number, **values: object) -> int:
-    """Change a conversation and promise that Slack will show it, in one transaction; its new version."""
+    """Change a conversation and promise that Slack will show it, in one transaction; its new version.
+
+    Somebody has clicked and waits to see it: it goes before all that nobody waits for.
+    """
     return (await changed_all(conn, [number], **values))[number]
 
 
@@ -77,27 +82,38 @@ async def changed_all(conn: AsyncConnection, numbers: Sequence[Number], **values
     if not numbers:
         return {}
     versions = await conversations.change_all(conn, numbers, at=now(), **values)
-    await show_all_again(conn, versions)
+    await show_all_again(conn, versions, urgent=True)
     return versions
+
+
+async def changed_by_itself(conn: AsyncConnection, number: Number, **values: object) -> int:
+    """As `changed`, for what mail, servers and clocks change: it is shown in its turn."""
+    versions = await conversations.change_all(conn, [number], at=now(), **values)
+    await show_all_again(conn, versions)
+    return versions[number]
 
 
 async def redraw(conn: AsyncConnection, number: Number) -> None:
     """Promise that Slack will show a conversation anew, though nothing has happened to it."""
-    await show_again(conn, number, version=await conversations.touch(conn, number))
+    await show_again(conn, number, version=await conversations.touch(conn, number), urgent=True)
 
 
-async def show_again(conn: AsyncConnection, number: Number, *, version: int) -> None:
+async def show_again(conn: AsyncConnection, number: Number, *, version: int, urgent: bool = False) -> None:
     """Promise that Slack will show that version of a conversation; in its lane, so in order."""
-    await show_all_again(conn, {number: version})
+    await show_all_again(conn, {number: version}, urgent=urgent)
 
 
-async def show_all_again(conn: AsyncConnection, versions: Mapping[Number, int]) -> None:
-    """The same for several conversations, by number."""
+async def show_all_again(conn: AsyncConnection, versions: Mapping[Number, int], *, urgent: bool = False) -> None:
+    """The same for several conversations, by number. `urgent`: somebody waits to see it."""
     await jobs.add_all(
         conn,
         [
             jobs.Promise(
-                key=f"show:{number}:{version}", kind="show", lane=f"conversation:{number}", payload={"number": number}
+                key=f"show:{number}:{version}",
+                kind="show",
+                lane=f"conversation:{number}",
+                payload={"number": number},
+                urgent=urgent,
             )
             for number, version in versions.items()
         ],
@@ -142,10 +158,14 @@ class Desk:
         return found
 
     async def of_thread(self, channel: ChannelId, thread: Ts) -> Conversation | None:
-        """The conversation whose thread that is, or the one it was merged into; or None."""
+        """The conversation whose thread that is, or the one it was merged into; or None.
+
+        A card that was deleted or replaced still counts.
+        """
         async with self._store.read() as conn:
             found = await conversations.by_card(conn, channel=channel, ts=thread)
-            return await conversations.current(conn, found.number) if found else None
+            number = found.number if found else await cards.about(conn, channel=channel, ts=thread)
+            return await conversations.current(conn, number) if number else None
 
     async def messages(self, number: Number, *, user: UserId) -> tuple[Conversation, list[StoredMessage]]:
         """A conversation and its mails, the oldest first."""
@@ -214,7 +234,7 @@ class Desk:
             found = await conversations.get(conn, number)
             waits = found is not None and found.status is Status.SNOOZED and found.wakes
             if found and waits and waits.isoformat() == job.payload["until"]:
-                await changed(conn, number, status=Status.OPEN, wakes=None)
+                await changed_by_itself(conn, number, status=Status.OPEN, wakes=None)
                 await write_down(conn, number, "wake", user=BRIDGE, detail=told(found, {"status": Status.OPEN}))
 
     async def _set(self, number: Number, verb: str, *, user: UserId, **values: object) -> Conversation:

@@ -16,7 +16,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.as_read import as_read
-from bridge.desk import Desk, changed, obey, told, write_down
+from bridge.desk import Desk, changed, changed_by_itself, obey, told, write_down
 from bridge.errors import BridgeError, Misconfigured, Permanent, Refused, Temporary
 from bridge.mail.parse import parse
 from bridge.mail.source import Place, Renumbered, Role, Source
@@ -270,7 +270,7 @@ class Filing:
         async with self._store.write() as conn:
             if found is None:
                 await mails.stand(conn, [stored.id], folder=Folder.GONE)
-                await changed(conn, stored.number)
+                await changed_by_itself(conn, stored.number)
                 await write_down_elsewhere(conn, stored, {"folder": Folder.GONE})
             else:
                 await places.put(conn, post.name, found)
@@ -280,7 +280,7 @@ class Filing:
         async with self._store.write() as conn:
             conversation = await conversations.get(conn, number)
             if conversation and conversation.trouble != trouble:
-                await changed(conn, number, trouble=trouble)
+                await changed_by_itself(conn, number, trouble=trouble)
 
 
 async def write_down_elsewhere(conn: AsyncConnection, stored: StoredMessage, values: Mapping[str, object]) -> None:

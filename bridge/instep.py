@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge import rules, settling
 from bridge.as_read import AsRead, as_read
-from bridge.desk import changed, write_down
+from bridge.desk import changed_by_itself, write_down
 from bridge.errors import Permanent
 from bridge.filing import ANSWERED, DELETED, KEPT_IN_STEP, locate, write_down_elsewhere
 from bridge.mail.identifiers import own_message_id
@@ -105,7 +105,7 @@ class InStep:
             values["folder"] = Folder.INBOX
         if any(getattr(stored, name) != value for name, value in values.items()):
             await mails.stand(conn, [stored.id], **values)
-            await changed(conn, stored.number)
+            await changed_by_itself(conn, stored.number)
             await write_down_elsewhere(conn, stored, values)
 
     async def _look_for(self, conn: AsyncConnection, stored: StoredMessage) -> None:
@@ -135,7 +135,7 @@ class InStep:
             ):  # else an agent has said where it is to be
                 folder = found.folder if found else Folder.GONE
                 await mails.stand(conn, [stored.id], folder=folder)
-                await changed(conn, stored.number)
+                await changed_by_itself(conn, stored.number)
                 await write_down_elsewhere(conn, stored, {"folder": folder})
 
     # --- answers ------------------------------------------------------------------------------------------------------
@@ -203,7 +203,7 @@ class InStep:
             elsewhere=True,
         )
         before = await conversations.get(conn, number)
-        await changed(conn, number, status=Status.WAITING)
+        await changed_by_itself(conn, number, status=Status.WAITING)
         await write_down(
             conn,
             number,

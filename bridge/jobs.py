@@ -42,6 +42,9 @@ FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0
 TRIES = 1446
 """After so many a job is parked: with the waits above, about a day of trying."""
 
+SPARE = 4
+"""Jobs that may be in hand beyond `parallel`, where a person waits for them: a click never waits for a free hand."""
+
 INSIST = 1.0
 """Seconds before the engine tries again to claim jobs or to write down an outcome, where the database is in trouble."""
 
@@ -217,12 +220,14 @@ class Engine:
 
     async def _take(self) -> float:
         """Claim what there is room for and begin it; the seconds until there may be more without a wake-up."""
-        room = self._parallel - len(self._in_hand)
+        room, rank = self._parallel - len(self._in_hand), jobs.NORMAL
         if room <= 0:
-            return POLL
+            room, rank = room + SPARE, jobs.URGENT
+            if room <= 0 or not await self._urgent_waits():
+                return POLL
         at = self._clock()
         async with self._store.write() as conn:
-            batch = await jobs.claim(conn, limit=room, owner=self._owner, lease=self._lease, now=at)
+            batch = await jobs.claim(conn, limit=room, owner=self._owner, lease=self._lease, now=at, rank=rank)
             upcoming = await jobs.next_due(conn, after=at)
         for job in batch:
             if job.kind in self._kinds:
@@ -232,6 +237,10 @@ class Engine:
         if upcoming is None:
             return POLL
         return min(POLL, max(0.001, (upcoming - self._clock()).total_seconds()))
+
+    async def _urgent_waits(self) -> bool:
+        async with self._store.read() as conn:
+            return await jobs.urgent_waits(conn)
 
     def _begin(self, work: Any, *batch: Job) -> None:
         task = asyncio.create_task(work, name=batch[0].key)

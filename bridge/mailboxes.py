@@ -74,6 +74,7 @@ def mailbox(one: MailboxSettings, *, channel: ChannelId, max_bytes: int) -> Mail
         channel=channel,
         hold=timedelta(seconds=one.hold_seconds),
         saves_sent=one.saves_sent,
+        resurface=one.resurface,
         max_bytes=max_bytes,
         signature=one.signature,
         forwards=one.forwards,

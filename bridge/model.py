@@ -513,6 +513,14 @@ BRIDGE, ELSEWHERE = UserId("bridge"), UserId("elsewhere")
 """Who acts where no agent does: the bridge by itself, and whoever uses another mail client."""
 
 
+class Resurface(StrEnum):
+    """How a conversation whose card has scrolled away shows in its channel again when the customer writes."""
+
+    BROADCAST = "broadcast"  # the mail's message in the thread shows in the channel too
+    BUMP = "bump"  # the card is posted anew, and the old one points to it
+    OFF = "off"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
     """One line of the audit log: who did what to a conversation, and from where. `detail` says from what to what, in a
@@ -528,7 +536,9 @@ class Act:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A durable promise. `attempts` counts the failed tries before this one; `fence` the times it was claimed."""
+    """A durable promise. `attempts` counts the failed tries before this one; `fence` the times it was claimed.
+    `urgent`: a person waits for it, so it goes before what nobody waits for.
+    """
 
     id: int
     key: str
@@ -538,3 +548,4 @@ class Job:
     attempts: int
     due: datetime
     fence: int = 0
+    urgent: bool = False

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge import rules, settling
 from bridge.as_read import AsRead, as_read, unreadable
-from bridge.desk import Mailbox, changed
+from bridge.desk import Mailbox, changed_by_itself
 from bridge.errors import BridgeError, Refused
 from bridge.familiar import Familiar, as_judged, with_lookalike
 from bridge.filing import write_down_elsewhere
@@ -232,7 +232,7 @@ class Reception:
         left = stored.folder is Folder.GONE or any(one.folder is stored.folder for one in there)
         if stored.folder is not Folder.INBOX and left:  # else it is only still to be moved, as an agent said
             await mails.stand(conn, [mail_id], folder=Folder.INBOX)
-            await changed(conn, stored.number)
+            await changed_by_itself(conn, stored.number)
             await write_down_elsewhere(conn, stored, {"folder": Folder.INBOX})
 
     async def _is_own(self, conn: AsyncConnection, mailbox: Mailbox, message: Message) -> bool:
@@ -280,7 +280,7 @@ class Reception:
             await mails.reread(conn, mail_id, again, reading=reading)
             await mails.released(conn, mail_id)
             renamed = {"subject": message.subject} if stored.quarantined else {}
-            await changed(conn, stored.number, **renamed)
+            await changed_by_itself(conn, stored.number, **renamed)
         return stored
 
     async def take_again(self, mailbox: Mailbox, raw: bytes) -> Number:

@@ -7,6 +7,7 @@ import hashlib
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from bridge.model import Address, Automatic, Direction, DraftKind, Joined, Message, Number, Status, StoredMessage
 
@@ -169,6 +170,20 @@ def status_after_mail(status: Status, message: Message) -> Status:
     if message.automatic in (Automatic.NO, Automatic.BOUNCE, Automatic.CHALLENGE):
         return Status.OPEN
     return status
+
+
+def waits_since(messages: Iterable[StoredMessage]) -> datetime | None:
+    """Since when somebody has waited for an answer: the first mail a person wrote after our last one; None if nobody.
+
+    What is automatic does not wait.
+    """
+    since = None
+    for one in messages:
+        if one.direction is Direction.OUT:
+            since = None
+        elif since is None and one.message.automatic is Automatic.NO:
+            since = one.received
+    return since
 
 
 # --- who gets the answer? ---------------------------------------------------------------------------------------------

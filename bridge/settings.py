@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from bridge import templates
 from bridge.errors import Refused
-from bridge.model import MailboxName
+from bridge.model import MailboxName, Resurface
 from bridge.providers import Security, files_sent_mail
 
 _MIB = 1024 * 1024
@@ -273,6 +273,7 @@ class MailboxSettings(_Model):
     signature: str = Field(default="", max_length=2000)
     forwards: bool = True
     auto_ack: bool = False
+    resurface: Resurface = Resurface.BROADCAST
     ack: AckSettings = AckSettings()
     source: Literal["imap", "local"] = "imap"
     imap: ServerSettings | None = None
@@ -328,6 +329,26 @@ class TemplateSettings(_Model):
     folder: str = Field(default="", max_length=60)
 
 
+class FloodSettings(_Model):
+    """How many new cards a channel gets within so many seconds; what comes beyond stands in a digest. 0 is no limit."""
+
+    cards: int = Field(default=20, ge=0)
+    seconds: float = Field(default=60, gt=0, le=3600)
+
+
+ReactionVerb = Literal[
+    "claim", "close", "reopen", "mark_read", "mark_unread", "flag", "unflag", "archive", "restore", "spam"
+]
+"""What a reaction may do: what can be taken back. Deleting asks first, and sending is never done by a reaction."""
+
+
+def _emoji(value: str) -> str:
+    name = value.strip(":")
+    if not re.fullmatch(r"[a-z0-9_+'-]{1,100}", name):
+        raise ValueError('must be named as Slack names emoji, such as eyes or "white_check_mark"')
+    return name
+
+
 class Settings(_Model):
     """Everything an operator may say. `secret_keys`: the first signs and encrypts, all are accepted."""
 
@@ -344,6 +365,8 @@ class Settings(_Model):
     mailboxes: tuple[MailboxSettings, ...] = Field(default=(), alias="mailbox")
     intake: IntakeSettings = IntakeSettings()
     agents: AgentSettings = AgentSettings()
+    flood: FloodSettings = FloodSettings()
+    reactions: dict[Annotated[str, AfterValidator(_emoji)], ReactionVerb] = {}
     templates: tuple[TemplateSettings, ...] = Field(default=(), alias="template")
     retention: RetentionSettings = RetentionSettings()
 

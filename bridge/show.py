@@ -8,19 +8,22 @@ engine asks Slack for that key before it posts again.
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bridge.channels import Channels
+from bridge.desk import Mailbox
 from bridge.errors import BridgeError, Permanent, Temporary
+from bridge.floods import Floods
 from bridge.jobs import Engine
 from bridge.mail.html import plain_lines
 from bridge.mail.parse import parse
 from bridge.metrics import Metrics
 from bridge.model import (
-    Address,
     Conversation,
     Direction,
     Draft,
@@ -29,19 +32,23 @@ from bridge.model import (
     Job,
     MailboxName,
     Number,
+    Resurface,
     StoredMessage,
     Ts,
     now,
 )
+from bridge.resurfacing import resurfaces
 from bridge.slack import blocks, modals, richtext
 from bridge.slack.about import about
 from bridge.slack.blocks import Surface
-from bridge.slack.card import Busy
+from bridge.slack.card import Busy, earlier_thread, pointer
 from bridge.slack.card import card as card_of
 from bridge.slack.faults import Gone, Malformed
 from bridge.slack.gateway import Gateway
 from bridge.slack.mrkdwn import sections
-from bridge.store import acquaintances, conversations, drafts, forms, mails
+from bridge.slack.turns import hurried
+from bridge.store import acquaintances, cards, conversations, drafts, forms, mails
+from bridge.store.cards import Standing
 from bridge.store.database import Store
 
 log = structlog.get_logger()
@@ -61,21 +68,29 @@ class Show:
         *,
         engine: Engine,
         gateway: Gateway,
-        senders: Mapping[MailboxName, Address],
+        mailboxes: Mapping[MailboxName, Mailbox],
+        floods: Floods,
+        channels: Channels,
         metrics: Metrics,
     ) -> None:
         self._store = store
         self._engine = engine
         self._gateway = gateway
-        self._senders = senders
+        self._mailboxes = mailboxes
+        self._floods = floods
+        self._channels = channels
         self._metrics = metrics
 
     async def show(self, job: Job) -> None:
         """Show a conversation as it stands now; a job whose version is shown already has nothing to do."""
+        with hurried() if job.urgent else contextlib.nullcontext():
+            await self._show(job)
+
+    async def _show(self, job: Job) -> None:
         number = Number(job.payload["number"])
         async with self._store.read() as conn:
             conversation = await conversations.get(conn, number)
-            shown = await conversations.shown(conn, number)
+            standing = await cards.standing(conn, number) if conversation else None
             messages = await mails.of_conversation(conn, number)
             behind = await drafts.unshown(conn, number)
             earlier = await self._earlier(conn, messages)
@@ -83,11 +98,14 @@ class Show:
                 writing=tuple(await forms.writing(conn, number, at=now())),
                 waiting=tuple(await drafts.waiting(conn, number)),
             )
-        if conversation is None or conversation.version <= shown:
+        if conversation is None or standing is None or conversation.version <= standing.shown:
+            return
+        await self._channels.require_ours(conversation.channel)
+        if conversation.card_ts is None and not await self._floods.gets_card(conversation):
             return
         surface = card_of(conversation, messages, mailbox=conversation.mailbox, busy=busy, earlier=earlier)
         try:
-            await self._bring_up(conversation, surface, messages, behind)
+            await self._bring_up(conversation, standing, surface, messages, behind)
         except Gone as gone:
             # Somebody deleted the card, or its thread. What comes in now must not be lost with it.
             async with self._store.write() as conn:
@@ -106,64 +124,110 @@ class Show:
     async def _bring_up(
         self,
         conversation: Conversation,
+        standing: Standing,
         surface: Surface,
         messages: Sequence[StoredMessage],
         behind: Sequence[tuple[Draft, int, str]],
     ) -> None:
+        news, how = resurfaces(conversation, standing, messages, at=now()), self._resurface(conversation)
+        if news and how is Resurface.BUMP:
+            conversation, standing = await self._bump(conversation)
         card, is_current = conversation.card_ts, False
         if card is None:
-            card, is_current = await self._post_card(conversation, surface, messages)
+            card, is_current = await self._post_card(conversation, standing, surface, messages)
+        if standing.former:
+            await self._point(conversation, standing, card)
         lines = list(behind)
         for stored in messages:
             if not stored.shared:
                 while lines and lines[0][0].created < stored.received:  # those of a thread that moved here as a whole
                     await self._show_line(conversation, card, *lines.pop(0))
-                await self._show_mail(conversation, card, stored)
+                broadcast = how is Resurface.BROADCAST and stored.id == news
+                await self._show_mail(conversation, card, stored, broadcast=broadcast)
         for line in lines:
             await self._show_line(conversation, card, *line)
         if not is_current:
-            await self._update(conversation, card, surface, key=_card_key(conversation.number))
+            await self._update(conversation, card, surface, key=_card_key(conversation.number, standing.bumps))
 
     async def _post_card(
-        self, conversation: Conversation, surface: Surface, messages: Sequence[StoredMessage]
+        self, conversation: Conversation, standing: Standing, surface: Surface, messages: Sequence[StoredMessage]
     ) -> tuple[Ts, bool]:
         """Where the card stands, and whether it shows the conversation as it is now."""
 
         async def kept(conn: AsyncConnection, posted: Posted) -> None:
             await conversations.card_posted(conn, conversation.number, ts=Ts(posted["ts"]))
+            await cards.posted(conn, conversation, Ts(posted["ts"]))
 
-        posted = await self._post(
-            conversation, surface, key=_card_key(conversation.number), state=conversation.version, kept=kept
-        )
+        key = _card_key(conversation.number, standing.bumps)
+        posted = await self._post(conversation, surface, key=key, state=conversation.version, kept=kept)
         if messages and messages[0].direction is Direction.IN:
             self._metrics.card_posted(after=now() - messages[0].received)
         return posted
 
-    async def _show_mail(self, conversation: Conversation, card: Ts, stored: StoredMessage) -> None:
+    # --- visible again ------------------------------------------------------------------------------------------------
+
+    def _resurface(self, conversation: Conversation) -> Resurface:
+        """How its mailbox wants it; one that is configured no more says nothing."""
+        mailbox = self._mailboxes.get(conversation.mailbox)
+        return mailbox.resurface if mailbox else Resurface.OFF
+
+    async def _bump(self, conversation: Conversation) -> tuple[Conversation, Standing]:
+        async with self._store.write() as conn:
+            await cards.bump(conn, conversation.number)
+            return replace(conversation, card_ts=None), await cards.standing(conn, conversation.number)
+
+    async def _point(self, conversation: Conversation, standing: Standing, card: Ts) -> None:
+        """The former card leads to this one, and this one's thread to the mails before."""
+        assert standing.former  # noqa: S101 - the caller looked
+        number, channel = conversation.number, conversation.channel
+        with contextlib.suppress(Gone):  # somebody deleted the former card: nothing leads from it
+            here = await self._gateway.permalink(channel, card)
+            there = await self._gateway.permalink(channel, standing.former)
+            key = _card_key(number, standing.bumps - 1)
+            await self._update(conversation, standing.former, pointer(conversation, link=here), key=key)
+            back, key = earlier_thread(conversation, link=there), f"former:{number}:{standing.bumps}"
+            await self._post(conversation, back, key=key, state=standing.bumps, thread=card)
+        async with self._store.write() as conn:
+            await cards.pointed(conn, number)
+
+    # --- mails --------------------------------------------------------------------------------------------------------
+
+    async def _show_mail(self, conversation: Conversation, card: Ts, stored: StoredMessage, *, broadcast: bool) -> None:
         files = await self._files(stored)
         text_first = stored.direction is Direction.IN or stored.elsewhere
         if text_first:
-            await self._show_text(conversation, card, stored, alone=not files)
+            await self._show_text(conversation, card, stored, alone=not files, broadcast=broadcast)
         if files or not text_first or stored.thread_ts is not None:
             await self._share_files(conversation, card, stored, files)
             async with self._store.write() as conn:
                 await mails.files_shared(conn, stored)
 
-    async def _show_text(self, conversation: Conversation, card: Ts, stored: StoredMessage, *, alone: bool) -> None:
+    async def _show_text(
+        self, conversation: Conversation, card: Ts, stored: StoredMessage, *, alone: bool, broadcast: bool
+    ) -> None:
         """A mail's text as a message of the thread; a mail that the bridge sent has its draft's line.
 
-        `alone`: there are no files to follow it.
+        `alone`: there are no files to follow it; `broadcast`: the channel shows it too.
         """
         surface = blocks.mail(stored, about=about(stored))
         key = f"mail:{stored.shown_as}"
 
         async def kept(conn: AsyncConnection, posted: Posted) -> None:
             await mails.posted(conn, stored, ts=Ts(posted["ts"]), shared=alone)
+            await cards.posted(conn, conversation, Ts(posted["ts"]))
+            if broadcast:
+                await cards.surfaced(conn, conversation.number, ts=Ts(posted["ts"]))
 
         ts, is_current = stored.thread_ts, stored.readings == 1
         if ts is None:
             ts, is_current = await self._post(
-                conversation, surface, key=key, state=stored.readings, thread=card, kept=kept
+                conversation,
+                surface,
+                key=key,
+                state=stored.readings,
+                thread=card,
+                broadcast=broadcast,
+                kept=kept,
             )
         if not is_current:
             with contextlib.suppress(Gone):  # somebody deleted that post; the card and the rest stand
@@ -239,6 +303,7 @@ class Show:
             ts, _ = await self._post(conversation, surface, key=again, state=revision, thread=card)
         async with self._store.write() as conn:
             await drafts.line_posted(conn, draft, ts=ts, revision=revision)
+            await cards.posted(conn, conversation, ts)
 
     async def _show_view(self, draft: Draft, view_id: str) -> None:
         """The view that its author may still have open follows too; one that is closed is no loss.
@@ -247,7 +312,9 @@ class Show:
         """
         if not view_id or draft.state is DraftState.HELD:
             return
-        view = modals.leaving(draft, sender=self._senders[draft.mailbox], words=richtext.lines(draft.rich_text))
+        view = modals.leaving(
+            draft, sender=self._mailboxes[draft.mailbox].address, words=richtext.lines(draft.rich_text)
+        )
         try:
             await self._gateway.update_view(view_id, view)
         except BridgeError as gone:
@@ -278,6 +345,7 @@ class Show:
         key: str,
         state: int,
         thread: Ts | None = None,
+        broadcast: bool = False,
         kept: Callable[[AsyncConnection, Posted], Awaitable[None]] | None = None,
     ) -> tuple[Ts, bool]:
         """Post once under that key: where it stands, and whether it shows that state (a version, a revision).
@@ -293,6 +361,7 @@ class Show:
                 key=key,
                 number=conversation.number,
                 thread_ts=thread,
+                broadcast=broadcast or None,
             )
             return {"ts": ts, "state": state}
 
@@ -311,5 +380,5 @@ class Show:
         return Ts(posted["ts"]), posted.get("state") == state
 
 
-def _card_key(number: Number) -> str:
-    return f"card:{number}"
+def _card_key(number: Number, bumps: int) -> str:
+    return f"card:{number}:{bumps}" if bumps else f"card:{number}"

@@ -1,16 +1,18 @@
 # ruff: noqa: INP001 - a script beside the documentation, no package
-"""Take the pictures, on a demo started afresh: `python docs/screenshot.py URL docs/demo.png docs/writing.png`.
+"""Take the pictures of the demo: `python docs/screenshot.py URL docs`, on a demo started afresh.
 
 Plays the story through the page in headless Chromium: Dana writes with a photo, Mina claims it and answers with a file,
-Dana reads the answer. Then Mina writes again, by a template, and Dana is quicker. Needs Playwright and a Chromium
-(Debian's, or `CHROMIUM=/path`).
+Dana reads the answer; Mina writes again, by a template, and Dana is quicker; two dozen people write at once. Needs
+Playwright and a Chromium (Debian's, or `CHROMIUM=/path`). Each picture is of one surface: demo, card, thread, compose,
+leaving, search, home, writing, digest.
 """
 
 import os
 import shutil
 import sys
+from pathlib import Path
 
-from playwright.sync_api import FilePayload, Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import FilePayload, Locator, Page, ViewportSize, expect, sync_playwright
 
 from bridge.demo.attachments import Colour, pdf, png
 
@@ -36,26 +38,46 @@ Dana
 
 
 def main() -> int:
-    """Take the picture; 2 where the arguments or a Chromium are missing."""
+    """Take the pictures; 2 where the arguments or a Chromium are missing."""
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
-    if len(sys.argv) != 4 or chromium is None:
-        sys.stderr.write("Usage: python docs/screenshot.py URL demo.png writing.png (with a Chromium on the path)\n")
+    if len(sys.argv) != 3 or chromium is None:
+        sys.stderr.write("Usage: python docs/screenshot.py URL FOLDER (with a Chromium on the path)\n")
         return 2
-    url, demo, writing = sys.argv[1:]
+    url, folder = sys.argv[1], Path(sys.argv[2])
     expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=QUIET)
         page = browser.new_page(viewport=SIZE, device_scale_factor=SCALE)
+        page.set_default_timeout(PATIENCE)
         page.goto(url)
         ask(page)
-        answer(page)
+        shoot(card(page), folder / "card.png")
+        write(page)
+        shoot(page.locator(".modal"), folder / "compose.png")
+        send(page, folder)
         read(page)
         compose(page)
-        page.screenshot(path=demo)
-        write(page)
-        page.locator(".modal").screenshot(path=writing)
+        page.screenshot(path=folder / "demo.png")
+        shoot(page.locator(".thread"), folder / "thread.png")
+        search(page, folder)
+        home(page, folder)
+        write_again(page)
+        shoot(page.locator(".modal"), folder / "writing.png")
+        page.keyboard.press("Escape")
+        flood(page, folder)
         browser.close()
     return 0
+
+
+def shoot(what: Locator, path: Path) -> None:
+    """One surface, as it stands."""
+    what.page.mouse.move(2, 2)
+    what.screenshot(path=path, animations="disabled")
+
+
+def card(page: Page) -> Locator:
+    """Dana's conversation in the channel."""
+    return page.locator(".pane article.message", has=page.locator("[data-action=reply]"), has_text=SUBJECT)
 
 
 def ask(page: Page) -> None:
@@ -66,14 +88,15 @@ def ask(page: Page) -> None:
     photo: FilePayload = {"name": "torn-bag.png", "mimeType": "image/png", "buffer": png(300, 110, torn_bag)}
     page.locator(".letter-form input[type=file]").set_input_files([photo])
     page.locator(".letter-form button[type=submit]").click()
-    page.locator(".pane article.message", has_text=SUBJECT).locator("[data-action=claim]").click()
-    page.locator(".pane article.message", has_text=SUBJECT).locator(".thread-footer").click()
+    card(page).locator("[data-action=claim]").click()
+    expect(card(page)).to_contain_text("@Mina Park")
+    card(page).locator(".thread-footer").click()
     expect(page.locator(".thread .file-image")).to_have_count(1)
 
 
-def answer(page: Page) -> None:
-    """Mina answers, with a word in bold and a file."""
-    page.locator(".pane article.message", has_text=SUBJECT).locator("[data-action=reply]").click()
+def write(page: Page) -> None:
+    """Mina writes an answer, with a word in bold and a file."""
+    card(page).locator("[data-action=reply]").click()
     page.locator(".editor-area").click()
     page.keyboard.type("Hi Dana, I am sorry! A new bag leaves today and is with you ")
     page.keyboard.press("Control+b")
@@ -84,7 +107,13 @@ def answer(page: Page) -> None:
     note: FilePayload = {"name": "label-10514.pdf", "mimeType": "application/pdf", "buffer": label}
     page.locator(".modal input[type=file]").set_input_files([note])
     expect(page.locator(".modal .file-row:not(.busy)")).to_have_count(1)
+
+
+def send(page: Page, folder: Path) -> None:
+    """She sends it."""
     page.locator(".modal button[type=submit]").click()
+    expect(page.locator(".modal [data-action=send_now]")).to_be_visible()
+    shoot(page.locator(".modal"), folder / "leaving.png")
     page.locator(".modal [data-action=send_now]").click()
     expect(page.locator(".modal")).to_contain_text("Sent.")
     page.locator(".modal footer button").first.click()
@@ -105,7 +134,38 @@ def compose(page: Page) -> None:
     page.mouse.move(2, 2)
 
 
-def write(page: Page) -> None:
+def search(page: Page, folder: Path) -> None:
+    """What `/mail search` finds."""
+    box = page.get_by_label("Message #support")
+    box.fill("/mail search order")
+    box.press("Enter")
+    found = page.locator(".pane article.message.ephemeral").last
+    expect(found).to_contain_text("Order 10482")
+    shoot(found, folder / "search.png")
+
+
+def home(page: Page, folder: Path) -> None:
+    """The app's Home."""
+    page.get_by_role("button", name="Bridge").last.click()
+    expect(page.locator(".home-blocks")).to_contain_text(SUBJECT)
+    shoot(page.locator(".home-blocks"), folder / "home.png")
+    page.get_by_role("button", name="support").click()
+
+
+def flood(page: Page, folder: Path) -> None:
+    """Two dozen mails within seconds: the first have cards, the rest stand in a digest."""
+    for number in range(24):
+        page.get_by_role("button", name="New mail").click()
+        page.locator(".letter-form input[name=subject]").fill(f"Your newsletter links to a dead page ({number + 1})")
+        page.get_by_label("Text").fill("Hello, the link in today's newsletter leads nowhere.")
+        page.locator(".letter-form button[type=submit]").click()
+        expect(page.locator(".letter-form")).to_be_hidden()
+    digest = page.locator(".pane article.message", has=page.locator("[data-action=digest_list]"))
+    expect(digest).to_contain_text("came at once")
+    shoot(digest, folder / "digest.png")
+
+
+def write_again(page: Page) -> None:
     """Mina begins another answer by a template; Dana writes meanwhile; Send asks."""
     page.locator(".pane article.message", has_text=SUBJECT).locator("[data-action=reply]").click()
     page.locator("[data-block=template] select").select_option(label="Where is my order?")

@@ -499,6 +499,35 @@ def test_another_provider_is_used_as_it_was_told(settings: Load) -> None:
     assert oauth.token_url == "https://sso.example.com/token"
 
 
+# --- what Slack shows -------------------------------------------------------------------------------------------------
+
+
+def test_reactions_mean_verbs_by_emoji_and_none_by_themselves(settings: Load) -> None:
+    assert settings(MAILBOX).reactions == {}
+    toml = '[reactions]\neyes = "claim"\n":white_check_mark:" = "close"\n'
+    assert settings(MAILBOX, toml=toml).reactions == {"eyes": "claim", "white_check_mark": "close"}
+
+
+@pytest.mark.parametrize(
+    ("toml", "names"),
+    [
+        ('[reactions]\neyes = "delete"\n', "reactions"),  # it asks first, which a reaction cannot
+        ('[reactions]\neyes = "send"\n', "reactions"),
+        ("[reactions]\n'👀' = \"claim\"\n", "reactions"),
+        ("[flood]\ncards = -1\n", "cards"),
+        ("[flood]\nsecond = 60\n", "seconds"),
+    ],
+)
+def test_what_slack_cannot_be_made_to_do_is_told(settings: Load, toml: str, names: str) -> None:
+    assert names in complaint(settings, MAILBOX, toml=toml)
+
+
+def test_how_a_conversation_shows_again_is_one_of_three(settings: Load) -> None:
+    assert settings(MAILBOX).mailboxes[0].resurface == "broadcast"
+    toml = '[[mailbox]]\nresurface = "loudly"\n'
+    assert "resurface" in complaint(settings, MAILBOX, toml=toml)
+
+
 def test_templates_are_read_and_a_broken_one_is_named(tmp_path: Path) -> None:
     file = tmp_path / "bridge.toml"
     good = '[[template]]\nname = "Sorry"\ntext = "Dear {{ sender.name }}"\nfolder = "Care"\n'

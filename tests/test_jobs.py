@@ -203,6 +203,37 @@ async def test_the_longest_due_are_taken_first_and_no_more_than_asked(store: Sto
     assert [job.key for job in await claim(store, at=AT, limit=3)] == ["1"]
 
 
+async def test_what_a_person_waits_for_is_taken_first_and_so_is_what_stands_before_it(store: Store) -> None:
+    """A lane's order holds: what was promised before in the same lane goes with it."""
+    await add(store, "old", due=now() - timedelta(hours=1))
+    await add(store, "before", lane="conversation:7")
+    await add(store, "click", lane="conversation:7", urgent=True)
+    async with store.write() as conn:
+        assert await jobs.urgent_waits(conn)
+        first = await jobs.claim(conn, limit=1, owner="us", lease=LEASE)
+        assert [job.key for job in first] == ["before"]
+        assert await jobs.finish(conn, first[0])
+        assert [job.key for job in await jobs.claim(conn, limit=9, owner="us", lease=LEASE)] == ["click", "old"]
+        assert not await jobs.urgent_waits(conn)
+
+
+async def test_a_click_finds_a_free_hand_while_all_others_are_at_work(store: Store, engines: Engines) -> None:
+    free = asyncio.Event()
+    seen = Seen()
+
+    async def slow(job: Job) -> None:
+        await free.wait()
+
+    await add(store, "a", "b", kind="slow")
+    await engines(store, kinds={"slow": slow, "note": seen}, parallel=2)
+    await reaches(store, "b", State.RUNNING)
+    await add(store, "waits")
+    await add(store, "click", urgent=True)
+    assert await seen.until(1) == ["click"]
+    free.set()
+    assert await seen.until(2) == ["click", "waits"]
+
+
 async def test_a_waiting_job_can_be_moved_and_taken_back_but_not_once_it_runs(store: Store) -> None:
     await add(store, "held", "undone", due=AT + timedelta(seconds=10))
     async with store.write() as conn:

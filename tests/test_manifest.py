@@ -12,7 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bridge.slack import manifest
 
 PACKAGE = Path(manifest.__file__).parents[1]
-LISTENERS = [PACKAGE / "slack" / name for name in ("composer.py", "listeners.py", "events.py")]
+LISTENERS = [PACKAGE / "slack" / name for name in ("aside.py", "composer.py", "events.py", "homes.py", "listeners.py")]
 
 CHANNELS_READ = {"channels:read", "groups:read"}  # a mail channel is public or private
 CHANNELS_HISTORY = {"channels:history", "groups:history"}
@@ -49,17 +49,22 @@ EVENT_NEEDS: dict[str, set[str]] = {
     "app_home_opened": set(),
     "app_uninstalled": set(),
     "channel_archive": {"channels:read"},
+    "channel_deleted": {"channels:read"},
+    "channel_left": {"channels:read"},
     "channel_rename": {"channels:read"},
     "channel_shared": CHANNELS_READ,
     "channel_unarchive": {"channels:read"},
     "channel_unshared": CHANNELS_READ,
     "group_archive": {"groups:read"},
+    "group_deleted": {"groups:read"},
+    "group_left": {"groups:read"},
     "group_rename": {"groups:read"},
     "group_unarchive": {"groups:read"},
     "member_joined_channel": CHANNELS_READ,
     "member_left_channel": CHANNELS_READ,
     "message.channels": {"channels:history"},
     "message.groups": {"groups:history"},
+    "reaction_added": {"reactions:read"},
     "tokens_revoked": set(),
     "user_change": {"users:read"},
 }

@@ -43,6 +43,19 @@ async def test_an_answer_joins_its_conversation_and_opens_it_again(stage: Stage,
     assert len(mina.cards()) == 1
 
 
+async def test_the_card_says_how_well_its_writer_is_known_and_since_when_they_wait(stage: Stage, mina: Desk) -> None:
+    await ask(stage)
+    card = await mina.sees_card("Two bags")
+    assert "First contact" in said(card)
+    assert "waits since" in said(card)
+    await ask(stage, subject="And now three")
+    assert "1 earlier conversation" in said(await mina.sees_card("And now three"))
+    await mina.opens(card)
+    await mina.person.submit({"body": rich("Here they are")})
+    await mina.sees(lambda: "Waiting for the customer" in said(mina.cards()[0]))
+    assert "waits since" not in said(mina.cards()[0])
+
+
 async def test_a_number_in_the_subject_joins_only_for_those_who_take_part(stage: Stage, mina: Desk) -> None:
     """A stranger who knows or guesses a number does not get into another's conversation."""
     await ask(stage)

@@ -20,7 +20,7 @@ async def demo(*, port: int, open_browser: bool, data: Path | None) -> None:
     """
     async with AsyncExitStack() as closing:
         folder = data or Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="bridge-demo-")))
-        stage = Stage(folder)
+        stage = Stage(folder, flood=20)
         stage.others = CANNED
         page = Page(
             stage.slack, stage.world, customers=CUSTOMERS, mailboxes=[SHOP], manifest=manifest.load(), port=port

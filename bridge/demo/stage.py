@@ -31,7 +31,8 @@ MOST_KEPT = 10_000
 
 
 class Stage:
-    """Everything but the page. `data` is the bridge's folder; `hold` its undo time in seconds. `source` are the lines
+    """Everything but the page. `data` is the bridge's folder; `hold` its undo time in seconds; `flood` how many new
+    cards a minute are too many: none are, as a rule, for whoever counts cards. `source` are the lines
     of `bridge.toml` that say where the mail comes from, `secrets` the variables that they name; `others` are further
     tables: mailboxes, templates.
 
@@ -43,11 +44,13 @@ class Stage:
         data: Path,
         *,
         hold: float = 10,
+        flood: int = 0,
         timing: Timing | None = None,
         way: Literal["socket", "http"] = "socket",
     ) -> None:
         self.data = data
         self.hold = hold
+        self.flood = flood
         self.max_bytes = 40 << 20
         self.intake_port = 0
         self.source = 'source = "local"'
@@ -150,6 +153,9 @@ save_sent = "on"
 smtp = {{ host = "{self.world.host}", port = {self.world.port}, security = "none" }}
 
 {self.others}
+[flood]
+cards = {self.flood}
+
 [intake]
 smtp = "127.0.0.1:{self.intake_port}"
 lmtp = "127.0.0.1:0"

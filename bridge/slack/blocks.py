@@ -30,6 +30,7 @@ from bridge.slack.mrkdwn import escape, sections
 Block = dict[str, Any]
 
 FALLBACK_LIMIT = 300  # characters of `text`: notifications and screen readers; chat.update refuses over 4,000
+WORDS_LIMIT = 5000  # characters of an answer in its line: as JSON they may be twice as many, beside much else
 ADDRESSES_SHOWN = 10  # of one header; the rest is counted, and all stand in "show original"
 FILES_NAMED = 10
 _SLACK_USER = re.compile(r"[UW][A-Z0-9]+")
@@ -148,7 +149,7 @@ def _notes(stored: StoredMessage, cut: bool) -> str:
 
 def line(draft: Draft, *, words: Sequence[Line]) -> Surface:
     """The thread's line of an answer: who sends what to whom, where it is on its way, and the buttons that fit."""
-    pieces, cut = sections(words)
+    pieces, cut = sections(words, total=WORDS_LIMIT)
     by_a_person = draft.automatic is Automatic.NO
     who = person(draft.author) if by_a_person else ":robot_face: by itself"
     blocks = [context(f"{_where(draft)}  ·  {who}  ·  {recipients(draft)}")]
@@ -163,7 +164,7 @@ def line(draft: Draft, *, words: Sequence[Line]) -> Surface:
         blocks.append(context(f":information_source: {inert(draft.note)}"))
     refused = [f"{address}: {said}" for address, said in draft.outcome if said != "accepted"]
     if refused and draft.state is DraftState.SENT:
-        blocks.append(section(f":warning: Not accepted for {inert(shorten('; '.join(refused), 2000))}"))
+        blocks.append(section(f":warning: Not accepted for {inert(shorten('; '.join(refused), 1000))}"))
     if buttons := draft_buttons(draft):
         blocks.append({"type": "actions", "elements": buttons})
     text = f"{draft.author_name} answers: {_first_words(words)} ({draft.state})"
@@ -275,10 +276,10 @@ def addresses(of: Sequence[Address]) -> str:
     return shown + (f" and {len(of) - ADDRESSES_SHOWN} more" if len(of) > ADDRESSES_SHOWN else "")
 
 
-def names(files: Sequence[StoredFile] | Sequence[Any]) -> str:
+def names(files: Sequence[StoredFile] | Sequence[Any], *, most: int = FILES_NAMED) -> str:
     """Files by name and size, in mrkdwn."""
-    shown = ", ".join(f"{inert(shorten(one.filename, 80))} ({size(one.size)})" for one in files[:FILES_NAMED])
-    return shown + (f" and {len(files) - FILES_NAMED} more" if len(files) > FILES_NAMED else "")
+    shown = ", ".join(f"{inert(shorten(one.filename, 80))} ({size(one.size)})" for one in files[:most])
+    return shown + (f" and {len(files) - most} more" if len(files) > most else "")
 
 
 def size(count: int) -> str:

@@ -5,8 +5,21 @@ Pure: records in, Block Kit out, within Slack's limits on any mail.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from bridge.model import Automatic, Conversation, Direction, Draft, Folder, Status, StoredMessage, UserId
+from bridge.model import (
+    Automatic,
+    Conversation,
+    Direction,
+    Draft,
+    Folder,
+    Line,
+    Span,
+    Status,
+    StoredMessage,
+    UserId,
+)
+from bridge.rules import waits_since
 from bridge.slack.about import acquaintance, doubts
 from bridge.slack.blocks import (
     AUTOMATIC_WORDS,
@@ -20,6 +33,7 @@ from bridge.slack.blocks import (
     from_line,
     inert,
     moment,
+    names,
     overflow,
     person,
     section,
@@ -32,6 +46,7 @@ PREVIEW_LIMIT = 280  # characters of the newest mail: enough to decide, short en
 TROUBLE_LIMIT = 500  # characters
 PEOPLE_NAMED = 5
 MENU_LIMIT = 5  # options that Slack allows in one menu
+FILES_NAMED = 3  # on the card; the thread has them all
 
 STATUS_WORDS = {
     Status.OPEN: ":large_green_circle: Open",
@@ -75,19 +90,17 @@ def card(
     earlier: int | None = None,
 ) -> Surface:
     """The card of a conversation. `earlier`: in how many its customer wrote before, where that was asked."""
-    subject = conversation.subject or "(no subject)"
+    subject = shorten(conversation.subject, HEADER_LIMIT) or "(no subject)"
     inbound = [one for one in messages if one.direction is Direction.IN]
     latest = next(reversed(inbound), None) or next(reversed(messages), None)
-    blocks: list[Block] = [
-        {"type": "header", "text": {"type": "plain_text", "text": shorten(subject, HEADER_LIMIT), "emoji": False}}
-    ]
+    blocks: list[Block] = [{"type": "header", "text": {"type": "plain_text", "text": subject, "emoji": False}}]
     if latest:
         reading = overflow("more", _options(conversation, reading_menu(latest, inbound)))
         blocks += [section(from_line(latest), accessory=reading), section(_preview(latest))]
         blocks += [section("\n".join(said)) for said in [doubts(latest)] if said]
-    facts = _state(conversation, messages, inbound, mailbox=mailbox)
-    known = acquaintance(inbound[0], earlier) if inbound else ""
-    blocks.append(context(f"{facts}  ·  {known}" if known else facts))
+        if facts := _about(messages, earlier):
+            blocks.append(context(facts))
+    blocks.append(context(_state(conversation, messages, inbound, mailbox=mailbox, waits=waits_since(messages))))
     if conversation.merged_into:
         there = f"*#{conversation.merged_into}*"
         blocks.append(section(f":twisted_rightwards_arrows: Merged into {there}: it goes on there."))
@@ -102,28 +115,59 @@ def card(
     return Surface(text=escape(shorten(f"#{conversation.number} {sender}: {subject}", FALLBACK_LIMIT)), blocks=blocks)
 
 
+def pointer(conversation: Conversation, *, link: str) -> Surface:
+    """What stands in place of a card that was posted anew: where it goes on."""
+    subject = inert(shorten(conversation.subject, HEADER_LIMIT)) or "(no subject)"
+    text = f":arrow_down: *#{conversation.number}*  {subject}  ·  <{link}|goes on here>"
+    return Surface(text=escape(f"#{conversation.number} goes on further below"), blocks=[context(text)])
+
+
+def earlier_thread(conversation: Conversation, *, link: str) -> Surface:
+    """The first message in the thread of a card that was posted anew: where the mails before it are."""
+    text = f":arrow_up: <{link}|The mails before> are in the thread of the former card."
+    return Surface(text=escape(f"#{conversation.number} began further above"), blocks=[context(text)])
+
+
 def _preview(mail: StoredMessage) -> str:
+    """The newest words in one paragraph: what is laid out over ten lines would push other cards out of sight."""
     if mail.message.bounce:
         return bounced(mail.message.bounce, mail.message.automatic)
     words = [line for line in mail.reading.new if line.text.strip()]
-    pieces, _ = sections(words, limit=PREVIEW_LIMIT, total=PREVIEW_LIMIT)
-    return pieces[0] if pieces else "_(no text)_"
+    flowing = Line(spans=tuple(span for line in words for span in (*line.spans, Span(text=" "))))
+    pieces, _ = sections([flowing], limit=PREVIEW_LIMIT, total=PREVIEW_LIMIT)
+    return pieces[0] if words and pieces else "_(no text)_"
+
+
+def _about(messages: Sequence[StoredMessage], earlier: int | None) -> str:
+    """What to know before opening it: how well its author is known, and what is attached."""
+    first = next((one for one in messages if one.direction is Direction.IN), None)
+    known = acquaintance(first, earlier) if first else ""
+    facts = [known] if known else []
+    if files := [file for one in reversed(messages) for file in one.files]:
+        facts.append(f":paperclip: {names(files, most=FILES_NAMED)}")
+    return "  ·  ".join(facts)
 
 
 # --- how it stands ----------------------------------------------------------------------------------------------------
 
 
 def _state(
-    conversation: Conversation, messages: Sequence[StoredMessage], inbound: Sequence[StoredMessage], *, mailbox: str
+    conversation: Conversation,
+    messages: Sequence[StoredMessage],
+    inbound: Sequence[StoredMessage],
+    *,
+    mailbox: str,
+    waits: datetime | None,
 ) -> str:
     facts = [f"*#{conversation.number}*", inert(mailbox), _status(conversation)]
+    if waits and conversation.status in (Status.OPEN, Status.SNOOZED):
+        facts.append(f":alarm_clock: waits since {moment(waits)}")
     facts.append(person(conversation.owner) if conversation.owner else "nobody's yet")
     facts += _in_mailbox(inbound)
     if len(messages) > 1:
         facts.append(f"{len(messages)} mails")
-    if files := sum(len(one.files) for one in messages):
-        facts.append(f":paperclip: {files}")
-    facts.append(moment(conversation.updated))
+    if not waits:
+        facts.append(moment(conversation.updated))
     latest = next(reversed(messages), None)
     if latest and latest.message.automatic is not Automatic.NO:
         facts.append(AUTOMATIC_WORDS[latest.message.automatic])

@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 from slack_bolt.async_app import AsyncApp
 
+from bridge.channels import Channels
 from bridge.model import ChannelId, Ts, UserId
 from bridge.slack import richtext
 from bridge.slack.gateway import Gateway
@@ -24,17 +25,24 @@ Body = Mapping[str, Any]
 class Events:
     """Registers itself with a bolt app."""
 
-    def __init__(self, app: AsyncApp, *, gateway: Gateway, spoken: Spoken) -> None:
+    def __init__(self, app: AsyncApp, *, gateway: Gateway, channels: Channels, spoken: Spoken, me: UserId) -> None:
+        """`me`: the bot's own user."""
         self._gateway = gateway
+        self._channels = channels
         self._spoken = spoken
-        app.event("member_joined_channel")(self.channel_changed)
-        app.event("member_left_channel")(self.channel_changed)
+        self._me = me
+        app.event("member_joined_channel")(self.membership_changed)
+        app.event("member_left_channel")(self.membership_changed)
         app.event("channel_archive")(self.channel_changed)
+        app.event("channel_deleted")(self.channel_changed)
+        app.event("channel_left")(self.channel_changed)
         app.event("channel_rename")(self.channel_changed)
         app.event("channel_shared")(self.channel_changed)
         app.event("channel_unarchive")(self.channel_changed)
         app.event("channel_unshared")(self.channel_changed)
         app.event("group_archive")(self.channel_changed)
+        app.event("group_deleted")(self.channel_changed)
+        app.event("group_left")(self.channel_changed)
         app.event("group_rename")(self.channel_changed)
         app.event("group_unarchive")(self.channel_changed)
         app.event("user_change")(self.person_changed)
@@ -44,9 +52,16 @@ class Events:
         app.event(re.compile(".*"))(self.internal_talk)  # what nobody acknowledges comes again and again
 
     async def channel_changed(self, event: Body) -> None:
-        """Who is in a channel has changed, or whether it may be used: what was known of it is asked anew."""
+        """Whether a channel may be used has changed, or who reads it: what was known of it is asked anew."""
         changed = event["channel"]  # a renamed one comes as an object
-        self._gateway.forget_channel(ChannelId(changed["id"] if isinstance(changed, Mapping) else changed))
+        await self._channels.changed(ChannelId(changed["id"] if isinstance(changed, Mapping) else changed))
+
+    async def membership_changed(self, event: Body) -> None:
+        """Somebody came or went; where it is the bot itself, the channel is of use again, or no more."""
+        if event["user"] == self._me:
+            await self.channel_changed(event)
+        else:
+            self._gateway.forget_channel(ChannelId(event["channel"]))
 
     async def person_changed(self, event: Body) -> None:
         """A person's name has changed, or they have become a guest, or left."""

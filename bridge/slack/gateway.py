@@ -198,6 +198,11 @@ class Gateway:
         """The address of a message, for a link that opens it in Slack."""
         return str((await self._web.get("chat.getPermalink", channel=channel, message_ts=ts))["permalink"])
 
+    async def thread_of(self, channel: ChannelId, ts: Ts) -> Ts:
+        """The message that a message's thread hangs on; a message in no thread is its own."""
+        answer = await self._web.get("conversations.replies", channel=channel, ts=ts, limit=1)
+        return Ts(answer["messages"][0].get("thread_ts") or ts)
+
     # --- windows ----------------------------------------------------------------------------------------------------
 
     async def open_view(self, trigger_id: str, view: Json) -> str:

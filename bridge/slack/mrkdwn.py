@@ -48,7 +48,7 @@ def render(lines: Sequence[Line]) -> str:
     return "\n".join(out)
 
 
-def sections(lines: Sequence[Line], *, limit: int = 2900, total: int = 9000) -> tuple[list[str], bool]:
+def sections(lines: Sequence[Line], *, limit: int = 2900, total: int = 8000) -> tuple[list[str], bool]:
     """The lines as mrkdwn texts of at most `limit` characters each and `total` in all; whether something was cut.
 
     They part between lines, or between words where one line is too long. Each stands for itself: code blocks and

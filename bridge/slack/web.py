@@ -2,7 +2,8 @@
 
 This is where Slack's answers and silences become errors of bridge/errors.py; nothing above it catches an error of
 aiohttp's or the SDK's. It never repeats a write: the SDK's own retry posts twice when an answer is lost. Writes to one
-channel go one at a time, in the order of asking, each waiting for the last one's answer; everything else goes at once.
+channel go one at a time, each waiting for the last one's answer, in the order of asking, but `turns.hurried` ones
+first; everything else goes at once.
 Source: https://docs.slack.dev/apis/web-api/ and its guide to rate limits.
 """
 
@@ -25,6 +26,7 @@ from bridge.model import ChannelId
 from bridge.settings import is_loopback
 from bridge.slack import faults
 from bridge.slack.pacing import Pacing
+from bridge.slack.turns import Turns
 
 Json = dict[str, Any]
 Observe = Callable[[str, str], None]
@@ -86,7 +88,7 @@ class Web:
         self._observe = observe
         self._before_writing = before_writing
         self._pacing = Pacing(clock=clock)
-        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._turns: defaultdict[str, Turns] = defaultdict(Turns)
         self.session = session
         self.proxy = client.proxy
 
@@ -125,7 +127,7 @@ class Web:
 
         Where Slack wants the channel left alone for longer than PATIENCE: Temporary, and nothing is sent.
         """
-        async with self._turns[turn]:
+        async with self._turns[turn].mine():
             hold = self._pacing.hold(turn, method)
             if hold > PATIENCE:
                 raise faults.limited(method, seconds=hold)

@@ -4,11 +4,15 @@ import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from bridge.errors import BridgeError
+import structlog
+
+from bridge.errors import BridgeError, Refused
 from bridge.model import ChannelId, Ts, UserId
 from bridge.slack import modals
 from bridge.slack.faults import Gone
 from bridge.slack.gateway import Gateway
+
+log = structlog.get_logger()
 
 Body = Mapping[str, Any]
 View = dict[str, Any]
@@ -37,24 +41,32 @@ class Windows:
             view = await make()
         except BridgeError as error:
             view = modals.notice(title, str(error))
-        try:
-            await self._gateway.update_view(view_id, view)
-        except Gone:
-            return False
-        return True
+        return await self.draw(view_id, view)
 
     async def tell(self, body: Body, sentence: str) -> None:
         """Tell the person who asked, and nobody else."""
         if view_id := modal_of(body):
-            await self._gateway.update_view(view_id, modals.notice("Mail", sentence))
+            await self.draw(view_id, modals.notice("Mail", sentence))
             return
         if body.get("view"):  # on Home nothing else can be said; where the trigger has expired, nothing at all
             with contextlib.suppress(BridgeError):
                 await self._gateway.open_view(body["trigger_id"], modals.notice("Mail", sentence))
             return
         channel = body.get("channel_id") or (body.get("channel") or {}).get("id")
-        if channel:
+        if not channel:
+            return
+        try:
             await self._gateway.ephemeral(ChannelId(channel), user_of(body), text=sentence, thread_ts=thread_of(body))
+        except BridgeError as error:  # they have left the channel, or it is archived: there is nowhere to tell them
+            log.warning("a person could not be told", sentence=sentence, reason=str(error))
+
+    async def draw(self, view_id: str, view: View) -> bool:
+        """Show this in an open window. False where it was closed meanwhile, or shows something newer: no loss."""
+        try:
+            await self._gateway.update_view(view_id, view)
+        except (Gone, Refused):
+            return False
+        return True
 
 
 def modal_of(body: Body) -> str:

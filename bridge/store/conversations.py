@@ -103,7 +103,7 @@ async def touch(conn: AsyncConnection, number: Number) -> int:
 
 async def card_posted(conn: AsyncConnection, number: Number, *, ts: Ts) -> None:
     """Remember the Slack message that is the conversation's card."""
-    await conn.execute(update(conversations).where(conversations.c.number == number).values(card_ts=ts))
+    await conn.execute(update(conversations).where(conversations.c.number == number).values(card_ts=ts, surfaced=ts))
 
 
 async def mark_shown(conn: AsyncConnection, number: Number, *, version: int) -> None:
@@ -121,12 +121,14 @@ async def forget_slack(conn: AsyncConnection, number: Number) -> None:
     mine = messages.c.number == number
     mails = await _names(conn, select(messages.c.id, messages.c.moved).where(mine))
     lines = await _names(conn, select(drafts.c.id, drafts.c.moved).where(drafts.c.number == number))
-    await conn.execute(update(conversations).where(conversations.c.number == number).values(card_ts=None, shown=0))
+    unseen = {"card_ts": None, "shown": 0, "surfaced": None, "former_ts": None}
+    await conn.execute(update(conversations).where(conversations.c.number == number).values(**unseen))
     await conn.execute(update(messages).where(mine).values(thread_ts=None, shared=False))
     await conn.execute(update(drafts).where(drafts.c.number == number).values(line_ts=None, shown=0))
     keys = [f"card:{number}", *(f"mail:{one}" for one in mails), *(f"draft:{one}" for one in lines)]
     files = [effects.c.key.like(f"{kind}:{one}:%") for one in mails for kind in ("file", "files")]
-    await conn.execute(delete(effects).where(or_(effects.c.key.in_(keys), *files)))
+    anew = effects.c.key.like(f"card:{number}:%")
+    await conn.execute(delete(effects).where(or_(effects.c.key.in_(keys), anew, *files)))
 
 
 async def _names(conn: AsyncConnection, question: Select[Any]) -> list[str]:
@@ -165,6 +167,12 @@ async def channel_of(conn: AsyncConnection, mailbox: MailboxName) -> ChannelId |
     newest = select(conversations.c.channel).where(conversations.c.mailbox == mailbox)
     found = (await conn.execute(newest.order_by(conversations.c.number.desc()).limit(1))).scalar()
     return ChannelId(found) if found else None
+
+
+async def shows_in(conn: AsyncConnection, channel: ChannelId) -> bool:
+    """Whether any conversation shows in that channel."""
+    found = select(conversations.c.number).where(conversations.c.channel == channel).limit(1)
+    return (await conn.execute(found)).first() is not None
 
 
 async def of_numbers(conn: AsyncConnection, numbers: Collection[Number]) -> dict[Number, Conversation]:

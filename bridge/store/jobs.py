@@ -3,7 +3,8 @@
 A job is ready, running, parked (a person must act) or done; a done one keeps its key, so that the same promise made
 twice stays one. Within a lane, jobs run one at a time and in the order they were added: a ready job waits for every
 earlier unfinished one that has been due, so a job that is due later (a snooze) holds up nothing, and a parked one
-neither. A job without a lane (an empty string) waits for none.
+neither. A job without a lane (an empty string) waits for none. Urgent jobs, which a person waits for, are claimed
+before all others, and so is what stands before them in their lane.
 
 `now` is the caller's clock; leases go by the database's own where several processes share the work (PostgreSQL).
 A claim raises the job's fence; whoever settles the job must bring the fence it was claimed with, or changes nothing.
@@ -47,19 +48,32 @@ class State(StrEnum):
     DONE = "done"
 
 
+URGENT, NORMAL = 0, 1
+"""Ranks: the lower is claimed first."""
+
 CLAIM_LOCK = 0x6A6F6273
 """The number of PostgreSQL's advisory lock around a claim ("jobs" in ASCII)."""
 
 # Statements that every job needs are made once: SQLAlchemy takes longer to make one than SQLite to run it. The columns
 # to set come with the parameters.
 
-_JOB = (jobs.c.id, jobs.c.key, jobs.c.kind, jobs.c.lane, jobs.c.payload, jobs.c.attempts, jobs.c.due, jobs.c.fence)
+_JOB = (
+    jobs.c.id,
+    jobs.c.key,
+    jobs.c.kind,
+    jobs.c.lane,
+    jobs.c.payload,
+    jobs.c.attempts,
+    jobs.c.due,
+    jobs.c.fence,
+    jobs.c.rank,
+)
 
 _UNOWNED: dict[str, Any] = {"owner": None, "lease_until": None}
 
 
-def _free() -> CTE:
-    """The jobs to claim. Materialized: inlined, PostgreSQL may run it twice and claim more than the limit."""
+def _free(rank: int) -> CTE:
+    """The jobs to claim, up to that rank. Materialized: inlined, PostgreSQL may run it twice and claim too many."""
     running, earlier, at = jobs.alias("running"), jobs.alias("earlier"), bindparam("at", type_=Utc)
     # Two questions, because each then is one look into the index on (lane, state, id).
     blocked = or_(
@@ -73,8 +87,8 @@ def _free() -> CTE:
     )
     return (
         select(jobs.c.id)
-        .where(jobs.c.state == State.READY, jobs.c.due <= at, or_(jobs.c.lane == "", ~blocked))
-        .order_by(jobs.c.due, jobs.c.id)
+        .where(jobs.c.state == State.READY, jobs.c.rank <= rank, jobs.c.due <= at, or_(jobs.c.lane == "", ~blocked))
+        .order_by(jobs.c.rank, jobs.c.due, jobs.c.id)
         .limit(bindparam("most"))
         .with_for_update(skip_locked=True)
         .cte("free")
@@ -82,28 +96,34 @@ def _free() -> CTE:
     )
 
 
-_CLAIM = (
-    update(jobs)
-    .where(jobs.c.id.in_(select(_free().c.id)))
+_CLAIM = {
+    rank: update(jobs)
+    .where(jobs.c.id.in_(select(_free(rank).c.id)))
     .values(state=State.RUNNING, fence=jobs.c.fence + 1, owner=bindparam("owner"), lease_until=bindparam("lease_until"))
     .returning(*_JOB)
-)
-_CLAIM_BY_SERVER_CLOCK = _CLAIM.values(lease_until=func.clock_timestamp() + bindparam("lease", type_=Interval))
+    for rank in (URGENT, NORMAL)
+}
+_CLAIM_BY_SERVER_CLOCK = {
+    rank: claim.values(lease_until=func.clock_timestamp() + bindparam("lease", type_=Interval))
+    for rank, claim in _CLAIM.items()
+}
 _SETTLE = update(jobs).where(
     jobs.c.id == bindparam("job_id"), jobs.c.state == State.RUNNING, jobs.c.fence == bindparam("job_fence")
 )
+_HURRY = update(jobs).where(jobs.c.lane == bindparam("in_lane"), jobs.c.state == State.READY, jobs.c.rank > URGENT)
 _NEXT_DUE = select(func.min(jobs.c.due)).where(jobs.c.state == State.READY, jobs.c.due > bindparam("after"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Promise:
-    """A job to be added; without `due`, due at once."""
+    """A job to be added; without `due`, due at once. `urgent`: a person waits for it."""
 
     key: str
     kind: str
     lane: str = ""
     payload: dict[str, Any]
     due: datetime | None = None
+    urgent: bool = False
 
 
 async def add(
@@ -114,12 +134,13 @@ async def add(
     lane: str = "",
     payload: dict[str, Any] | None = None,
     due: datetime | None = None,
+    urgent: bool = False,
 ) -> bool:
     """Promise a job, due at once or at `due`. False where the key stands already: then nothing changes.
 
-    The runner is woken when the transaction commits.
+    The runner is woken when the transaction commits. `urgent`: a person waits for it.
     """
-    promised = Promise(key=key, kind=kind, lane=lane, payload=payload or {}, due=due)
+    promised = Promise(key=key, kind=kind, lane=lane, payload=payload or {}, due=due, urgent=urgent)
     return bool((await _add(conn, [promised])).rowcount)
 
 
@@ -134,11 +155,13 @@ async def _add(conn: AsyncConnection, promises: Sequence[Promise]) -> CursorResu
     # same order, so that no two wait for each other.
     for lane in sorted({one.lane for one in promises} - {""}):
         await one_at_a_time(conn, lane)
+    for lane in sorted({one.lane for one in promises if one.urgent} - {""}):
+        await conn.execute(_HURRY, {"in_lane": lane, "rank": URGENT})
     at = time_now()
     fixed = {"attempts": 0, "state": State.READY, "fence": 0}
     rows = [
         {"key": one.key, "kind": one.kind, "lane": one.lane, "payload": one.payload, **fixed}
-        | {"since": one.due or at, "due": one.due or at}
+        | {"since": one.due or at, "due": one.due or at, "rank": URGENT if one.urgent else NORMAL}
         for one in promises
     ]
     added = await conn.execute(insert_new(conn, jobs), rows if len(rows) > 1 else rows[0])
@@ -150,18 +173,23 @@ async def _add(conn: AsyncConnection, promises: Sequence[Promise]) -> CursorResu
 
 
 async def claim(
-    conn: AsyncConnection, *, limit: int, owner: str, lease: timedelta, now: datetime | None = None
+    conn: AsyncConnection, *, limit: int, owner: str, lease: timedelta, now: datetime | None = None, rank: int = NORMAL
 ) -> list[Job]:
-    """Take up to `limit` jobs that are due and whose lane is free, the longest due first."""
+    """Take up to `limit` jobs that are due and whose lane is free: the urgent ones, then the longest due.
+
+    `rank`: URGENT takes none but those.
+    """
     at = now or time_now()
     if conn.dialect.name == "postgresql":
         # Two claims at once could each take a job of one lane, as neither sees what the other has not committed.
         await conn.execute(select(func.pg_advisory_xact_lock(CLAIM_LOCK)))
         await recover(conn)
-        taken = await conn.execute(_CLAIM_BY_SERVER_CLOCK, {"at": at, "lease": lease, "most": limit, "owner": owner})
+        taken = await conn.execute(
+            _CLAIM_BY_SERVER_CLOCK[rank], {"at": at, "lease": lease, "most": limit, "owner": owner}
+        )
     else:
-        taken = await conn.execute(_CLAIM, {"at": at, "lease_until": at + lease, "most": limit, "owner": owner})
-    return sorted((_job(row) for row in taken.mappings()), key=lambda job: (job.due, job.id))
+        taken = await conn.execute(_CLAIM[rank], {"at": at, "lease_until": at + lease, "most": limit, "owner": owner})
+    return sorted((_job(row) for row in taken.mappings()), key=lambda job: (not job.urgent, job.due, job.id))
 
 
 async def finish(conn: AsyncConnection, job: Job) -> bool:
@@ -260,6 +288,14 @@ async def next_due(conn: AsyncConnection, *, after: datetime) -> datetime | None
     return found
 
 
+async def urgent_waits(conn: AsyncConnection) -> bool:
+    """Whether a person waits for a job that is due and that nobody has claimed."""
+    waiting = select(jobs.c.id).where(
+        jobs.c.state == State.READY, jobs.c.rank == URGENT, jobs.c.due <= bindparam("at", type_=Utc)
+    )
+    return (await conn.execute(waiting.limit(1), {"at": time_now()})).first() is not None
+
+
 async def counts(conn: AsyncConnection) -> dict[State, int]:
     """How many jobs stand in each state; every state is named."""
     rows = await conn.execute(select(jobs.c.state, func.count()).group_by(jobs.c.state))
@@ -292,4 +328,5 @@ async def parked(conn: AsyncConnection, *, limit: int = 100) -> Sequence[tuple[J
 
 
 def _job(row: RowMapping) -> Job:
-    return Job(**{column.name: row[column.name] for column in _JOB})
+    fields = {column.name: row[column.name] for column in _JOB}
+    return Job(urgent=fields.pop("rank") == URGENT, **fields)

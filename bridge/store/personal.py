@@ -10,8 +10,9 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, Text, cast, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.model import ChannelId, Direction, DraftId, FileId, MailboxName, MailId, Number, StoredMessage, Ts
+from bridge.model import ChannelId, Direction, DraftId, FileId, MailboxName, MailId, Number, StoredMessage, Ts, now
 from bridge.store import mails
+from bridge.store.cards import redraw
 from bridge.store.database import insert_new
 from bridge.store.schema import (
     arrivals,
@@ -26,6 +27,7 @@ from bridge.store.schema import (
     jobs,
     messages,
     metadata,
+    posts,
     quiet,
     raw_mails,
 )
@@ -78,10 +80,10 @@ async def shown_in_slack(
 ) -> tuple[list[tuple[ChannelId, Ts]], list[FileId]]:
     """The thread messages that show these mails and the drafts that answer them, and the files put beside them."""
     channel, number = conversations.c.channel, conversations.c.number
-    posts = select(channel, messages.c.thread_ts).join_from(messages, conversations, messages.c.number == number)
+    threads = select(channel, messages.c.thread_ts).join_from(messages, conversations, messages.c.number == number)
     lines = select(channel, drafts.c.line_ts).join_from(drafts, conversations, drafts.c.number == number)
     rows = [
-        *(await conn.execute(posts.where(messages.c.id.in_(mail_ids), messages.c.thread_ts.is_not(None)))),
+        *(await conn.execute(threads.where(messages.c.id.in_(mail_ids), messages.c.thread_ts.is_not(None)))),
         *(await conn.execute(lines.where(_answering(mail_ids), drafts.c.line_ts.is_not(None)))),
     ]
     rows += await _shown_before(conn, mail_ids)
@@ -180,14 +182,19 @@ async def _take_out_empty(
     gone = conversations.c.number.in_(empty)
     await conn.execute(delete(forms).where(forms.c.number.in_(empty)))  # else they would be of a new mail
     cards = (await conn.execute(select(conversations).where(gone))).mappings().all()
+    about = await conn.execute(select(posts).where(posts.c.number.in_(empty)))  # the former cards among them
+    others = [(Number(row["number"]), ChannelId(row["channel"]), Ts(row["ts"])) for row in about.mappings()]
+    for digest in {row["digest"] for row in cards if row["digest"] is not None}:
+        await redraw(conn, digest, at=now())
     lanes = [f"{kind}:{number}" for number in empty for kind in ("conversation", "filing")]
     await conn.execute(delete(jobs).where(jobs.c.lane.in_(lanes)))
     await _let_go_of(conn, conversations.c.number, empty)
     await conn.execute(delete(conversations).where(gone))
-    return [
+    shown = [
         (Number(row["number"]), ChannelId(row["channel"]), Ts(row["card_ts"]) if row["card_ts"] else None)
         for row in cards
     ]
+    return [*shown, *(one for one in others if one not in shown)]
 
 
 async def forget_address(conn: AsyncConnection, email: str) -> None:

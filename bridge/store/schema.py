@@ -226,9 +226,41 @@ conversations = Table(
     Column("updated", Utc, nullable=False),
     Column("trouble", Text, nullable=False, default=""),  # why the mailbox did not do what was last asked for
     Column("wakes", Utc, nullable=True),
+    Column("surfaced", Text, nullable=True),  # the newest message by which its channel shows it
+    Column("former_ts", Text, nullable=True),  # the card before this one, which has yet to point to it
+    Column("bumps", Integer, nullable=False, default=0),  # how often its card was posted anew
+    Column("carded", Utc, nullable=True),  # when a card was decided on; before, it is new or in a digest
+    Column("digest", Id, nullable=True, index=True),  # in `digests`; a key would make SQLite copy the table
+    Index(None, "channel", "carded"),
     Column("merged_into", Id, nullable=True),  # the number of the conversation that has its mails now
     Column("split_from", Id, nullable=True),  # the number of the conversation that it was a part of
     sqlite_autoincrement=True,  # a number is never given twice
+)
+
+digests = Table(  # what stands for many cards that came at once
+    "digests",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("channel", Text, nullable=False, index=True),
+    Column("ts", Text, nullable=True),
+    Column("touched", Utc, nullable=False),  # when something last went into it
+    Column("stale", Boolean, nullable=False, default=False),  # it has changed, and a job will show it
+)
+
+posts = Table(  # every message of ours that is about a conversation, also those that were deleted since
+    "posts",
+    metadata,
+    Column("channel", Text, primary_key=True),
+    Column("ts", Text, primary_key=True),
+    Column("number", ForeignKey("conversations.number"), nullable=False),
+)
+
+people = Table(  # what agents have chosen for themselves
+    "people",
+    metadata,
+    Column("user", Text, primary_key=True),
+    Column("signature", Text, nullable=False, default=""),
+    Column("reminders", Boolean, nullable=False, default=True),
 )
 
 acts = Table(  # the audit log
@@ -353,6 +385,7 @@ jobs = Table(
     Column("key", Text, nullable=False, unique=True),
     Column("kind", Text, nullable=False),
     Column("lane", Text, nullable=False),
+    Column("rank", Integer, nullable=False, default=1),  # 0: a person waits for it
     Column("payload", Json, nullable=False),
     Column("since", Utc, nullable=False),  # when it was first due: what its place in the lane goes by
     Column("due", Utc, nullable=False),  # when it is to be tried next
@@ -365,6 +398,7 @@ jobs = Table(
     Column("finished", Utc),
     # A partial index would be smaller, but SQLite uses one only where the state is no parameter.
     Index(None, "state", "due"),
+    Index(None, "state", "rank", "due", "id"),
     Index(None, "lane", "state", "id"),
 )
 

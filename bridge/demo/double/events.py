@@ -111,6 +111,11 @@ class Events:
 
     def _membership(self, change: Change) -> Iterator[tuple[str, str, Json]]:
         channel = self._site.workspace.channels[change["channel"]]
+        if change["type"] == "member_left" and change["user"] == self._site.workspace.bot_user_id:
+            name = f"{family(channel).removesuffix('s')}_left"  # an app hears of its own leaving by this alone
+            ts = self._site.workspace.next_ts()
+            yield name, f"{family(channel)}:read", {"type": name, "channel": channel["id"], "event_ts": ts}
+            return
         if not self._site.is_member(channel["id"]) or channel["is_im"]:
             return
         name = f"{change['type']}_channel"

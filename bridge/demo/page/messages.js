@@ -76,6 +76,7 @@ function messageNode({ message, follows }, context) {
     h("time", {}, time),
   );
   const whisper = message.is_ephemeral ? h("div.whisper", {}, icon("eye", 14), "Only visible to you") : null;
+  const replied = message.subtype === "thread_broadcast" && context.openThread ? repliedTo(message, context) : null;
   const files = message.files?.length ? h("div.files", {}, message.files.map(fileTile)) : null;
   const edited = message.edited && !message.bot_id ? h("span.edited", {}, "(edited)") : null;
   const node = h(
@@ -83,7 +84,7 @@ function messageNode({ message, follows }, context) {
     { "aria-label": `${author.name}, ${time}`, tabIndex: -1 },
     whisper,
     h("div.gutter", {}, follows ? h("time", {}, time.replace(/ [AP]M/, "")) : face(author)),
-    h("div.content", {}, head, bodyOf(message, acting), edited, files, reactions(message), footer(message, context)),
+    h("div.content", {}, head, replied, bodyOf(message, acting), edited, files, reactions(message), footer(message, context)),
     message.is_ephemeral ? null : hoverBar(message, author, context),
   );
   node.dataset.ts = message.ts;
@@ -92,6 +93,12 @@ function messageNode({ message, follows }, context) {
 
 const reactions = (message) =>
   message.reactions?.length ? h("div.reactions", {}, message.reactions.map((each) => h("span.reaction", { title: each.users.map((id) => nameOf(user(id))).join(", ") }, emoji(each.name) ?? `:${each.name}:`, h("b", {}, String(each.count))))) : null;
+
+/** The line over a reply that shows in the channel too: what it answers, one click from its thread. */
+function repliedTo(message, context) {
+  const parent = piece(`messages:${context.channel}`, { top: [] }).top.find((each) => each.ts === message.thread_ts);
+  return h("button.replied", { type: "button", onclick: () => context.openThread(message.thread_ts) }, "replied to a thread: ", h("b", {}, parent?.text ?? "…"));
+}
 
 function footer(message, context) {
   if (!message.reply_count || !context.openThread) return null;

@@ -1,0 +1,96 @@
+"""The channels that mail shows in: one that is shared outside is closed to mail and told so once; one that is usable
+again gets what it missed.
+
+    event, or a mail to be shown there -> `require_ours`: nothing of a customer's is posted where strangers read
+    "channel_shared" -> the row of the trouble and the job "closed_channel", in one change; nothing where the row stands
+    "channel_unshared", "channel_unarchive", the bot is invited again -> what could not be shown is tried again
+"""
+
+from datetime import datetime
+
+import structlog
+
+from bridge.errors import BridgeError, Permanent
+from bridge.jobs import Engine
+from bridge.model import ChannelId, Job, MailboxName, now
+from bridge.slack import blocks
+from bridge.slack.gateway import Gateway
+from bridge.store import conversations, jobs, troubles
+from bridge.store.database import Store
+
+log = structlog.get_logger()
+
+SHARED = (
+    "This channel is shared with another organisation now: no mail is shown here, and nobody can act on what is here, "
+    "until it is shared no more, or the mailbox has another channel."
+)
+OURS_AGAIN = "This channel is shared with nobody outside any more: mail is shown here again."
+CLOSED = "The channel is shared with another organisation: mail is shown there again when it is shared no more."
+
+
+class Channels:
+    """Watches over the channels that mail shows in."""
+
+    def __init__(self, store: Store, *, engine: Engine, gateway: Gateway) -> None:
+        self._store = store
+        self._engine = engine
+        self._gateway = gateway
+
+    async def require_ours(self, channel: ChannelId) -> None:
+        """Raises Permanent where people of another organisation read along; the channel is told, once."""
+        if not (await self._gateway.channel(channel)).is_shared:
+            return
+        await self._told(channel, shared=True)
+        raise Permanent(CLOSED)
+
+    async def changed(self, channel: ChannelId) -> None:
+        """Something about a channel has changed: who may read it, whether it may be used, whether we are in it."""
+        self._gateway.forget_channel(channel)
+        async with self._store.read() as conn:
+            if not await conversations.shows_in(conn, channel):
+                return
+        try:
+            found = await self._gateway.channel(channel)
+        except BridgeError as error:
+            log.warning("a channel that mail shows in is out of reach", channel=channel, reason=str(error))
+            return
+        await self._told(channel, shared=found.is_shared)
+        if found.is_archived or not found.is_member:
+            log.warning("a channel that mail shows in is archived, or without the bot", channel=channel)
+        elif not found.is_shared:
+            await self.try_again()
+
+    async def try_again(self) -> None:
+        """Show what could not be shown: what stopped it may be mended."""
+        async with self._store.write() as conn:
+            await jobs.unpark_kind(conn, "show")
+            await jobs.unpark_kind(conn, "digest")
+
+    async def tell(self, job: Job) -> None:
+        """The job "closed_channel": say in the channel that it is closed to mail, or open again."""
+        channel = ChannelId(job.payload["channel"])
+        sentence = SHARED if job.payload["shared"] else OURS_AGAIN
+        mark = ":lock:" if job.payload["shared"] else ":unlock:"
+        shown = [blocks.section(f"{mark} {sentence}")]
+
+        async def act() -> dict[str, str]:
+            return {"ts": await self._gateway.post(channel, text=sentence, blocks=shown, key=job.key)}
+
+        async def look(since: datetime) -> dict[str, str] | None:
+            ts = await self._gateway.find(channel, key=job.key, since=since)
+            return {"ts": ts} if ts else None
+
+        await self._engine.once(job.key, act=act, find=look)
+
+    async def _told(self, channel: ChannelId, *, shared: bool) -> None:
+        """Promise to say that the channel is shared outside, or is no more: once for each change."""
+        name, at = MailboxName(f"channel {channel}"), now()
+        async with self._store.write() as conn:
+            if shared:
+                since = at if await troubles.begin(conn, name, reason=SHARED, at=at) else None
+            else:
+                since = await troubles.end(conn, name)
+            if since:
+                key = f"closed_channel:{channel}:{since.isoformat()}:{shared}"
+                payload = {"channel": channel, "shared": shared}
+                await jobs.add(conn, key=key, kind="closed_channel", lane=f"channel:{channel}", payload=payload)

@@ -1,0 +1,89 @@
+"""A digest: one message in place of many cards that came at once, and the window that lists all of them.
+
+Pure: records in, Block Kit out. A conversation gets its card when somebody does something with its line.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from bridge.model import Address, Conversation, Status
+from bridge.slack.blocks import (
+    FALLBACK_LIMIT,
+    Block,
+    Surface,
+    button,
+    context,
+    count,
+    inert,
+    overflow,
+    person,
+    plain,
+    section,
+    shorten,
+)
+from bridge.slack.card import STATUS_WORDS
+from bridge.slack.mrkdwn import escape
+
+IN_MESSAGE = 12  # lines of the message, which all have to fit into 13,000 characters
+IN_WINDOW = 20  # lines of one page of the window
+SUBJECT_LIMIT = 100  # characters
+AUTHOR_LIMIT = 60
+
+VERBS = (("open", "Show its card"), ("claim", "Claim"), ("close", "Close"))
+
+
+def message(digest: int, lines: Sequence[tuple[Conversation, Address]], *, every: int, left: int) -> Surface:
+    """The message: the first conversations that have no card yet. `every` are in the digest, `left` without a card."""
+    head = f":incoming_envelope: *{count(every, 'new conversation')}* came at once."
+    told = f"{head} {left} of them have no card yet; one is posted when somebody does something with it."
+    if not every:
+        return Surface(text="Nothing of this list is left", blocks=[context("Nothing of this list is left.")])
+    blocks: list[Block] = [section(told if left else f"{head} All of them have their cards.")]
+    blocks += [_line(conversation, author) for conversation, author in lines[:IN_MESSAGE]]
+    if left > IN_MESSAGE:
+        blocks.append(context(f"and {left - IN_MESSAGE} more"))
+    blocks.append({"type": "actions", "elements": [button(f"List all {every}", "digest_list", str(digest))]})
+    return Surface(text=escape(shorten(f"{every} new conversations came at once", FALLBACK_LIMIT)), blocks=blocks)
+
+
+def window(
+    digest: int, lines: Sequence[tuple[Conversation, Address, bool]], *, every: int, page: int, told: str = ""
+) -> dict[str, Any]:
+    """The window: a page of all of them, in the order in which they came. `told`: what was just done, or refused."""
+    pages = max(1, -(-every // IN_WINDOW))
+    blocks: list[Block] = [context(told)] if told else []
+    blocks += [_line(conversation, author, carded=carded) for conversation, author, carded in lines[:IN_WINDOW]]
+    turning = [("Back", page - 1)] if page else []
+    turning += [("Next", page + 1)] if page + 1 < pages else []
+    if turning:
+        buttons = [button(words, f"digest_page_{words.lower()}", f"{digest}:{to}") for words, to in turning]
+        blocks += [context(f"Page {page + 1} of {pages}"), {"type": "actions", "elements": buttons}]
+    return {
+        "type": "modal",
+        "callback_id": "digest",
+        "title": plain("New conversations"),
+        "close": plain("Close"),
+        "private_metadata": json.dumps({"digest": digest, "page": page}),
+        "blocks": blocks or [context("Nothing is here.")],
+    }
+
+
+def carried(view: dict[str, Any]) -> tuple[int, int]:
+    """The digest and the page that a window shows."""
+    kept = json.loads(view["private_metadata"])
+    return int(kept["digest"]), int(kept["page"])
+
+
+def _line(conversation: Conversation, author: Address, *, carded: bool = False) -> Block:
+    who = inert(shorten(author.name or author.email, AUTHOR_LIMIT)) or "(unknown sender)"
+    subject = inert(shorten(conversation.subject, SUBJECT_LIMIT)) or "(no subject)"
+    facts = [f"*#{conversation.number}*  *{who}*  {subject}"]
+    if conversation.status is not Status.OPEN:
+        facts.append(STATUS_WORDS[conversation.status])
+    if conversation.owner:
+        facts.append(person(conversation.owner))
+    if carded:
+        facts.append("has its card")
+    options = [(f"{verb}:{conversation.number}", words) for verb, words in VERBS]
+    return section("  ·  ".join(facts), accessory=overflow("digest", options))

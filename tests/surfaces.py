@@ -1,0 +1,278 @@
+"""Every message and view that the bridge makes, of conversations drawn from a seed: what proofs about limits stand on."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bridge.lookup import PAGE, Found, Hit
+from bridge.model import (
+    Act,
+    Address,
+    Automatic,
+    Bounce,
+    Brief,
+    ChannelId,
+    Conversation,
+    Direction,
+    Draft,
+    DraftFile,
+    DraftId,
+    DraftKind,
+    DraftState,
+    FileId,
+    Folder,
+    Line,
+    MailboxName,
+    MailId,
+    Message,
+    Number,
+    Reading,
+    Span,
+    Status,
+    StoredFile,
+    StoredMessage,
+    UserId,
+)
+from bridge.slack import blocks, compose, digest, home, modals, reading, results
+from bridge.slack.card import Busy, card, earlier_thread, pointer
+from bridge.slack.forms import Carried, Form, Kept
+
+AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
+MINA = UserId("U0MINA0001")
+LINK = "https://example.slack.com/archives/C0SUPPORT1/p1700000000000100"
+HARD = (
+    "", " ", "\n\n", "<!channel>", "<@U0MINA0001>", "&lt;&amp;", "*_~`", "`" * 50, "```", "> quoted", "\u202egnp.exe",
+    "가" * 900, "x" * 5000, "👩‍👩‍👧‍👦" * 200, "\x00\x07", "<http://evil.example|https://bank.example>", "a\tb", ":eyes:" * 80,
+    "日本語のメール " * 60, "line\n" * 400, "http://example.com/" + "y" * 3000, "'\"<>&" * 300,
+)  # fmt: skip
+WORDS = ("order", "invoice", "refund", "Friday", "please", "thanks", "the", "a", "bag", "커피", "заказ", "Überweisung")
+
+RARELY = 0.05
+"""The share of conversations for which lists of many are drawn too: they hold a dozen to forty conversations each."""
+
+Made = tuple[str, dict[str, Any]]
+
+
+class Draw:
+    """One generated conversation, with everything that can hang on it."""
+
+    def __init__(self, dice: random.Random) -> None:
+        self.dice = dice
+
+    def words(self) -> str:
+        if self.dice.random() < 0.25:
+            return self.dice.choice(HARD)
+        return " ".join(self.dice.choices(WORDS, k=self.dice.choice((1, 3, 8, 60))))
+
+    def address(self) -> Address:
+        plain = f"{self.dice.choice(WORDS)}@example.com"
+        return Address(name=self.words(), email=plain if self.dice.random() < 0.8 else self.words())
+
+    def people(self) -> tuple[Address, ...]:
+        return tuple(self.address() for _ in range(self.dice.choice((0, 1, 1, 2, 14))))
+
+    def lines(self) -> tuple[Line, ...]:
+        return tuple(self._line() for _ in range(self.dice.choice((0, 1, 1, 2, 3, 5, 8, 60))))
+
+    def _line(self) -> Line:
+        flip = self.dice.random
+        spans = tuple(
+            Span(text=self.words(), bold=flip() < 0.2, italic=flip() < 0.2, code=flip() < 0.1)
+            for _ in range(self.dice.choice((0, 1, 2)))
+        )
+        return Line(spans=spans, quote=self.dice.choice((0, 0, 0, 1, 4)), pre=flip() < 0.1, heading=flip() < 0.05)
+
+    def files(self) -> tuple[StoredFile, ...]:
+        return tuple(
+            StoredFile(
+                position=position,
+                filename=self.words(),
+                content_type="image/png",
+                size=self.dice.choice((0, 999, 40_000, 10**9)),
+                inline=self.dice.random() < 0.2,
+            )
+            for position in range(self.dice.choice((0, 0, 1, 3, 30)))
+        )
+
+    def mail(self) -> StoredMessage:
+        bounce = (
+            Bounce(status="5.1.1", recipient=self.words(), reason=self.words()) if self.dice.random() < 0.1 else None
+        )
+        message = Message(
+            from_=self.people(),
+            to=self.people(),
+            cc=self.people(),
+            subject=self.words(),
+            automatic=self.dice.choice(list(Automatic)),
+            bounce=bounce,
+            notes=tuple(self.words() for _ in range(self.dice.choice((0, 0, 1, 5)))),
+        )
+        return StoredMessage(
+            id=MailId(self.dice.randrange(1, 10**9)),
+            mailbox=MailboxName("support"),
+            number=Number(1),
+            direction=self.dice.choice(list(Direction)),
+            message=message,
+            reading=Reading(new=self.lines(), folded=self.lines()),
+            files=self.files(),
+            raw_id=1,
+            received=AT - timedelta(hours=self.dice.randrange(1000)),
+            thread_ts=None,
+            shared=False,
+            quarantined=self.dice.random() < 0.1,
+            readings=1,
+            folder=self.dice.choice(list(Folder)),
+            seen=self.dice.random() < 0.5,
+            flagged=self.dice.random() < 0.2,
+            elsewhere=self.dice.random() < 0.1,
+        )
+
+    def conversation(self) -> Conversation:
+        return Conversation(
+            number=Number(self.dice.randrange(1, 10**9)),
+            mailbox=MailboxName("support"),
+            channel=ChannelId("C0SUPPORT1"),
+            subject=self.words(),
+            status=self.dice.choice(list(Status)),
+            owner=self.dice.choice((None, MINA, UserId("cli:root"))),
+            card_ts=None,
+            version=1,
+            created=AT,
+            updated=AT,
+            trouble=self.words() if self.dice.random() < 0.2 else "",
+            wakes=self.dice.choice((None, AT)),
+        )
+
+    def draft(self) -> Draft:
+        rich = {"type": "rich_text", "elements": []}
+        uploads = tuple(
+            DraftFile(filename=self.words(), content_type="image/png", size=10**6, slack_id=FileId("F1"))
+            for _ in range(self.dice.choice((0, 1, 12)))
+        )
+        return Draft(
+            id=DraftId("0123456789abcdef"),
+            kind=self.dice.choice(list(DraftKind)),
+            state=self.dice.choice(list(DraftState)),
+            mailbox=MailboxName("support"),
+            number=Number(1),
+            answers=None,
+            author=MINA,
+            author_name=self.words(),
+            to=self.people(),
+            cc=self.people(),
+            bcc=self.people(),
+            subject=self.words(),
+            rich_text=rich,
+            files=uploads,
+            message_id="<a@b>",
+            due=AT,
+            created=AT,
+            reason=self.words(),
+            outcome=tuple((self.words(), self.words()) for _ in range(self.dice.choice((0, 1, 12)))),
+        )
+
+    def form(self) -> Form:
+        kept = tuple(
+            Kept(
+                file=DraftFile(
+                    filename=one.filename, content_type="image/png", size=one.size, mail_id=MailId(1), position=at
+                ),
+                checked=self.dice.random() < 0.5,
+            )
+            for at, one in enumerate(self.files())
+        )
+        carried = Carried(
+            draft=DraftId("0123456789abcdef"),
+            kind=self.dice.choice(list(DraftKind)),
+            channel=ChannelId("C0SUPPORT1"),
+            mailbox=MailboxName("support"),
+            number=Number(10**9),
+            seen=MailId(10**9),
+            opened=AT,
+        )
+        return Form(
+            carried=carried,
+            to=compose.typed(self.people()),
+            cc=compose.typed(self.people()),
+            subject=self.words(),
+            quote=True,
+            originals=kept,
+            mailboxes=((MailboxName("support"), "support <s@example.com>"),),
+        )
+
+    def board(self) -> home.Board:
+        briefs = [Brief(conversation=self.conversation(), who=self.words(), since=AT) for _ in range(10)]
+        states = [home.MailboxState(name=MailboxName("support"), open=3, trouble=self.words()) for _ in range(20)]
+        return home.Board(
+            user=MINA,
+            workspace="https://example.slack.com/",
+            mine=briefs,
+            mine_total=40,
+            unowned=briefs,
+            unowned_total=40,
+            waiting=briefs,
+            troubled=[replace(self.draft(), state=DraftState.FAILED) for _ in range(5)],
+            mailboxes=states,
+            signature=self.words(),
+            reminders=True,
+            setup=[("Agents", [self.words() or "Nobody"])],
+        )
+
+    def found(self) -> Found:
+        hits = tuple(
+            Hit(
+                conversation=self.conversation(),
+                mail_id=MailId(1),
+                direction=Direction.IN,
+                who=self.words(),
+                at=AT,
+                around=(self.words()[:70], self.words()[:70], self.words()[:170]),
+            )
+            for _ in range(PAGE)
+        )
+        return Found(hits=hits, total=25, page=2, more=True)
+
+
+def messages(dice: random.Random) -> Iterator[Made]:
+    """The messages that one generated conversation comes to: a name, and what is posted."""
+    draw = Draw(dice)
+    found, mails = draw.conversation(), [draw.mail() for _ in range(dice.choice((1, 1, 2, 5)))]
+    busy = Busy(writing=(MINA,) * dice.choice((0, 1, 9)), waiting=(draw.draft(),) * dice.choice((0, 1, 9)))
+    surfaces = {
+        "card": card(found, mails, mailbox="support", busy=busy, earlier=dice.choice((None, 0, 400))),
+        "pointer": pointer(found, link=LINK),
+        "earlier": earlier_thread(found, link=LINK),
+        "mail": blocks.mail(mails[0]),
+        "line": blocks.line(draw.draft(), words=draw.lines()),
+        "alarm": blocks.alarm("support", reason=draw.words()),
+    }
+    if dice.random() < RARELY:
+        listed = [(draw.conversation(), draw.address()) for _ in range(digest.IN_MESSAGE)]
+        surfaces["digest"] = digest.message(1, listed, every=dice.choice((0, 5, 500)), left=dice.choice((0, 5, 400)))
+        yield "log", reading.log(found, [Act(at=AT, actor=MINA, verb="claim", detail=draw.words()) for _ in range(30)])
+        yield "listing", reading.listing(draw.words(), [draw.conversation() for _ in range(20)])
+    for name, surface in surfaces.items():
+        yield name, {"text": surface.text, "blocks": surface.blocks}
+        yield f"bare {name}", {"text": surface.bare().text, "blocks": surface.bare().blocks}
+
+
+def views(dice: random.Random) -> Iterator[Made]:
+    """The views that it comes to."""
+    draw = Draw(dice)
+    found, mail = draw.conversation(), draw.mail()
+    raw = "\n".join(draw.words() for _ in range(5)).encode()
+    yield "compose", compose.compose(draw.form())
+    yield "leaving", modals.leaving(draw.draft(), sender=draw.address(), words=draw.lines())
+    yield "full text", reading.full(found, mail)
+    yield "original", reading.original(found, raw)
+    yield "delete", modals.confirm_delete(found, mails=dice.choice((1, 40)))
+    yield "snooze", modals.snooze(found)
+    yield "notice", modals.notice(draw.words() or "Mail", draw.words() or "A sentence.")
+    if dice.random() < RARELY:
+        rows = [(draw.conversation(), draw.address(), dice.random() < 0.5) for _ in range(digest.IN_WINDOW)]
+        yield "digest", digest.window(1, rows, every=500, page=dice.choice((0, 3, 24)), told=draw.words())
+        yield "home", home.home(draw.board())
+        yield "found", results.modal(draw.found(), draw.words(), workspace="https://example.slack.com/")
+        yield "closed home", home.closed("Only full members of this workspace may handle the mail; ask one of them.")
