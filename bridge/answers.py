@@ -43,7 +43,7 @@ from bridge.slack.compose import typed
 from bridge.slack.forms import Carried, Form, Kept, Submission
 from bridge.slack.gateway import Gateway, Member
 from bridge.slack.when import when
-from bridge.store import conversations, correspondents, drafts, forms, jobs, mails
+from bridge.store import conversations, correspondents, drafts, forms, jobs, mails, raws
 from bridge.store.database import Store, one_at_a_time
 from bridge.writing import new_draft_id, own_addresses
 
@@ -145,7 +145,7 @@ class Answers:
             )
             await drafts.add(conn, draft, view_id=form.view_id)
             for position, content in enumerate(contents):
-                raw_id = await mails.save_raw(conn, content, at=at)
+                raw_id = await raws.save(conn, content, at=at)
                 await drafts.file_fetched(conn, draft.id, position, raw_id=raw_id)
             await mails.refer(conn, mailbox=mailbox.name, number=number, ids=[draft.message_id])
             lane = f"draft:{draft.id}"

@@ -8,7 +8,7 @@
 import asyncio
 import contextlib
 import functools
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import structlog
@@ -16,43 +16,27 @@ from slack_bolt.async_app import AsyncApp
 
 from bridge import mailboxes as mailboxes_of
 from bridge.accounts import Accounts
-from bridge.acknowledge import Acknowledge
-from bridge.agents import Agents
-from bridge.alarms import Alarms
-from bridge.answers import Answers
-from bridge.canned import Template, Templates
-from bridge.channels import Channels
 from bridge.config import Settings, check_runnable
-from bridge.desk import Desk, Mailbox
-from bridge.erasure import Eraser
-from bridge.errors import BridgeError, Misconfigured, Temporary
-from bridge.filing import Filing
-from bridge.floods import Floods
+from bridge.desk import Mailbox
+from bridge.errors import Misconfigured, Temporary
 from bridge.health import Health, Site
 from bridge.home import Home, set_up
 from bridge.housekeeping import keep_house
-from bridge.instep import InStep
-from bridge.jobs import Engine, Tenure
-from bridge.ledger import Ledger, all_in_words
+from bridge.jobs import Tenure
+from bridge.ledger import all_in_words
 from bridge.limits import give_large_blocks_back
 from bridge.mail.local import Intake
 from bridge.metrics import Metrics
-from bridge.model import ChannelId, Job, MailboxName, UserId
-from bridge.notices import Notices
-from bridge.originals import Originals
-from bridge.outbox import Outbox
+from bridge.model import ChannelId, MailboxName
+from bridge.parts import Parts, made
 from bridge.post import Post
-from bridge.reception import Reception
-from bridge.regroup import Regroup
-from bridge.settling import Settling
-from bridge.show import Show
 from bridge.slack.acting import Acting
 from bridge.slack.aside import Aside
 from bridge.slack.bolt import bolt_app
 from bridge.slack.composer import Composer
-from bridge.slack.decisions import Decide, Decisions
+from bridge.slack.decisions import Decisions
 from bridge.slack.events import Events
-from bridge.slack.gateway import Gateway, Identity
+from bridge.slack.gateway import Gateway
 from bridge.slack.homes import Homes
 from bridge.slack.listeners import Listeners
 from bridge.slack.requests import PATH, Requests
@@ -63,9 +47,6 @@ from bridge.slack.windows import Windows
 from bridge.spoken import Spoken
 from bridge.store import jobs
 from bridge.store.database import Store
-from bridge.teammates import Teammates
-from bridge.watches import Watches
-from bridge.writing import Writing
 
 log = structlog.get_logger()
 
@@ -127,166 +108,52 @@ class Bridge:
         if mailboxes and not any(box.channel for box in mailboxes.values()):
             first = settings.mailboxes[0].channel
             await _patiently(lambda: gateway.resolve_channel(first))  # raises the sentence that says why
-        senders = {name: box.address for name, box in mailboxes.items()}
-
-        agents = Agents(
-            gateway,
-            team_id=me.team_id,
-            only=[UserId(one) for one in settings.agents.users],
-            admins=[UserId(one) for one in settings.agents.admins],
-        )
-        desk = Desk(store, agents=agents, mailboxes=mailboxes)
-        watches = Watches(store)
-        own = [address.email.lower() for address in senders.values()]
-        reception = Reception(
-            store,
-            keys=settings.secret_keys,
-            metrics=metrics,
-            own=own,
-            trusted=settings.trusted,
-            is_teammate=Teammates(gateway, team_id=me.team_id, mailboxes=own),
-            holds=watches.holds,
-        )
-        answers = Answers(
-            store, desk=desk, agents=agents, gateway=gateway, mailboxes=mailboxes, key=settings.secret_keys[0]
-        )
-        templates = _templates(settings)
-        writing = Writing(store, desk=desk, agents=agents, mailboxes=mailboxes, templates=templates)
-        originals = Originals(store, posts=posts)
-        outbox = Outbox(
-            store,
-            gateway=gateway,
-            mailboxes=mailboxes,
-            posts=posts,
-            originals=originals,
-            metrics=metrics,
-            still_ours=tenure.check,
-        )
-        filing = Filing(store, desk=desk, posts=posts)
-        regroup = Regroup(store, desk=desk)
-        in_step = InStep(store, posts=posts, keys=settings.secret_keys, holds=watches.holds)
-        kinds: dict[str, Callable[[Job], Awaitable[None]]] = {
-            "fetch": outbox.fetch,
-            "send": outbox.send,
-            "settle": Settling(store, outbox=outbox).settle,
-            "file_copy": outbox.file_copy,
-            "apply": filing.apply,
-            "locate": in_step.locate,
-            "wake": desk.wake,
-            "index": desk.index,
-            "lapse": writing.lapse,
-            "erase": Eraser(gateway).erase,
-        }
-
-        async def given_up(job: Job, error: BridgeError) -> None:
-            await (filing if job.kind == "apply" else outbox).give_up(job, error)
-
-        engine = Engine(store, kinds=kinds, parked=given_up, look_first=self._look_first, tenure=tenure)
-        channels = Channels(store, engine=engine, gateway=gateway)
-        floods = Floods(store, engine=engine, gateway=gateway, desk=desk, agents=agents, limit=settings.flood)
-        show = Show(
-            store,
-            engine=engine,
-            gateway=gateway,
-            mailboxes=mailboxes,
-            floods=floods,
-            channels=channels,
-            metrics=metrics,
-        )
-        alarms = Alarms(store, engine=engine, gateway=gateway, mailboxes=mailboxes)
-        acknowledge = Acknowledge(
-            store, engine=engine, gateway=gateway, agents=agents, mailboxes=mailboxes, key=settings.secret_keys[0]
-        )
-        reconciling = Ledger(store, mailboxes=mailboxes, posts=posts, reception=reception, metrics=metrics)
-        kinds |= {
-            "show": show.show,
-            "digest": floods.show,
-            "closed_channel": channels.tell,
-            "tell": Notices(store, engine=engine, gateway=gateway).say,
-            "alarm": alarms.tell,
-            "acknowledge": acknowledge.acknowledge,
-            "loop": acknowledge.tell,
-            "reconcile": reconciling.reconcile,
-        }
-        await reconciling.begin()
-        await desk.index_what_is_missing()
-        await self._begin_work(store, engine=engine, channels=channels)
-
-        app = self._listen(
-            me,
+        parts = made(
+            settings,
             store=store,
             gateway=gateway,
-            desk=desk,
-            agents=agents,
-            writing=writing,
-            answers=answers,
-            filing=filing,
-            regroup=regroup,
-            originals=originals,
-            templates=templates,
-            mailboxes=mailboxes,
-            channels=channels,
-            floods=floods,
-            buttons={"mute_sender": acknowledge.mute, "resume_sender": acknowledge.resume},
-        )
-        await self._connect(app, gateway=gateway, store=store, metrics=metrics)
-        await self._watch(
-            watches,
-            store=store,
-            gateway=gateway,
-            reception=reception,
-            in_step=in_step,
-            alarms=alarms,
+            me=me,
             mailboxes=mailboxes,
             posts=posts,
+            metrics=metrics,
+            tenure=tenure,
+            look_first=self._look_first,
         )
+        await parts.ledger.begin()
+        await parts.desk.index_what_is_missing()
+        await self._begin_work(parts)
+        await self._connect(self._listen(parts), gateway=gateway, store=store, metrics=metrics)
+        await self._watch(parts)
         log.info("bridge ready", mailboxes=len(mailboxes))
 
-    async def _begin_work(self, store: Store, *, engine: Engine, channels: Channels) -> None:
+    async def _begin_work(self, parts: Parts) -> None:
         """From here on promises are kept, and what was kept long enough goes."""
-        await channels.try_again()  # an operator who mends a channel or a scope starts the bridge again
-        await engine.start()
-        self._finishing.append(functools.partial(engine.stop, STOPPING))
-        house = asyncio.create_task(keep_house(store, retention=self._settings.retention), name="housekeeping")
+        await parts.channels.try_again()  # an operator who mends a channel or a scope starts the bridge again
+        await parts.engine.start()
+        self._finishing.append(functools.partial(parts.engine.stop, STOPPING))
+        house = asyncio.create_task(keep_house(parts.store, retention=self._settings.retention), name="housekeeping")
         self._finishing.append(functools.partial(_cancel, house))
 
-    async def _status(self, store: Store, mailboxes: Sequence[MailboxName]) -> dict[str, Any]:
+    async def _status(self, parts: Parts) -> dict[str, Any]:
         """What `/mail status` shows."""
-        async with store.read() as conn:
+        async with parts.store.read() as conn:
             counts, parked = await jobs.counts(conn), await jobs.parked(conn)
-            entered = await all_in_words(conn, mailboxes)
+            entered = await all_in_words(conn, list(parts.mailboxes))
         waiting = counts[jobs.State.READY] + counts[jobs.State.RUNNING]
         told = [{**one.told(), "ledger": entered[one.name]} for one in self._health]
         reasons = list(dict.fromkeys(reason for _, reason in parked if reason))
         return {"mailboxes": told, "waiting": waiting, "parked": counts[jobs.State.PARKED], "reasons": reasons}
 
-    def _listen(
-        self,
-        me: Identity,
-        *,
-        store: Store,
-        gateway: Gateway,
-        desk: Desk,
-        agents: Agents,
-        writing: Writing,
-        answers: Answers,
-        filing: Filing,
-        regroup: Regroup,
-        originals: Originals,
-        templates: Templates,
-        mailboxes: dict[MailboxName, Mailbox],
-        channels: Channels,
-        floods: Floods,
-        buttons: Mapping[str, Decide],
-    ) -> AsyncApp:
+    def _listen(self, parts: Parts) -> AsyncApp:
         """What Slack says, each thing to its listener."""
-        status = functools.partial(self._status, store, list(mailboxes))
+        gateway, desk, filing = parts.gateway, parts.desk, parts.filing
+        status = functools.partial(self._status, parts)
         people = Home(
-            store,
+            parts.store,
             desk=desk,
-            agents=agents,
+            agents=parts.agents,
             gateway=gateway,
-            mailboxes=mailboxes,
+            mailboxes=parts.mailboxes,
             status=status,
             setup=set_up(self._settings.agents),
         )
@@ -297,20 +164,20 @@ class Bridge:
             desk=desk,
             filing=filing,
             searching=searching,
-            regroup=regroup,
-            templates=templates,
+            regroup=parts.regroup,
+            templates=parts.templates,
             status=status,
         )
-        app, windows = bolt_app(self._settings.slack, me), Windows(gateway)
+        app, windows = bolt_app(self._settings.slack, parts.me), Windows(gateway)
         acting = Acting(app, done=people.touched)
         composer = Composer(
             acting,
             gateway=gateway,
             windows=windows,
             desk=desk,
-            writing=writing,
-            answers=answers,
-            senders={name: box.address for name, box in mailboxes.items()},
+            writing=parts.writing,
+            answers=parts.answers,
+            senders={name: box.address for name, box in parts.mailboxes.items()},
         )
         Listeners(
             acting,
@@ -318,25 +185,26 @@ class Bridge:
             desk=desk,
             composer=composer,
             filing=filing,
-            regroup=regroup,
-            originals=originals,
+            regroup=parts.regroup,
+            originals=parts.originals,
             typed=typed,
         )
         Homes(app, acting, gateway=gateway, people=people)
         searching.listen(app)
-        Decisions(app, gateway=gateway, buttons=buttons)
+        loops = parts.acknowledge
+        Decisions(app, gateway=gateway, buttons={"mute_sender": loops.mute, "resume_sender": loops.resume})
         Aside(
             acting,
             windows=windows,
             gateway=gateway,
             desk=desk,
             filing=filing,
-            floods=floods,
+            floods=parts.floods,
             reactions=self._settings.reactions,
         ).listen(app)
-        spoken = Spoken(store, answers=answers)
+        spoken = Spoken(parts.store, answers=parts.answers)
         # Last: it takes what nobody else does.
-        Events(app, gateway=gateway, channels=channels, spoken=spoken, me=me.bot_user_id)
+        Events(app, gateway=gateway, channels=parts.channels, spoken=spoken, me=parts.me.bot_user_id)
         return app
 
     async def _connect(self, app: AsyncApp, *, gateway: Gateway, store: Store, metrics: Metrics) -> None:
@@ -356,28 +224,18 @@ class Bridge:
         self._finishing.append(way_in.stop)
         await way_in.start()
 
-    async def _watch(
-        self,
-        watches: Watches,
-        *,
-        store: Store,
-        gateway: Gateway,
-        reception: Reception,
-        in_step: InStep,
-        alarms: Alarms,
-        mailboxes: dict[MailboxName, Mailbox],
-        posts: dict[MailboxName, Post],
-    ) -> None:
+    async def _watch(self, parts: Parts) -> None:
+        watches, mailboxes, posts = parts.watches, parts.mailboxes, parts.posts
         wanted = {MailboxName(one.name): one.channel for one in self._settings.mailboxes}
 
         async def watch(post: Post, health: Health) -> None:
-            resolve = functools.partial(gateway.resolve_channel, wanted[post.name])
+            resolve = functools.partial(parts.gateway.resolve_channel, wanted[post.name])
             await mailboxes_of.find_channel(mailboxes, health=health, resolve=resolve)
             await mailboxes_of.watch(
-                store,
-                reception=reception,
-                in_step=in_step,
-                alarms=alarms,
+                parts.store,
+                reception=parts.reception,
+                in_step=parts.in_step,
+                alarms=parts.alarms,
                 mailbox=mailboxes[post.name],
                 post=post,
                 health=health,
@@ -411,11 +269,6 @@ async def with_channels(settings: Settings, *, gateway: Gateway) -> dict[Mailbox
             channel = await gateway.resolve_channel(one.channel)
         made[MailboxName(one.name)] = mailboxes_of.mailbox(one, channel=channel, max_bytes=settings.max_bytes)
     return made
-
-
-def _templates(settings: Settings) -> Templates:
-    made = [Template(**one.model_dump()) for one in settings.templates]
-    return Templates(lambda: made)
 
 
 async def _patiently(ask: Callable[[], Awaitable[_Answer]]) -> _Answer:

@@ -13,7 +13,7 @@ import structlog
 from bridge.config import RetentionSettings
 from bridge.errors import BridgeError
 from bridge.model import now
-from bridge.store import effects, forms, jobs, mails
+from bridge.store import effects, forms, jobs, raws
 from bridge.store.database import Store
 
 log = structlog.get_logger()
@@ -36,7 +36,7 @@ async def keep_house(store: Store, *, retention: RetentionSettings) -> None:
 async def tidy(store: Store, *, retention: RetentionSettings, at: datetime) -> dict[str, int]:
     """One round; how many went of each kind."""
     kinds: dict[str, tuple[int, Callable[..., Awaitable[int]]]] = {
-        "mails": (retention.raw, mails.forget_raw),
+        "mails": (retention.raw, raws.forget),
         "jobs": (retention.jobs, jobs.forget_finished),
         "effects": (retention.jobs, effects.forget_finished),
         "forms": (retention.jobs, forms.forget_old),

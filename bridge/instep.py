@@ -40,7 +40,7 @@ from bridge.model import (
     now,
 )
 from bridge.post import Post
-from bridge.store import conversations, drafts, jobs, mails, places
+from bridge.store import conversations, drafts, jobs, mails, places, raws
 from bridge.store.database import Store
 from bridge.watches import Holds, alone
 
@@ -189,7 +189,7 @@ class InStep:
         return False
 
     async def _keep(self, conn: AsyncConnection, post: Post, number: Number, arrival: Arrival, mail: AsRead) -> None:
-        raw_id = await mails.save_raw(conn, arrival.raw, at=arrival.received) if arrival.raw is not None else None
+        raw_id = await raws.save(conn, arrival.raw, at=arrival.received) if arrival.raw is not None else None
         await mails.add(
             conn,
             mail.message,

@@ -6,7 +6,7 @@ from bridge.errors import BridgeError
 from bridge.filing import ROLES
 from bridge.model import MailboxName, StoredMessage
 from bridge.post import Post
-from bridge.store import mails, places
+from bridge.store import places, raws
 from bridge.store.database import Store
 
 
@@ -21,7 +21,7 @@ class Originals:
         """Its bytes, or None where they are nowhere to be had now: too large, taken away, the server out of reach."""
         async with self._store.read() as conn:
             if stored.raw_id:
-                return await mails.load_raw(conn, stored.raw_id)
+                return await raws.load(conn, stored.raw_id)
             located = await places.of(conn, [stored.id])
         post = self._posts.get(stored.mailbox)
         if post is None:

@@ -45,7 +45,7 @@ from bridge.originals import Originals
 from bridge.post import Post
 from bridge.slack import richtext
 from bridge.slack.gateway import Gateway
-from bridge.store import correspondents, drafts, jobs, mails, people
+from bridge.store import correspondents, drafts, jobs, mails, people, raws
 from bridge.store.database import Store
 
 log = structlog.get_logger()
@@ -68,7 +68,7 @@ async def as_sent(store: Store, draft: Draft) -> Sent | None:
     """Read a draft's composed mail back, or None where it was never composed."""
     async with store.read() as conn:
         raw_id = await drafts.raw_id(conn, draft.id)
-        raw = await mails.load_raw(conn, raw_id) if raw_id is not None else b""
+        raw = await raws.load(conn, raw_id) if raw_id is not None else b""
     if raw_id is None:
         return None
     message = await asyncio.to_thread(parse, raw)
@@ -143,7 +143,7 @@ class Outbox:
                 await self.end(draft, DraftState.FAILED, reason=f"{one.filename}: {error}")
                 return
             async with self._store.write() as conn:
-                kept = await mails.save_raw(conn, content, at=now())
+                kept = await raws.save(conn, content, at=now())
                 await drafts.file_fetched(conn, draft.id, position, raw_id=kept)
 
     async def send(self, job: Job) -> None:
@@ -191,7 +191,7 @@ class Outbox:
             return
         async with self._store.read() as conn:
             raw_id = await drafts.raw_id(conn, draft.id)
-            raw = await mails.load_raw(conn, raw_id) if raw_id else b""
+            raw = await raws.load(conn, raw_id) if raw_id else b""
         post = self._post(draft)
         post.reached()
         await post.sent.keep(raw, message_id=draft.message_id)
@@ -263,7 +263,7 @@ class Outbox:
         async with self._store.read() as conn:
             raw_id = await drafts.raw_id(conn, draft.id)
             if raw_id is not None:
-                return await mails.load_raw(conn, raw_id)
+                return await raws.load(conn, raw_id)
         raw = await asyncio.to_thread(compose.compose, await self._outgoing(draft, mailbox))
         if len(raw) > mailbox.max_bytes:
             raise Permanent("The mail is larger than MAIL_MAX_BYTES allows; send fewer files, or a link to them.")
@@ -273,7 +273,7 @@ class Outbox:
                 raise Temporary("Its words were changed at the last moment.", retry_after=0)
             if not await drafts.move(conn, draft.id, DraftState.QUEUED, out_of={DraftState.HELD, DraftState.QUEUED}):
                 raise Refused("This mail was undone.")
-            await drafts.composed(conn, draft.id, raw_id=await mails.save_raw(conn, raw, at=now()))
+            await drafts.composed(conn, draft.id, raw_id=await raws.save(conn, raw, at=now()))
             await changed(conn, await drafts.number_of(conn, draft))
         return raw
 
@@ -335,7 +335,7 @@ class Outbox:
         made = []
         async with self._store.read() as conn:
             fetched = await drafts.file_raws(conn, draft.id)
-            contents = [await mails.load_raw(conn, one) if one else b"" for one in fetched]
+            contents = [await raws.load(conn, one) if one else b"" for one in fetched]
         for file, content in zip(draft.files, contents, strict=True):
             picture = None
             if file.mail_id:

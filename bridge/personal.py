@@ -19,7 +19,7 @@ from bridge.desk import changed
 from bridge.errors import Refused
 from bridge.model import MailId, Number, StoredMessage
 from bridge.scripts import conversation_json, message_json
-from bridge.store import conversations, jobs, mails, personal
+from bridge.store import conversations, jobs, mails, personal, raws
 from bridge.store.database import Store
 
 AT_ONCE = 200  # mails taken out in one transaction: others may write between two of them
@@ -83,7 +83,7 @@ class Personal:
             archive.writestr("mails.json", json.dumps(told, ensure_ascii=False, indent=2))
             for one in held.theirs:
                 async with self._store.read() as conn:
-                    raw = await mails.load_raw(conn, one.raw_id) if one.raw_id else None
+                    raw = await raws.load(conn, one.raw_id) if one.raw_id else None
                 if raw is not None:
                     archive.writestr(f"{one.number}/{one.id}.eml", raw)
 

@@ -41,7 +41,7 @@ from bridge.model import (
     StoredMessage,
     now,
 )
-from bridge.store import drafts, jobs, mails, personal, places
+from bridge.store import drafts, jobs, mails, personal, places, raws
 from bridge.store.database import Store
 from bridge.teammates import IsTeammate, nobody
 from bridge.watches import Holds, alone
@@ -270,7 +270,7 @@ class Reception:
         """Read a kept mail again, after the reader was mended: its post and card follow."""
         async with self._store.read() as conn:
             stored = await mails.get(conn, mail_id)
-            raw = await mails.load_raw(conn, stored.raw_id) if stored and stored.raw_id else None
+            raw = await raws.load(conn, stored.raw_id) if stored and stored.raw_id else None
         if stored is None or raw is None:
             raise Refused(f"There is no kept mail {mail_id}; the ledger lists what is in quarantine.")
         message = await asyncio.to_thread(self._parse(stored.mailbox), raw)

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bridge.mail.identifiers import may_be_own
 from bridge.model import Automatic, DraftId, DraftState, Job, Message
 from bridge.outbox import Outbox
 from bridge.store import drafts, jobs
@@ -36,7 +37,7 @@ async def found(conn: AsyncConnection, message_id: str) -> None:
 
 
 async def _promise(conn: AsyncConnection, message_ids: Iterable[str], **bounced: str) -> None:
-    asked = [one for one in dict.fromkeys(message_ids) if one]
+    asked = [one for one in dict.fromkeys(message_ids) if may_be_own(one)]
     for draft_id in await drafts.of_message_ids(conn, asked, states=UNSETTLED) if asked else ():
         key = f"settle:{draft_id}:{'bounced' if bounced else 'arrived'}"
         payload = {"draft": draft_id, **bounced}

@@ -47,7 +47,7 @@ from bridge.slack.faults import Gone, Malformed
 from bridge.slack.gateway import Gateway
 from bridge.slack.mrkdwn import sections
 from bridge.slack.turns import hurried
-from bridge.store import acquaintances, cards, conversations, drafts, forms, mails
+from bridge.store import acquaintances, cards, conversations, drafts, forms, mails, raws
 from bridge.store.cards import Standing
 from bridge.store.database import Store
 
@@ -275,12 +275,12 @@ class Show:
             files.append((f"mail-{stored.number}.txt", text.encode()))
         if stored.files and stored.raw_id:
             async with self._store.read() as conn:
-                raw = await mails.load_raw(conn, stored.raw_id)
+                raw = await raws.load(conn, stored.raw_id)
             message = await asyncio.to_thread(parse, raw)
             files += [(one.filename, one.content) for one in message.attachments if one.content]
         elif stored.quarantined and stored.raw_id:
             async with self._store.read() as conn:
-                files.append((f"mail-{stored.number}.eml", await mails.load_raw(conn, stored.raw_id)))
+                files.append((f"mail-{stored.number}.eml", await raws.load(conn, stored.raw_id)))
         return files
 
     async def _show_line(self, conversation: Conversation, card: Ts, draft: Draft, revision: int, view_id: str) -> None:

@@ -58,6 +58,7 @@ DESK = {
     "notices",
     "originals",
     "outbox",
+    "parts",
     "post",
     "reception",
     "regroup",

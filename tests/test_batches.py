@@ -9,7 +9,7 @@ from bridge.desk import Mailbox
 from bridge.metrics import Metrics
 from bridge.model import Address, Arrival, Batch, ChannelId, Cursor, MailboxName, Number, Status, StoredMessage, now
 from bridge.reception import Reception
-from bridge.store import conversations, jobs, mails, places
+from bridge.store import conversations, jobs, mails, places, raws
 from bridge.store.database import Store
 
 BOX = Mailbox(
@@ -36,13 +36,13 @@ class Desk:
         self.reception = Reception(store, keys=[b"k" * 32], metrics=Metrics())
         self.next = 1
 
-    async def takes(self, *raws: bytes) -> None:
+    async def takes(self, *came: bytes) -> None:
         """One batch, behind what came before."""
-        came = [
-            Arrival(uidvalidity=7, uid=uid, size=len(raw), raw=raw) for uid, raw in enumerate(raws, start=self.next)
-        ]
-        self.next += len(raws)
-        await self.reception.receive(BOX, Batch(cursor=Cursor(uidvalidity=7, uidnext=self.next), arrivals=tuple(came)))
+        arrivals = tuple(
+            Arrival(uidvalidity=7, uid=uid, size=len(raw), raw=raw) for uid, raw in enumerate(came, start=self.next)
+        )
+        self.next += len(came)
+        await self.reception.receive(BOX, Batch(cursor=Cursor(uidvalidity=7, uidnext=self.next), arrivals=arrivals))
 
     async def threads(self) -> list[list[str]]:
         """The subjects of each conversation's mails, the oldest conversation first."""
@@ -79,8 +79,8 @@ async def test_each_conversation_of_a_batch_is_to_be_shown_and_each_mail_is_some
     found = {one.id: one for matter in await desk.matters() for one in matter}
     assert [found[at[uid]].message.subject for uid in range(1, 6)] == ["a", "b", "c", "d", "e"]
     async with desk.store.read() as conn:
-        raws = [await mails.load_raw(conn, found[at[uid]].raw_id or 0) for uid in (1, 5)]
-    assert raws == [mail("a"), mail("e")]
+        kept = [await raws.load(conn, found[at[uid]].raw_id or 0) for uid in (1, 5)]
+    assert kept == [mail("a"), mail("e")]
 
 
 async def test_a_mail_that_stands_twice_in_a_batch_is_kept_once_and_is_in_two_places(desk: Desk) -> None:

@@ -26,7 +26,7 @@ from bridge.model import (
     UserId,
     now,
 )
-from bridge.store import conversations, drafts, mails, troubles
+from bridge.store import conversations, drafts, mails, raws, troubles
 from bridge.store.database import Store
 
 BOX = MailboxName("support")
@@ -58,7 +58,7 @@ async def keep(store: Store, number: Number, *, message: Message = A_MAIL, diges
             number=number,
             direction=Direction.IN,
             digest=digest,
-            raw_id=await mails.save_raw(conn, b"raw", at=now()),
+            raw_id=await raws.save(conn, b"raw", at=now()),
             at=now(),
         )
 
@@ -85,11 +85,11 @@ def a_draft(number: Number) -> Draft:
 
 
 async def test_a_raw_mail_comes_back_byte_for_byte(store: Store) -> None:
-    for raw in (b"", b"\x00\xff", b"x" * (mails.CHUNK * 2 + 1)):
+    for raw in (b"", b"\x00\xff", b"x" * (raws.CHUNK * 2 + 1)):
         async with store.write() as conn:
-            raw_id = await mails.save_raw(conn, raw, at=now())
+            raw_id = await raws.save(conn, raw, at=now())
         async with store.read() as conn:
-            assert await mails.load_raw(conn, raw_id) == raw
+            assert await raws.load(conn, raw_id) == raw
 
 
 async def test_a_message_comes_back_with_its_files_and_its_reading(store: Store) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, MetaData, Table, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import DraftId, DraftState, Folder, MailboxName, MailId, Number, Status
-from bridge.store import conversations, drafts, effects, jobs, mails, migrations, places
+from bridge.store import conversations, drafts, effects, jobs, mails, migrations, places, raws
 from bridge.store.database import Store
 
 AT = datetime(2026, 3, 2, 10, tzinfo=UTC)
@@ -105,7 +105,7 @@ async def reads_well(conn: AsyncConnection, number: int) -> None:
     [mail] = await mails.of_conversation(conn, Number(number))
     assert (mail.folder, mail.seen, mail.elsewhere, mail.files[0].filename) == (Folder.INBOX, False, False, "a.pdf")
     assert mail.message.author.email == "dana@example.com"
-    assert await mails.load_raw(conn, number) == b"bytes"
+    assert await raws.load(conn, number) == b"bytes"
     assert await mails.seen_places(conn, SUPPORT, uidvalidity=7, uids=[number]) == {number}
     assert await mails.referred(conn, mailbox=SUPPORT, ids=[f"<{number}@x>"]) == {f"<{number}@x>": number}
     draft = await drafts.get(conn, DraftId(f"draft{number}"))

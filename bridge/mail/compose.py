@@ -236,6 +236,8 @@ def _filename(name: str) -> str:
     """A name that no system refuses, its ending kept where it is long."""
     plain = " ".join(name.split())
     plain = "".join(character if character.isprintable() and character not in '/\\"' else "_" for character in plain)
+    if len(plain) > 1 and plain[0] == plain[-1] == "'":  # readers take them for quotes around the name
+        plain = plain.strip("'").strip()
     stem, dot, ending = plain.rpartition(".")
     if len(plain) > _LONGEST_NAME and dot and len(ending) < 20:
         plain = f"{stem[: _LONGEST_NAME - 20]}.{ending}"

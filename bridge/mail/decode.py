@@ -171,7 +171,9 @@ def unquoted(text: str) -> str:
 
 def filename(text: str) -> str:
     """A file's name fit to be shown and stored: no path, no control characters, at most 255 bytes; may be empty."""
-    name = re.split(r"[/\\]", clean(text).rstrip("/\\ "))[-1].strip(" \"'")
+    name = re.split(r"[/\\]", clean(text).rstrip("/\\ "))[-1].strip(' "')
+    if len(name) > 2 and name[0] == name[-1] == "'":
+        name = name[1:-1].strip()
     name = unicodedata.normalize("NFC", " ".join(name.split()))
     if not name.strip("."):
         return ""

@@ -42,6 +42,11 @@ def own_message_id(message_id: str, *, keys: Sequence[bytes]) -> tuple[int, str]
     return (int(number), draft) if any(genuine) else None
 
 
+def may_be_own(message_id: str) -> bool:
+    """Whether it has the form of one of ours; that it is one only `own_message_id` can say."""
+    return _OURS.fullmatch(message_id.strip()) is not None
+
+
 def is_message_id(text: str) -> bool:
     """Whether it can be written as an id: one word of printable ASCII in angle brackets, of at most 900 bytes."""
     return _ID.fullmatch(text) is not None

@@ -13,11 +13,11 @@ SQLAlchemy raised it. What the databases do differently stands in `sqlite.py` an
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
-from sqlalchemy import Insert, Table, func, make_url, select
+from sqlalchemy import Insert, Table, func, insert, make_url, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import ArgumentError, DBAPIError
@@ -137,6 +137,14 @@ class Store:
 def ring_at_commit(conn: AsyncConnection) -> None:
     """Say that this transaction has new work: the runner is woken once it is committed, wherever it runs."""
     conn.info[RING] = True
+
+
+async def insert_all(conn: AsyncConnection, table: Table, rows: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Insert rows into a table whose key is `id`; their ids, in the order of the rows."""
+    if not rows:
+        return []
+    adding = insert(table).returning(table.c.id, sort_by_parameter_order=True)
+    return list((await conn.execute(adding, rows)).scalars())
 
 
 def insert_new(conn: AsyncConnection, table: Table) -> Insert:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, Table, case, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, RowMapping, case, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import (
@@ -25,8 +25,8 @@ from bridge.model import (
     now,
 )
 from bridge.rules import outlook_thread
-from bridge.store import wordindex
-from bridge.store.database import insert_new
+from bridge.store import raws, wordindex
+from bridge.store.database import insert_all, insert_new
 from bridge.store.packing import (
     clean,
     pack_addresses,
@@ -39,21 +39,15 @@ from bridge.store.packing import (
 from bridge.store.schema import (
     arrivals,
     attachments,
-    draft_files,
-    drafts,
     mailboxes,
     message_refs,
     messages,
-    raw_chunks,
-    raw_mails,
 )
 
 INBOX, SENT = "inbox", "sent"
 """The folders that are read."""
 
 ASKED_AT_ONCE = 5_000  # ids in one question: SQLite takes 32,766 values in a statement, and PostgreSQL as many
-
-CHUNK = 1 << 20  # bytes of a raw mail in one row: a short transaction each, and no row a database chokes on
 
 
 # --- where a mailbox stands -----------------------------------------------------------------------------------------
@@ -119,52 +113,6 @@ async def released(conn: AsyncConnection, mail_id: MailId) -> None:
     await conn.execute(changed.values(state="taken", reason=""))
 
 
-# --- raw mails --------------------------------------------------------------------------------------------------------
-
-
-async def save_raw(conn: AsyncConnection, raw: bytes, *, at: datetime) -> int:
-    """Keep bytes (a mail, a file to send), in chunks; returns their id."""
-    return (await save_raws(conn, [(raw, at)]))[0]
-
-
-async def save_raws(conn: AsyncConnection, raws: Sequence[tuple[bytes, datetime]]) -> list[int]:
-    """Keep many at once, each with its time; returns their ids in the same order."""
-    ids = await _ids(conn, raw_mails, [{"size": len(raw), "stored": at} for raw, at in raws])
-    rows = [
-        {"raw_id": raw_id, "position": position, "data": raw[start : start + CHUNK]}
-        for raw_id, (raw, _) in zip(ids, raws, strict=True)
-        for position, start in enumerate(range(0, max(len(raw), 1), CHUNK))
-    ]
-    if rows:
-        await conn.execute(insert(raw_chunks), rows)
-    return ids
-
-
-async def load_raw(conn: AsyncConnection, raw_id: int) -> bytes:
-    """The bytes kept under that id."""
-    question = select(raw_chunks.c.data).where(raw_chunks.c.raw_id == raw_id).order_by(raw_chunks.c.position)
-    return b"".join((await conn.execute(question)).scalars())
-
-
-async def forget_raw(conn: AsyncConnection, *, before: datetime, limit: int = 100) -> int:
-    """Delete the bytes of mails kept before that time, at most `limit` of them; how many. Their text stays.
-
-    What is quarantined is kept: its bytes are all there is.
-    """
-    old = (
-        select(messages.c.raw_id)
-        .join(raw_mails, raw_mails.c.id == messages.c.raw_id)
-        .where(raw_mails.c.stored < before, messages.c.quarantined.is_(False))
-        .order_by(raw_mails.c.id)
-        .limit(limit)
-    )
-    gone = (await conn.execute(old)).scalars().all()
-    for table in (messages, drafts, draft_files):
-        await conn.execute(update(table).where(table.c.raw_id.in_(gone)).values(raw_id=None))
-    await conn.execute(delete(raw_mails).where(raw_mails.c.id.in_(gone)))
-    return len(gone)
-
-
 # --- messages ---------------------------------------------------------------------------------------------------------
 
 
@@ -215,7 +163,7 @@ async def add(
         elsewhere=elsewhere,
         joined=joined,
     )
-    mail_id = MailId((await _ids(conn, messages, [row]))[0])
+    mail_id = MailId((await insert_all(conn, messages, [row]))[0])
     await _list_files(conn, [(mail_id, message)])
     await wordindex.index(conn, [(mail_id, message)])
     await refer(conn, mailbox=mailbox, number=number, ids=ids_of(message))
@@ -242,7 +190,7 @@ class Incoming:
 
 async def take_in(conn: AsyncConnection, mailbox: MailboxName, incoming: Sequence[Incoming]) -> list[MailId]:
     """Keep new mails, as `add` keeps one, with their bytes and their lines in the ledger: a few statements for all."""
-    raws = iter(await save_raws(conn, [(one.raw, one.received) for one in incoming if one.raw is not None]))
+    raw_ids = iter(await raws.save_all(conn, [(one.raw, one.received) for one in incoming if one.raw is not None]))
     rows = [
         _row(
             one.message,
@@ -252,14 +200,14 @@ async def take_in(conn: AsyncConnection, mailbox: MailboxName, incoming: Sequenc
             number=one.number,
             direction=Direction.IN,
             digest=one.digest,
-            raw_id=None if one.raw is None else next(raws),
+            raw_id=None if one.raw is None else next(raw_ids),
             received=one.received,
             quarantined=one.state == "quarantined",
             joined=one.joined,
         )
         for one in incoming
     ]
-    mail_ids = [MailId(one) for one in await _ids(conn, messages, rows)]
+    mail_ids = [MailId(one) for one in await insert_all(conn, messages, rows)]
     kept = [*zip(mail_ids, incoming, strict=True)]
     read = [(mail_id, one.message) for mail_id, one in kept]
     await _list_files(conn, read)
@@ -387,14 +335,6 @@ def _row(message: Message, reading: Reading, written_by: Address | None, **value
 
 def _seen(mailbox: MailboxName, place: tuple[int, int], **row: Any) -> dict[str, Any]:
     return {"mailbox": mailbox, "uidvalidity": place[0], "uid": place[1], "reason": "", **row}
-
-
-async def _ids(conn: AsyncConnection, table: Table, rows: Sequence[Mapping[str, Any]]) -> list[int]:
-    """Insert rows; their ids, in the order of the rows."""
-    if not rows:
-        return []
-    adding = insert(table).returning(table.c.id, sort_by_parameter_order=True)
-    return list((await conn.execute(adding, rows)).scalars())
 
 
 async def _list_files(conn: AsyncConnection, mails: Sequence[tuple[MailId, Message]]) -> None:

@@ -17,7 +17,7 @@ date 📅|file_folder 📁|open_file_folder 📂|card_index 📇|card_file_box �
 lock 🔒|unlock 🔓|key 🔑|mag 🔍|mag_right 🔎|link 🔗|globe_with_meridians 🌐|phone 📞|telephone_receiver 📞|iphone 📱
 heavy_plus_sign ➕|heavy_minus_sign ➖|hourglass ⌛|hourglass_flowing_sand ⏳|alarm_clock ⏰|stopwatch ⏱️|timer_clock ⏲️|clock1 🕐|clock3 🕒|clock9 🕘|zzz 💤
 arrow_right ➡️|arrow_left ⬅️|arrow_up ⬆️|arrow_down ⬇️|arrow_upper_right ↗️|arrow_right_hook ↪️|leftwards_arrow_with_hook ↩️
-fast_forward ⏩|arrows_counterclockwise 🔄|repeat 🔁|recycle ♻️|back 🔙|new 🆕|ok 🆗|sos 🆘|information_source ℹ️
+fast_forward ⏩|twisted_rightwards_arrows 🔀|arrows_counterclockwise 🔄|repeat 🔁|recycle ♻️|back 🔙|new 🆕|ok 🆗|sos 🆘|information_source ℹ️
 gear ⚙️|wrench 🔧|hammer 🔨|toolbox 🧰|robot_face 🤖|ghost 👻|bug 🐛|shield 🛡️|money_with_wings 💸|credit_card 💳
 moneybag 💰|euro 💶|dollar 💵|receipt 🧾|chart_with_upwards_trend 📈|bar_chart 📊|trophy 🏆|gift 🎁|coffee ☕|tea 🍵
 truck 🚚|airplane ✈️|house 🏠|office 🏢|sunny ☀️|cloud ☁️|umbrella ☔|snowflake ❄️|rainbow 🌈|seedling 🌱|herb 🌿

@@ -1,0 +1,189 @@
+"""The desk's parts, each made once and given the others that it needs. Nothing is begun here, but in `bridge/app.py`.
+
+reception, answers, outbox, filing ... -> the engine, which runs their jobs -> what is told and shown by jobs
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from bridge.acknowledge import Acknowledge
+from bridge.agents import Agents
+from bridge.alarms import Alarms
+from bridge.answers import Answers
+from bridge.canned import Template, Templates
+from bridge.channels import Channels
+from bridge.config import Settings
+from bridge.desk import Desk, Mailbox
+from bridge.erasure import Eraser
+from bridge.errors import BridgeError
+from bridge.filing import Filing
+from bridge.floods import Floods
+from bridge.instep import InStep
+from bridge.jobs import Engine, Tenure
+from bridge.ledger import Ledger
+from bridge.metrics import Metrics
+from bridge.model import Job, MailboxName, UserId
+from bridge.notices import Notices
+from bridge.originals import Originals
+from bridge.outbox import Outbox
+from bridge.post import Post
+from bridge.reception import Reception
+from bridge.regroup import Regroup
+from bridge.settling import Settling
+from bridge.show import Show
+from bridge.slack.gateway import Gateway, Identity
+from bridge.store.database import Store
+from bridge.teammates import Teammates
+from bridge.watches import Watches
+from bridge.writing import Writing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """All that the service is made of, beside its ways in."""
+
+    store: Store
+    gateway: Gateway
+    me: Identity
+    mailboxes: dict[MailboxName, Mailbox]
+    posts: dict[MailboxName, Post]
+    engine: Engine
+    agents: Agents
+    desk: Desk
+    watches: Watches
+    reception: Reception
+    in_step: InStep
+    ledger: Ledger
+    answers: Answers
+    templates: Templates
+    writing: Writing
+    originals: Originals
+    filing: Filing
+    regroup: Regroup
+    channels: Channels
+    floods: Floods
+    alarms: Alarms
+    acknowledge: Acknowledge
+
+
+def made(
+    settings: Settings,
+    *,
+    store: Store,
+    gateway: Gateway,
+    me: Identity,
+    mailboxes: dict[MailboxName, Mailbox],
+    posts: dict[MailboxName, Post],
+    metrics: Metrics,
+    tenure: Tenure,
+    look_first: bool,
+) -> Parts:
+    """Make them, in the order in which each needs the one before."""
+    agents = Agents(
+        gateway,
+        team_id=me.team_id,
+        only=[UserId(one) for one in settings.agents.users],
+        admins=[UserId(one) for one in settings.agents.admins],
+    )
+    desk = Desk(store, agents=agents, mailboxes=mailboxes)
+    watches = Watches(store)
+    own = [box.address.email.lower() for box in mailboxes.values()]
+    reception = Reception(
+        store,
+        keys=settings.secret_keys,
+        metrics=metrics,
+        own=own,
+        trusted=settings.trusted,
+        is_teammate=Teammates(gateway, team_id=me.team_id, mailboxes=own),
+        holds=watches.holds,
+    )
+    answers = Answers(
+        store, desk=desk, agents=agents, gateway=gateway, mailboxes=mailboxes, key=settings.secret_keys[0]
+    )
+    templates = _templates(settings)
+    writing = Writing(store, desk=desk, agents=agents, mailboxes=mailboxes, templates=templates)
+    originals = Originals(store, posts=posts)
+    outbox = Outbox(
+        store,
+        gateway=gateway,
+        mailboxes=mailboxes,
+        posts=posts,
+        originals=originals,
+        metrics=metrics,
+        still_ours=tenure.check,
+    )
+    filing = Filing(store, desk=desk, posts=posts)
+    regroup = Regroup(store, desk=desk)
+    in_step = InStep(store, posts=posts, keys=settings.secret_keys, holds=watches.holds)
+    kinds: dict[str, Callable[[Job], Awaitable[None]]] = {
+        "fetch": outbox.fetch,
+        "send": outbox.send,
+        "settle": Settling(store, outbox=outbox).settle,
+        "file_copy": outbox.file_copy,
+        "apply": filing.apply,
+        "locate": in_step.locate,
+        "wake": desk.wake,
+        "index": desk.index,
+        "lapse": writing.lapse,
+        "erase": Eraser(gateway).erase,
+    }
+
+    async def given_up(job: Job, error: BridgeError) -> None:
+        await (filing if job.kind == "apply" else outbox).give_up(job, error)
+
+    engine = Engine(store, kinds=kinds, parked=given_up, look_first=look_first, tenure=tenure)
+    channels = Channels(store, engine=engine, gateway=gateway)
+    floods = Floods(store, engine=engine, gateway=gateway, desk=desk, agents=agents, limit=settings.flood)
+    show = Show(
+        store,
+        engine=engine,
+        gateway=gateway,
+        mailboxes=mailboxes,
+        floods=floods,
+        channels=channels,
+        metrics=metrics,
+    )
+    alarms = Alarms(store, engine=engine, gateway=gateway, mailboxes=mailboxes)
+    acknowledge = Acknowledge(
+        store, engine=engine, gateway=gateway, agents=agents, mailboxes=mailboxes, key=settings.secret_keys[0]
+    )
+    ledger = Ledger(store, mailboxes=mailboxes, posts=posts, reception=reception, metrics=metrics)
+    kinds |= {
+        "show": show.show,
+        "digest": floods.show,
+        "closed_channel": channels.tell,
+        "tell": Notices(store, engine=engine, gateway=gateway).say,
+        "alarm": alarms.tell,
+        "acknowledge": acknowledge.acknowledge,
+        "loop": acknowledge.tell,
+        "reconcile": ledger.reconcile,
+    }
+    return Parts(
+        store=store,
+        gateway=gateway,
+        me=me,
+        mailboxes=mailboxes,
+        posts=posts,
+        engine=engine,
+        agents=agents,
+        desk=desk,
+        watches=watches,
+        reception=reception,
+        in_step=in_step,
+        ledger=ledger,
+        answers=answers,
+        templates=templates,
+        writing=writing,
+        originals=originals,
+        filing=filing,
+        regroup=regroup,
+        channels=channels,
+        floods=floods,
+        alarms=alarms,
+        acknowledge=acknowledge,
+    )
+
+
+def _templates(settings: Settings) -> Templates:
+    made = [Template(**one.model_dump()) for one in settings.templates]
+    return Templates(lambda: made)
