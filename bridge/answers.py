@@ -44,7 +44,7 @@ from bridge.slack.forms import Carried, Form, Kept, Submission
 from bridge.slack.gateway import Gateway, Member
 from bridge.slack.when import when
 from bridge.store import conversations, correspondents, drafts, forms, jobs, mails
-from bridge.store.database import Store
+from bridge.store.database import Store, one_at_a_time
 from bridge.writing import new_draft_id, own_addresses
 
 log = structlog.get_logger()
@@ -106,6 +106,7 @@ class Answers:
         files = await self._files(form, mailbox, user=user)
         rich_text = await self.without_mentions(form.rich_text)
         async with self._store.write() as conn:
+            await one_at_a_time(conn, f"draft:{carried.draft}")
             if stands := await drafts.get(conn, carried.draft):
                 return stands
             await secondlook.look(conn, carried, to=(*to, *cc), bcc=bcc, own=own_addresses(self._mailboxes), at=at)

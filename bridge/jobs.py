@@ -5,7 +5,7 @@ in `once` what may not. Nothing of a job's state is kept in memory: whoever comm
 the engine of whatever process runs the jobs, and what becomes due later is slept for exactly.
 
 A failure's kind decides what happens (see `bridge.errors`): Temporary and Uncertain are tried again, after 1 s doubling
-to 5 min, for about a day; Permanent, Refused and Misconfigured park the job at once, as does a kind that nobody here
+to a minute, for about a day; Permanent, Refused and Misconfigured park the job at once, as does a kind that nobody here
 knows; anything unforeseen counts as Temporary. A parked job is told to `parked` and waits for a person; its lane goes
 on.
 """
@@ -36,10 +36,10 @@ log = structlog.get_logger()
 POLL = 30.0
 """Seconds after which the engine looks for work unasked, should a wake-up have been lost."""
 
-FIRST_WAIT, LONGEST_WAIT = 1.0, 300.0
+FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0
 """Seconds before the second try; doubled at each further one, but never longer than this."""
 
-TRIES = 296
+TRIES = 1446
 """After so many a job is parked: with the waits above, about a day of trying."""
 
 SPARE = 4
@@ -50,6 +50,11 @@ INSIST = 1.0
 
 LEASE = timedelta(seconds=3)
 """How long a replica's jobs stay its own without a sign of life; three signs are given in that time."""
+
+ON_THE_WAY = 1.0
+"""Seconds that an effect may take to reach the other side: one that would begin later than that before the end of the
+leases could happen after another replica has looked for it.
+"""
 
 CANCEL_PATIENCE = 2.0
 """Seconds that a cancelled job has to clean up."""
@@ -66,7 +71,7 @@ class Tenure:
 
     def lasts(self, lease: timedelta, *, asked: float) -> None:
         """The leases were renewed; it was asked for at that monotonic time."""
-        self._until = asked + lease.total_seconds()
+        self._until = asked + lease.total_seconds() - min(ON_THE_WAY, lease.total_seconds() / 3)
 
     def check(self) -> None:
         """Called just before acting outside. A replica that was paused past its leases must not: another has its jobs

@@ -1,14 +1,12 @@
 """What every test may stand on: databases (SQLite always, PostgreSQL where installed and always in CI), the stage."""
 
 import os
-import shutil
-import subprocess
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from postgresql import running_postgresql
 
 from bridge.store.database import Store
 
@@ -21,30 +19,8 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[str]:
     """A server of our own on a socket of its own: the URL of its database."""
-    binaries = [*Path("/usr/lib/postgresql").glob("*/bin"), *(Path(p) for p in os.get_exec_path())]
-    found = next((folder for folder in binaries if (folder / "initdb").exists()), None)
-    if found is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("PostgreSQL is not installed, and CI must test on it")
-        pytest.skip("PostgreSQL is NOT tested: no initdb in /usr/lib/postgresql or PATH")
-    folder = Path(tempfile.mkdtemp(prefix="pg-"))
-    user = "postgres" if os.geteuid() == 0 else None  # the server refuses to run as root
-    if user:
-        shutil.chown(folder, user)
-    data, log = folder / "data", folder / "log"
-
-    def run(program: str, *arguments: str) -> None:
-        command: list[str | Path] = [found / program, "-D", data, *arguments]
-        subprocess.run(command, check=True, cwd=folder, stdout=subprocess.DEVNULL, user=user)
-
-    run("initdb", "--auth=trust", "--username=bridge", "--no-sync", "--encoding=UTF8", "--locale=C")
-    options = f"-c listen_addresses='' -c unix_socket_directories='{folder}' -c fsync=off"
-    run("pg_ctl", "start", "--wait", f"--log={log}", f"--options={options}")
-    try:
-        yield f"postgresql://bridge@/postgres?host={folder}&sslmode=disable"
-    finally:
-        run("pg_ctl", "stop", "--wait", "--mode=immediate")
-        shutil.rmtree(folder)
+    with running_postgresql() as server:
+        yield server.url
 
 
 @pytest.fixture

@@ -26,9 +26,9 @@ from bridge.demo.stage import CHANNEL, MINA
 from bridge.demo.stage import Stage as OnStage
 from bridge.demo.world import Silence, Stage
 
-PATIENCE = 150.0  # seconds in which a service that is killed again and again answers a click, or comes to rest
+PATIENCE = 240.0  # seconds in which a service that is killed again and again answers a click, or comes to rest
 AGENTS = 12
-LOOK = 2.0  # seconds that an agent looks at an empty modal before trying again
+LOOK = 4.0  # seconds that an agent looks at an empty modal before trying again
 SECOND_THOUGHTS = 3.0  # seconds that an agent waits, after a replica woke up, before deciding what is uncertain
 SENT = ":white_check_mark: Sent"
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.mail.authenticity import Sender, authenticity, is_risky, lookalike, sender
+from bridge.mail.authenticity import authenticity, is_risky, lookalike
 from bridge.mail.parse import parse
 from bridge.model import Address, Attachment, Authenticity
 
@@ -124,28 +124,6 @@ def test_files_that_can_do_harm_are_told(name: str, kind: str, risky: bool) -> N
 )
 def test_domains_that_are_drawn_alike_are_told(domain: str, like: str | None) -> None:
     assert lookalike(domain, ("acme.example", "orange.example")) == like
-
-
-KNOWN = (Address(name="Anna", email="anna@berg.example"), Address(email="cal@gmail.com"))
-
-
-@pytest.mark.parametrize(
-    ("name", "email", "found"),
-    [
-        ("Anna", "anna@berg.example", Sender()),
-        ("Anna", "ANNA@berg.example", Sender()),
-        ("Us", "help@acme.example", Sender()),
-        ("Bob", "bob@berg.example", Sender(first_time=True)),
-        ("Anna", "anna@bеrg.example", Sender(first_time=True, like="berg.example")),
-        ("Help", "help@acrne.example", Sender(first_time=True, like="acme.example")),
-        ("anna@berg.example", "x@evil.example", Sender(first_time=True, like="anna@berg.example")),
-        ("Eva (eva@evil.example)", "eva@evil.example", Sender(first_time=True)),
-        ("Dee", "dee@gmall.com", Sender(first_time=True)),
-        ("", "", Sender(first_time=True)),
-    ],
-)
-def test_who_writes_for_the_first_time_and_could_be_taken_for_another(name: str, email: str, found: Sender) -> None:
-    assert sender(Address(name=name, email=email), known=KNOWN, own=("help@acme.example",)) == found
 
 
 @given(st.text(), st.text())

@@ -1,6 +1,7 @@
 """Nothing lost, nothing twice: the real service is killed again and again while mail comes in and answers leave.
 
-`bridge run` is a process of its own; Slack and the world's mail server stand in the test's process and outlive it. The
+The mailbox is the embedded one; over IMAP, with everything failing at once, it is `test_storm`. `bridge run` is a process
+of its own; Slack and the world's mail server stand in the test's process and outlive it. The
 seed is printed; `BRIDGE_SEED` repeats a run.
 """
 
@@ -191,15 +192,15 @@ def dice() -> random.Random:
 @pytest.mark.storm
 @pytest.mark.timeout(400)
 async def test_kills_at_random_moments_lose_nothing_and_double_nothing(stage: Stage, service: Service) -> None:
-    await storm(stage, service, mails=200, answers=60, kills=20, dice=dice())
-    assert service.kills >= 20
-    assert set(doubled(stage, 200, 60).values()) == {0}, doubled(stage, 200, 60)
+    await storm(stage, service, mails=60, answers=15, kills=8, dice=dice())
+    assert service.kills >= 8
+    assert set(doubled(stage, 60, 15).values()) == {0}, doubled(stage, 60, 15)
 
 
 def jobs_in(stage: Stage) -> Counter[str]:
-    """How many jobs stand in each state."""
+    """How many jobs stand in each state, but for the comparisons that are always due some time."""
     with contextlib.closing(sqlite3.connect(f"file:{stage.data / 'bridge.db'}?mode=ro", uri=True)) as database:
-        return Counter(state for (state,) in database.execute("SELECT state FROM jobs"))
+        return Counter(state for (state,) in database.execute("SELECT state FROM jobs WHERE kind != 'reconcile'"))
 
 
 async def test_sigterm_ends_the_service_within_ten_seconds_and_hands_back_what_was_in_hand(

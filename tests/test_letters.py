@@ -1,6 +1,7 @@
 """Letters as mail programs make them, in many languages: what stands around the answer is folded, and nothing else.
 
-Each file in `tests/letters` holds pieces of text with a line `%%` between them. A bug adds a piece.
+Each file in `tests/letters` holds pieces of text with a line `%%` between them; in `answers.txt` each is a letter, a line
+`=>`, and what is shown of it. A bug adds a piece.
 """
 
 import textwrap
@@ -42,6 +43,12 @@ def test_an_introduction_may_be_wrapped(introduction: str) -> None:
 @pytest.mark.parametrize("closing", pieces("closings.txt"))
 def test_signatures_and_footers_are_folded(closing: str) -> None:
     assert shown(f"{ANSWER}\n\n{closing}\n") == ANSWER
+
+
+@pytest.mark.parametrize("piece", pieces("answers.txt"))
+def test_what_is_new_is_shown(piece: str) -> None:
+    letter, wanted = piece.split("\n=>\n")
+    assert shown(letter) == " ".join(wanted.split())
 
 
 @pytest.mark.parametrize("letter", pieces("nothing_to_fold.txt"))

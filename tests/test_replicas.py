@@ -12,16 +12,31 @@ from mailroom import imap_source, user_of, written
 from onstage import Desk
 from services import Service
 from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.app import Bridge
 from bridge.demo.stage import Stage
 from bridge.desk import Mailbox
 from bridge.errors import Misconfigured, Temporary
 from bridge.metrics import Metrics
-from bridge.model import Address, Arrival, Batch, ChannelId, Cursor, MailboxName
+from bridge.model import (
+    Address,
+    Arrival,
+    Batch,
+    ChannelId,
+    Cursor,
+    Direction,
+    Folder,
+    Located,
+    MailboxName,
+    Message,
+    Reading,
+    Status,
+    now,
+)
 from bridge.reception import Reception
-from bridge.store import mails, watches
-from bridge.store.database import Store
+from bridge.store import conversations, mails, places, watches
+from bridge.store.database import Store, one_at_a_time
 from bridge.watches import Watches
 
 SUPPORT = MailboxName("support")
@@ -185,6 +200,50 @@ async def test_a_lease_is_one_owners_until_it_ends_or_is_given_back(postgresql_u
         assert await watches.fences(conn, owner="b") == {}
         await watches.claim(conn, [SUPPORT], owner="b", lease=hour)
         assert await watches.fences(conn, owner="b") == {SUPPORT: 3}
+    await store.close()
+
+
+async def test_replicas_that_write_down_the_same_at_once_do_not_fail_each_other(postgresql_url: str) -> None:
+    """Two submits of one modal, two that hear of one Message-ID, two that find a mail at one place."""
+    store, beside = await Store.open(postgresql_url), await Store.open(postgresql_url)
+    at, message = now(), Message(message_id="<a@x>")
+    async with store.write() as conn:
+        number = await conversations.create(
+            conn, mailbox=SUPPORT, channel=ChannelId("C1"), subject="A matter", status=Status.OPEN, at=at
+        )
+        mail_id = await mails.add(
+            conn, message, reading=Reading(), mailbox=SUPPORT, number=number, direction=Direction.IN, digest="d",
+            raw_id=None, at=at,
+        )  # fmt: skip
+    order: list[str] = []
+    first_has_written, second_waits = asyncio.Event(), asyncio.Event()
+
+    async def write(conn: AsyncConnection) -> None:
+        await mails.refer(conn, mailbox=SUPPORT, number=number, ids=["<c@x>", "<b@x>"])
+        located = Located(mail_id=mail_id, folder=Folder.INBOX, uidvalidity=7, uid=1)
+        await places.put(conn, SUPPORT, located)
+
+    async def first() -> None:
+        async with store.write() as conn:
+            await one_at_a_time(conn, "draft:1")
+            await write(conn)
+            first_has_written.set()
+            await second_waits.wait()
+            order.append("first")
+
+    async def second() -> None:
+        await first_has_written.wait()
+        async with beside.write() as conn:
+            second_waits.set()
+            await one_at_a_time(conn, "draft:1")
+            order.append("second")
+            await write(conn)
+
+    await asyncio.gather(first(), second())
+    assert order == ["first", "second"]
+    async with beside.read() as conn:
+        assert set(await mails.referred(conn, mailbox=SUPPORT, ids=["<b@x>", "<c@x>"])) == {"<b@x>", "<c@x>"}
+    await beside.close()
     await store.close()
 
 

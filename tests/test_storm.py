@@ -1,7 +1,7 @@
 """Nothing lost, nothing twice: the real `bridge run`, a real mailbox, and everything fails at once.
 
 The seed is printed; `BRIDGE_SEED` repeats a storm as far as processes can be repeated, `BRIDGE_STORM=0.1` makes a small
-one. `docs/reliability.md` has the figures.
+one. `docs/reliability.md` has the figures; the control, which looks for nothing, is in `test_kills`.
 """
 
 import os
@@ -16,7 +16,6 @@ from mailroom import imap_source
 from services import Service
 from storms import Storm, dice
 
-from bridge.demo.double.faults import Fault
 from bridge.demo.stage import Stage
 from bridge.ledger import compare_now
 from bridge.store import jobs
@@ -27,20 +26,6 @@ SCALE = float(os.environ.get("BRIDGE_STORM") or 1)
 """A tenth to look for a fault, ten for a night."""
 MATTERS, PARTS, ANSWERS = max(1, int(100 * SCALE)), 3, int(150 * SCALE)
 KILLS, FREEZES = max(2, int(10 * SCALE)), max(1, int(5 * SCALE))
-
-WITHOUT_LOOKING = """
-import asyncio, sys, pathlib
-from bridge.app import Bridge
-from bridge.config import load
-from bridge.logs import configure
-
-async def run():
-    await Bridge(load(config_file=pathlib.Path(sys.argv[1])), look_first=False).start()
-    await asyncio.Event().wait()
-
-configure("json")
-asyncio.run(run())
-"""
 
 
 @pytest.fixture
@@ -104,16 +89,3 @@ async def test_nothing_is_lost_or_doubled_or_out_of_order_whatever_fails(
     async with store.read() as conn:
         assert (await jobs.counts(conn))[jobs.State.PARKED] == 0
     await store.close()
-
-
-@pytest.mark.storm
-@pytest.mark.timeout(300)
-async def test_without_looking_before_redoing_a_storm_shows_doubles(
-    stage: Stage, services: list[Service], dovecot: Dovecot
-) -> None:
-    """The control: were finding before redoing worth nothing, or the test blind, nothing would be doubled here."""
-    services.append(Service(stage, [sys.executable, "-c", WITHOUT_LOOKING]))
-    storm = Storm(stage, services, deliver=lambda raw: dovecot.deliver(USER, raw), chance=dice(), matters=40)
-    storm.slack_fails(0.1, Fault(kind="drop_after_commit", method="chat.postMessage"))
-    await storm.run(kills=4)
-    assert storm.counted()["cards doubled"] + storm.counted()["mails doubled"] > 0

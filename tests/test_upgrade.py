@@ -154,3 +154,6 @@ def test_revisions_only_add() -> None:
             if call.func.attr == "add_column":
                 column = ast.unparse(call.args[-1])
                 assert "nullable=True" in column or "server_default" in column, column
+                assert "server_default=sa." not in column, (
+                    "SQLite would have the table made anew, and lose what points to it"
+                )

@@ -7,10 +7,8 @@ only those count that name a server which the mailbox's owner trusts (RFC 8601 s
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 
 from bridge.model import Address, Attachment, Authenticity
-from bridge.providers import well_known
 
 _MOST_FIELDS = 20  # Authentication-Results fields that are looked at
 _LONGEST = 10_000  # characters of one of them
@@ -37,7 +35,6 @@ _ALIKE = str.maketrans(
     "aeopcyxijsdqwhlgioavptuiklollssb",
 )  # fmt: skip
 _ALIKE_PAIRS = (("rn", "m"), ("vv", "w"), ("cl", "d"), ("nn", "m"))
-_ANY_ADDRESS = re.compile(r"[^\s<>()\[\]\",;:@]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+")
 _SHORTEST = 6  # characters of a domain, for a letter's difference to mean anything
 
 
@@ -102,34 +99,6 @@ def lookalikes(domains: Iterable[str], known: Iterable[str]) -> dict[str, str]:
         if near:
             found[domain] = near
     return found
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sender:
-    """What is known of who wrote. `first_time`: nothing came from this address before; `like`: the domain or the known
-    sender that it could be taken for, or empty.
-    """
-
-    first_time: bool = False
-    like: str = ""
-
-
-def sender(author: Address, *, known: Collection[Address], own: Collection[str]) -> Sender:
-    """Who wrote, beside who wrote before (`known`) and our own addresses (`own`).
-
-    Taken for another is: a domain that is drawn like one of ours or of a known sender; a name that holds an address of
-    another domain. An address that is known is like nothing.
-    """
-    email = author.email.lower()
-    if not email or email in {one.lower() for one in own} or email in {one.email.lower() for one in known}:
-        return Sender(first_time=not email)
-    domain = _domain(author)
-    domains = {_domain(Address(email=one)) for one in own} | {_domain(one) for one in known}
-    like = lookalike(domain, sorted(domains - {"", domain} - well_known()))  # everybody's stand for nobody
-    claimed = _ANY_ADDRESS.search(author.name)
-    if like is None and claimed is not None and _domain(Address(email=claimed[0])) != domain:
-        like = claimed[0].lower()
-    return Sender(first_time=True, like=like or "")
 
 
 def _spoken(results: Iterable[str], trusted: Collection[str]) -> tuple[str, dict[str, str], tuple[str, ...]]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from bridge.mail import dialects
 from bridge.mail.charset import decode
 from bridge.mail.decode import clean, words
+from bridge.mail.mime import head
 from bridge.model import Attachment, Automatic, Bounce
 
 Headers = Mapping[str, str]
@@ -142,6 +143,7 @@ def read(
     """What the report says. `chosen`: the recipient that its delivery-status fields speak of, if they do."""
     said = prose(text)
     recipient = (chosen and chosen.address) or _recipient_in(headers, said, _own(headers))
+    recipient = recipient or _addressed(attachments)
     words_said = chosen.diagnostic if chosen else ""
     reason = words_said if _tells(words_said) else _reason_in(said, recipient) or words_said
     return Bounce(
@@ -165,6 +167,16 @@ def names_recipient(headers: Headers, said: str) -> bool:
 def _own(headers: Headers) -> set[str]:
     """The addresses that the report itself goes from and to."""
     return {found.lower() for name in ("to", "from") for found in _ANY_ADDRESS.findall(headers.get(name, ""))}
+
+
+def _addressed(attachments: Sequence[Attachment]) -> str:
+    """The one address that the returned mail was written to, or an empty string where there are several."""
+    for attachment in attachments:
+        if attachment.content_type in _RETURNED_TYPES:
+            fields = {name.lower(): value for name, value in reversed(head(attachment.content[:65_536]))}
+            found = set(_ANY_ADDRESS.findall(f"{fields.get('to', '')} {fields.get('cc', '')}"))
+            return found.pop() if len(found) == 1 else ""
+    return ""
 
 
 def _recipient_in(headers: Headers, said: str, own: set[str]) -> str:

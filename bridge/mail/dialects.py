@@ -60,7 +60,8 @@ FAILED_SUBJECT = _any(
     r"onbestelbaar|niet (?:bezorgd|afgeleverd|bezorgbaar)|bezorging mislukt|kan niet worden bezorgd",
     r"недостав|не (?:удается|удалось|может быть) доставл?|не доставлено|niedostarcz|nie można dostarczyć|nedoručiteln",
     r"ikke leveret|kan ikke leveres|kunde inte levereras|gick inte att leverera|kunne ikke leveres",
-    r"toimitus epäonnistui",
+    r"toimitus epäonnistui|ikke levert|nelze doručit|αδυναμία παράδοσης|δεν παραδόθηκε|kézbesíthetetlen|kézbesítés sikertelen",
+    r"nu (?:se|a) (?:poate|putut) (?:fi )?livra|nelivrabil|не вдалося доставити|недоставлен",
     r"teslim edilemedi|配信不能|配信(?:でき|に失敗|エラー)|送信(?:でき|失敗|エラー)|不達|未配信|送達でき|戻り",
     r"届きませんでした",
     r"전송 ?(?:실패|오류)|배달 ?(?:못|되지|실패|불가)|전달(?:되지|할 수|실패)|반송|발송 ?실패",
@@ -186,6 +187,8 @@ FAILED_TEXT = _any(
     r"실패|반송",
     r"无法(?:投递|送达|传递|发送|投送|送到)|未能|投递失败|退(?:信|回)|不存在|失败|無法(?:傳遞|投遞|送達|傳送)",
     r"投遞失敗|找不到",
+    r"mislykk|misslyck|gick inte att leverera|kunne ikke leveres|epäonnistu|teslim edileme|başarısız|selhal|nelze doručit",
+    r"απέτυχε|sikertelen|nem sikerült|nu a putut fi|nie powiod|не вдалося",
     r"не (?:удалось|может|была? доставлен|доставлен)|не существует|nie (?:można|mógł|została?)",
     r"\b5[0-5]\d[ -]#?5\.\d\.\d",
 )
@@ -253,7 +256,9 @@ MEANINGS: tuple[tuple[str, re.Pattern[str]], ...] = (
             r"buzón[\w ]{0,30} lleno|cuota excedida|casella[\w ]{0,30} piena|caixa[\w ]{0,40} cheia|quota excedida",
             r"postvak[\w ]{0,30} vol",
             r"容量(?:を超|が|オーバー|制限)|メールボックスが.{0,12}(?:一杯|いっぱい)|가득|용량|已满|已滿|容量已",
-            r"空间不足|空間不足|переполнен",
+            r"空间不足|空間不足|переп[оі]внен|переполнен|post ?kasse[\w ]{0,30} ful[dl]|brevlåda[\w ]{0,30} full",
+            r"postilaatikko[\w ]{0,30} täynnä|skrzynka[\w ]{0,30} pełna|schránka[\w ]{0,30} plná|kutusu[\w ]{0,20} dolu",
+            r"γραμματοκιβώτιο[\w ]{0,30} (?:είναι )?πλήρες|postafiók[\w ]{0,30} megtelt",
         ),
     ),
     (
@@ -295,7 +300,7 @@ MEANINGS: tuple[tuple[str, re.Pattern[str]], ...] = (
             r"bestaat niet|onbekende? (?:gebruiker|ontvanger|adres)|niet gevonden|ontvanger[\w ]{0,30}onbekend",
             r"存在しません|見つかりません|存在しない|宛先(?:不明|が)|ユーザー?が|該当.{0,20}(?:なし|ありません)",
             r"존재하지|찾을 수 없|수신인 없음|없는 (?:사용자|계정|주소)|알 수 없는|不存在|找不到|没有(?:找到|此)",
-            r"无此用户|查無此|不正确|не существует|не найден|nie istnieje|neexistuje",
+            r"无此用户|查無此|不正确|ikke (?:fundet|funnet)|hittades inte|ei löyt|bulunamadı|nebyla? nalezen|nenalezen|impossibile trovare|δεν βρέθηκε|nem található|nu a fost găsit|nie znaleziono|не знайдено|(?:findes|finnes|eksisterer) ikke|finns inte|не существует|не найден|nie istnieje|neexistuje",
         ),
     ),
     (

@@ -17,8 +17,8 @@ _SMALL_CHARS = 60_000  # 15,000 attributes on one element fit in it: 0.4 s, the 
 _SMALL_TAGS = 1_000  # the worst 1,000 tags make 250,000 elements: 0.1 s
 _MAX_DEPTH = 512  # open block elements; 500 nested tables are the deepest seen
 _MAX_FORMATTING = 16  # open formatting elements, each of which every paragraph may open again
-_MAX_NODES = 60_000  # elements, those opened again too; cells count as several: a table of 3,700 rows by five
-_CELL = 3  # elements whose work a table's cell costs, which is laid out a second time with its row
+_MAX_NODES = 60_000  # elements, those opened again too; cells count as several: a table of 2,800 rows by five
+_CELL = 4  # elements whose work a table's cell costs, which is laid out a second time with its row
 _MAX_ATTRIBUTES = 20_000  # characters of attributes of one tag, inline images taken out
 
 _DATA_URL = re.compile(r"data:image/[^\"'<>)]*")

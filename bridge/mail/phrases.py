@@ -23,7 +23,7 @@ _SPACES = re.compile(r"\s+")
 _DIVIDER_ENDS = " \t-=_*~#>|:：.…—–─━[]()\"'"
 
 _VERBS = re.compile(
-    r"\b(?:wrote|writes|said|schrieb|schrieben|geschrieben|schreibt|[ée]crit|[ée]crivait|escribi[óo]|escribe|escrito|"
+    r"\b(?:wrote|writes|said|spake|schrieb|schrieben|geschrieben|schreibt|[ée]crit|[ée]crivait|escribi[óo]|escribe|escrito|"
     r"scritto|scrive|escreveu|escreve|schreef|schrijft|geschreven|skrev|skriver|skrevet|kirjoitti|kirjoittaa|"
     r"napisała?|pisze|napsala?|píše|napísala?|"
     r"написала?|пишет|писала?|написав|пише|yazdı|yazmış|έγραψε|έγραψαν|γράφει|כתב|כתבה|כותב|מאת|كتب|كتبت|كتابة|"
@@ -33,7 +33,7 @@ _VERBS = re.compile(
     re.IGNORECASE,
 )
 _OPENERS = re.compile(
-    r"(?:on|at|am|le|el|il(?: giorno)?|em|no dia|a|op|den|på|w dniu|dnia|dne|στις|την|в|на|у|vào|pada tanggal|în|dana|เมื่อ|در تاریخ|בתאריך|ב|في|在|於|于|"
+    r"(?:on|at|am|le|el|il(?: giorno)?|em|no dia|a|op|den|på|w dniu|dnia|wiadomość napisana|dne|στις|την|в|на|у|vào|pada tanggal|în|dana|เมื่อ|در تاریخ|בתאריך|ב|في|在|於|于|"
     r"(?:mon|tue|wed|thu|fri|sat|sun|dien|mitt|donn|frei|sams|sonn|lun|mar|mer|mié|jeu|jue|ven|vie|sam|sáb|sab|dim|dom|"
     r"gio|seg|ter|qua|qui|sex|maa|die|woe|don|vri|zat|zon|man|tir|ons|tor|fre|lør|lör|søn|sön|tis|"
     r"пон|вто|сре|чет|пят|суб|вос|вів|сер|нед|п.ят|paz|pzt|sal|çar|per|cum|cmt)\w*|"
@@ -55,7 +55,7 @@ _YEAR = re.compile(
     r"(?<!\d)(?:19|20)\d\d(?!\d)|\b\d{1,2}-[a-z]{3}-\d\d\b|[۰-۹٠-٩]{4}|\d{1,2}[./-] ?\d{1,2}[./-] ?\d\d(?!\d)",
     re.IGNORECASE,
 )
-_DASHED_VERB = re.compile(r"-{3,}.{1,120}[:：] ?-{3,}")
+_DASHED_VERB = re.compile(r"-{3,}.{1,120}[:：]? ?-{3,}")
 _BRACKETED_EMAIL = re.compile(r"[<(\[][^\s<>]{1,100}@[^\s<>]{1,100}[>)\]]")
 _ADDRESS_LAST = re.compile(r"@[^\s<>@]+[>)\]]+\s?[:：]\Z")
 _MOMENT = re.compile(
@@ -238,7 +238,10 @@ _REPLY_ABOVE = re.compile(
     r"above (?:this|the) line"
     r"|bitte (?:antworten|schreiben) sie (?:ober|über).{0,40}(?:linie|zeile)|.{0,20}oberhalb dieser (?:linie|zeile)"
     r"|.{0,40}(?:répondre|réponse).{0,30}au-dessus de cette ligne|.{0,40}(?:encima|arriba) de esta línea"
-    r"|.{0,40}sopra questa (?:riga|linea)|.{0,40}acima desta linha|.{0,40}boven deze (?:lijn|regel)",
+    r"|.{0,40}sopra questa (?:riga|linea)|.{0,40}acima desta linha|.{0,40}boven deze (?:lijn|regel)"
+    r"|(?:please )?do not (?:write|reply|type) below this line|.{0,60}oberhalb dieser (?:linie|zeile)"
+    r"|.{0,40}(?:over denne linje|ovanför den här raden|powyżej tego wiersza|над этой строкой|tämän rivin yläpuolelle)"
+    r"|.{0,20}(?:この行より上|在此行上方|在此行以上|이 줄 위에).{0,20}",
     re.IGNORECASE,
 )
 
@@ -348,5 +351,5 @@ def is_attribution(text: str, *, certain: bool) -> bool:
             return True
         return dated and _TIME.search(bare) is not None and (verb or _BRACKETED_EMAIL.search(bare) is not None)
     if colon:
-        return verb or email or (moment and opens)
+        return verb or email or (moment and (opens or (dated and _TIME.search(bare) is not None)))
     return _OLD_GMAIL.fullmatch(bare) is not None or (verb and moment and opens)

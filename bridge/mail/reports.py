@@ -101,6 +101,8 @@ def _declared(mail: _Mail) -> _Report | None:
 def _told(mail: _Mail) -> _Report | None:
     """The kind of a report that keeps to no standard, from its sender, subject and prose."""
     if not _speaks_as_mail_system(mail):
+        if mail.daemon and dialects.DELIVERED_SUBJECT.search(mail.subject):
+            return Automatic.RECEIPT, None
         read = dialects.READ_SUBJECT.match(mail.subject) and dialects.READ_TEXT.search(mail.said)
         return (Automatic.RECEIPT, None) if read else None
     fields = bounces.status_fields(mail.text[: bounces.PROSE]) or _in_texts(mail.attachments)

@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Protocol
 
-from sqlalchemy import Insert, Table, make_url
+from sqlalchemy import Insert, Table, func, make_url, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import ArgumentError, DBAPIError
@@ -142,6 +142,25 @@ def ring_at_commit(conn: AsyncConnection) -> None:
 def insert_new(conn: AsyncConnection, table: Table) -> Insert:
     """An INSERT that does nothing where a unique key stands already; its row goes to `execute` beside it."""
     return _insert_new(conn.dialect.name, table)
+
+
+def insert_or_replace(conn: AsyncConnection, table: Table) -> Insert:
+    """An INSERT that takes the place of the row with the same primary key; the row goes to `execute` beside it."""
+    return _insert_or_replace(conn.dialect.name, table)
+
+
+async def one_at_a_time(conn: AsyncConnection, name: str) -> None:
+    """Keep every other transaction that names the same out until this one ends. SQLite has one writer anyway."""
+    if conn.dialect.name == "postgresql":
+        await conn.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
+
+
+@functools.cache
+def _insert_or_replace(dialect: str, table: Table) -> Insert:
+    insert = postgresql_insert(table) if dialect == "postgresql" else sqlite_insert(table)
+    key = list(table.primary_key.columns)
+    rest = {column.name: insert.excluded[column.name] for column in table.columns if not column.primary_key}
+    return insert.on_conflict_do_update(index_elements=key, set_=rest)
 
 
 @functools.cache

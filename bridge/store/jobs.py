@@ -34,7 +34,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import Job
 from bridge.model import now as time_now
-from bridge.store.database import insert_new, ring_at_commit
+from bridge.store.database import insert_new, one_at_a_time, ring_at_commit
 from bridge.store.packing import clean
 from bridge.store.schema import Utc, jobs
 
@@ -151,11 +151,10 @@ async def add_all(conn: AsyncConnection, promises: Sequence[Promise]) -> None:
 
 
 async def _add(conn: AsyncConnection, promises: Sequence[Promise]) -> CursorResult[Any]:
-    if conn.dialect.name == "postgresql":
-        # A sequence's order is not the order of commits: whoever adds to a lane holds it until the commit. Always in
-        # the same order, so that no two wait for each other.
-        for lane in sorted({one.lane for one in promises} - {""}):
-            await conn.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(lane, 0))))
+    # A sequence's order is not the order of commits: whoever adds to a lane holds it until the commit. Always in the
+    # same order, so that no two wait for each other.
+    for lane in sorted({one.lane for one in promises} - {""}):
+        await one_at_a_time(conn, lane)
     for lane in sorted({one.lane for one in promises if one.urgent} - {""}):
         await conn.execute(_HURRY, {"in_lane": lane, "rank": URGENT})
     at = time_now()

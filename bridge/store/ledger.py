@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import MailboxName, MailId
+from bridge.store.database import insert_or_replace
 from bridge.store.mails import INBOX
 from bridge.store.schema import arrivals, mailboxes, reconciliations
 
@@ -66,8 +67,7 @@ async def unentered(conn: AsyncConnection, mailbox: MailboxName, where: Span, ui
 
 async def compared(conn: AsyncConnection, outcome: Reconciled) -> None:
     """Remember how it last compared."""
-    await conn.execute(delete(reconciliations).where(reconciliations.c.mailbox == outcome.mailbox))
-    await conn.execute(insert(reconciliations).values(**asdict(outcome)))
+    await conn.execute(insert_or_replace(conn, reconciliations), asdict(outcome))
 
 
 async def last(conn: AsyncConnection) -> Mapping[MailboxName, Reconciled]:

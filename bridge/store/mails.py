@@ -336,7 +336,8 @@ async def refer(conn: AsyncConnection, *, mailbox: MailboxName, number: Number, 
 
 async def _refer(conn: AsyncConnection, mailbox: MailboxName, named: Sequence[tuple[str, Number]]) -> None:
     """Each of these belongs to its conversation, unless it belongs to another already; the first says so."""
-    rows = [{"mailbox": mailbox, "message_id": one, "number": number} for one, number in named]
+    in_order = sorted(named, key=lambda one: one[0])  # so that no two who refer at once wait for each other
+    rows = [{"mailbox": mailbox, "message_id": one, "number": number} for one, number in in_order]
     if rows:
         await conn.execute(insert_new(conn, message_refs), rows)
 

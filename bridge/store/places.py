@@ -3,10 +3,11 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, delete, insert, or_, select
+from sqlalchemy import ColumnElement, RowMapping, delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import Folder, Located, MailboxName, MailId
+from bridge.store.database import insert_or_replace
 from bridge.store.schema import places
 
 FOLLOWED = 10_000
@@ -15,8 +16,7 @@ FOLLOWED = 10_000
 
 async def put(conn: AsyncConnection, mailbox: MailboxName, located: Located) -> None:
     """That mail is there, with these flags."""
-    await drop(conn, mailbox, located)
-    await conn.execute(insert(places), [_row(mailbox, located)])
+    await conn.execute(insert_or_replace(conn, places), _row(mailbox, located))
 
 
 async def arrived(conn: AsyncConnection, mailbox: MailboxName, mail_id: MailId, place: tuple[int, int]) -> None:
@@ -37,7 +37,7 @@ async def arrived_new(conn: AsyncConnection, mailbox: MailboxName, located: Sequ
         return
     uids = [one.uid for one in located]
     await conn.execute(delete(places).where(_among(mailbox, Folder.INBOX, located[0].uidvalidity, uids)))
-    await conn.execute(insert(places), [_row(mailbox, one) for one in located])
+    await conn.execute(insert_or_replace(conn, places), [_row(mailbox, one) for one in located])
 
 
 async def drop(conn: AsyncConnection, mailbox: MailboxName, located: Located) -> None:

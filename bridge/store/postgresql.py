@@ -100,7 +100,8 @@ class Postgresql:
         )
 
     async def before_upgrade(self, conn: AsyncConnection) -> None:
-        """Keep other processes from upgrading until this transaction ends."""
+        """Keep other processes from upgrading until this transaction ends, however long it thinks between two steps."""
+        await conn.execute(select(func.set_config("idle_in_transaction_session_timeout", "0", True)))
         await conn.execute(select(func.pg_advisory_xact_lock(UPGRADE_LOCK)))
 
     def trouble(self, error: BaseException) -> str | None:

@@ -87,7 +87,7 @@ function shell(name, person) {
     if (nodes.length !== body.childNodes.length || nodes.some((node, at) => node !== body.childNodes[at])) {
       const focused = document.activeElement;
       body.replaceChildren(...nodes.filter(Boolean));
-      if (box.contains(focused)) focused.focus();
+      if (body.contains(focused)) focused.focus();
       else if (box.isConnected) focusFirst();
     }
   }

@@ -50,8 +50,8 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_forms_number"), ["number"], unique=False)
 
     with op.batch_alter_table("drafts", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("closes", sa.Boolean(), server_default=sa.false(), nullable=False))
-        batch_op.add_column(sa.Column("later", sa.Boolean(), server_default=sa.false(), nullable=False))
+        batch_op.add_column(sa.Column("closes", sa.Boolean(), server_default="0", nullable=False))
+        batch_op.add_column(sa.Column("later", sa.Boolean(), server_default="0", nullable=False))
         batch_op.add_column(sa.Column("said_channel", sa.Text(), server_default="", nullable=False))
         batch_op.add_column(sa.Column("said_ts", sa.Text(), server_default="", nullable=False))
         batch_op.add_column(sa.Column("note", sa.Text(), server_default="", nullable=False))
