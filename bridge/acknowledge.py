@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge import rules, templates
 from bridge.agents import MayAct
-from bridge.desk import Acknowledgement, Mailbox, changed, write_down
+from bridge.desk import Acknowledgement, Mailbox, changed_by_itself, write_down
 from bridge.errors import Refused
 from bridge.jobs import Engine
 from bridge.mail.identifiers import new_message_id
@@ -129,7 +129,7 @@ class Acknowledge:
         await jobs.add(
             conn, key=f"send:{draft_id}", kind="send", lane=f"draft:{draft_id}", payload=payload, due=draft.due
         )
-        await changed(conn, conversation.number)
+        await changed_by_itself(conn, conversation.number)
         await write_down(conn, conversation.number, "acknowledge", user=BRIDGE)
 
     # --- loops --------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ again gets what it missed.
     "channel_unshared", "channel_unarchive", the bot is invited again -> what could not be shown is tried again
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -19,6 +19,9 @@ from bridge.store import conversations, jobs, troubles
 from bridge.store.database import Store
 
 log = structlog.get_logger()
+
+AFTERWARDS = timedelta(seconds=3)
+"""How long after a channel is of use again what could not be shown there is tried once more."""
 
 SHARED = (
     "This channel is shared with another organisation now: no mail is shown here, and nobody can act on what is here, "
@@ -59,8 +62,11 @@ class Channels:
             log.warning("a channel that mail shows in is archived, or without the bot", channel=channel)
         elif not found.is_shared:
             await self.try_again()
+            later = now() + AFTERWARDS  # what was on its way meets the old state, and is parked only now
+            async with self._store.write() as conn:
+                await jobs.add(conn, key=f"usable:{channel}:{later.isoformat()}", kind="usable_channel", due=later)
 
-    async def try_again(self) -> None:
+    async def try_again(self, job: Job | None = None) -> None:  # noqa: ARG002 - the job "usable_channel" says no more
         """Show what could not be shown: what stopped it may be mended."""
         async with self._store.write() as conn:
             await jobs.unpark_kind(conn, "show")

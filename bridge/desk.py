@@ -74,23 +74,25 @@ async def changed(conn: AsyncConnection, number: Number, **values: object) -> in
 
     Somebody has clicked and waits to see it: it goes before all that nobody waits for.
     """
-    return (await changed_all(conn, [number], **values))[number]
-
-
-async def changed_all(conn: AsyncConnection, numbers: Sequence[Number], **values: object) -> dict[Number, int]:
-    """The same for several conversations, all in the same way; their new versions."""
-    if not numbers:
-        return {}
-    versions = await conversations.change_all(conn, numbers, at=now(), **values)
-    await show_all_again(conn, versions, urgent=True)
-    return versions
+    version = await conversations.change(conn, number, at=now(), **values)
+    await show_again(conn, number, version=version, urgent=True)
+    return version
 
 
 async def changed_by_itself(conn: AsyncConnection, number: Number, **values: object) -> int:
     """As `changed`, for what mail, servers and clocks change: it is shown in its turn."""
-    versions = await conversations.change_all(conn, [number], at=now(), **values)
+    return (await all_changed_by_itself(conn, [number], **values))[number]
+
+
+async def all_changed_by_itself(
+    conn: AsyncConnection, numbers: Sequence[Number], **values: object
+) -> dict[Number, int]:
+    """The same for several conversations, all in the same way; their new versions."""
+    if not numbers:
+        return {}
+    versions = await conversations.change_all(conn, numbers, at=now(), **values)
     await show_all_again(conn, versions)
-    return versions[number]
+    return versions
 
 
 async def redraw(conn: AsyncConnection, number: Number) -> None:

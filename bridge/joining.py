@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge import rules
 from bridge.as_read import AsRead
-from bridge.desk import Mailbox, changed_all, show_all_again, write_down
+from bridge.desk import Mailbox, all_changed_by_itself, show_all_again, write_down
 from bridge.later import customer_wrote
 from bridge.mail.compose import bare_subject
 from bridge.mail.identifiers import own_message_id
@@ -126,7 +126,7 @@ class Joining:
         joined = {number for number, _ in batch.found if number > 0}
         for status in Status:
             standing = sorted(one for one in joined if batch.standing[one] is status)
-            await changed_all(conn, standing, status=status)
+            await all_changed_by_itself(conn, standing, status=status)
             for number in (one for one in standing if batch.before[one] is not status):
                 detail = f"status: {batch.before[number]} → {status}"
                 await write_down(conn, number, "reopen", user=BRIDGE, detail=detail)

@@ -152,6 +152,7 @@ def made(
         "show": show.show,
         "digest": floods.show,
         "closed_channel": channels.tell,
+        "usable_channel": channels.try_again,
         "tell": Notices(store, engine=engine, gateway=gateway).say,
         "alarm": alarms.tell,
         "acknowledge": acknowledge.acknowledge,

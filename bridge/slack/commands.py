@@ -76,7 +76,8 @@ class Command:
         """The conversation that the rest names; `Refused` where it names none."""
         number = _number(self.rest)
         if number is None:
-            raise Refused(f"Say which conversations: `/mail {USAGE[self.verb].partition(' — ')[0]}`, both as on their cards.")
+            usage = USAGE[self.verb].partition(" — ")[0]
+            raise Refused(f"Say which conversations: `/mail {usage}`, both as on their cards.")
         return number
 
     @property

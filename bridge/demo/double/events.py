@@ -104,7 +104,11 @@ class Events:
             yield f"{prefix}_rename", f"{where}:read", {**common, "type": f"{prefix}_rename", "channel": renamed}
         if now["is_archived"] != before["is_archived"]:
             name = f"{prefix}_archive" if now["is_archived"] else f"{prefix}_unarchive"
-            yield name, f"{where}:read", {**common, "type": name, "user": self._site.workspace.bot_user_id}
+            people = (
+                user for user in self._site.workspace.members(now["id"]) if user != self._site.workspace.bot_user_id
+            )
+            by = next(people, "USLACKBOT")  # an app's own archiving is no news to it
+            yield name, f"{where}:read", {**common, "type": name, "user": by}
         if bool(now.get("is_ext_shared")) != bool(before.get("is_ext_shared")):
             name = "channel_shared" if now["is_ext_shared"] else "channel_unshared"
             yield name, f"{where}:read", {**common, "type": name}
