@@ -148,7 +148,7 @@ def home(page: Page, folder: Path) -> None:
     """The app's Home."""
     page.get_by_role("button", name="Bridge").last.click()
     expect(page.locator(".home-blocks")).to_contain_text(SUBJECT)
-    shoot(page.locator(".home-blocks"), folder / "home.png")
+    shoot(page.locator(".pane"), folder / "home.png")
     page.get_by_role("button", name="support").click()
 
 
@@ -173,7 +173,7 @@ def write_again(page: Page) -> None:
     page.get_by_role("button", name="Answer").click()
     page.get_by_label("Text").fill("No hurry at all, by the way: we still have one bag.\n\nDana")
     page.locator(".letter-form button[type=submit]").click()
-    expect(page.locator(".thread article.message", has_text="No hurry at all")).to_be_attached()
+    expect(page.locator(".pane article.message", has_text="No hurry at all")).to_be_attached()
     page.locator(".modal button[type=submit]").click()
     expect(page.locator(".modal")).to_contain_text("This has changed while you were writing")
     page.locator(".dialog-body").evaluate("box => { box.scrollTop = 0; }")

@@ -48,6 +48,16 @@ def rich(text: str, **style: bool) -> dict[str, Any]:
     return {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": [element]}]}
 
 
+def cards_alone(stage: Stage) -> list[dict[str, Any]]:
+    """The cards, and nothing else of what the bridge says in the channel."""
+    found = []
+    for one in stage.slack.workspace.history(CHANNEL):
+        key = one.get("metadata", {}).get("event_payload", {}).get("key", "")
+        if key.startswith("card:"):
+            found.append(one)
+    return found
+
+
 class Desk:
     """One agent at the stage, with the questions that stories ask."""
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from onstage import Desk, actions, ask, nodes, said
 from services import Service
-from test_kills import cards, deliver, service, subject_of
+from test_kills import deliver, service, subject_of
 
 from bridge.demo.double.people import Person
 from bridge.demo.stage import CHANNEL, GUEST, MINA, Stage
@@ -35,6 +35,11 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
 async def flood(stage: Stage, count: int) -> None:
     for number in range(count):
         await deliver(stage, f"matter-{number}")
+
+
+def cards(stage: Stage) -> list[dict[str, Any]]:
+    """Whatever the bridge says in the channel: cards and digests."""
+    return [one for one in stage.slack.workspace.history(CHANNEL) if one.get("bot_id")]
 
 
 def digests(stage: Stage) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from onstage import said
+from onstage import cards_alone, said
 from services import Service
 
 from bridge.demo.double.faults import Fault
@@ -74,10 +74,6 @@ async def persist(act: Any) -> None:
             await asyncio.sleep(0.1)
 
 
-def cards(stage: Stage) -> list[dict[str, Any]]:
-    return [one for one in stage.slack.workspace.history(CHANNEL) if one.get("bot_id")]
-
-
 def subject_of(card: dict[str, Any]) -> str:
     return str(card["blocks"][0]["text"]["text"])
 
@@ -87,7 +83,7 @@ async def answer(stage: Stage, person: Person, subject: str) -> None:
 
     async def once() -> None:
         card = await person.sees(
-            lambda: next((one for one in cards(stage) if subject_of(one) == subject), None), timeout=30
+            lambda: next((one for one in cards_alone(stage) if subject_of(one) == subject), None), timeout=30
         )
         assert card
         while person.view():
@@ -104,7 +100,7 @@ async def answer(stage: Stage, person: Person, subject: str) -> None:
 def lines(stage: Stage) -> list[tuple[str, dict[str, Any]]]:
     """The lines of outgoing mails: the draft's id and the message."""
     found = []
-    for card in cards(stage):
+    for card in cards_alone(stage):
         for one in stage.slack.workspace.replies(CHANNEL, card["ts"]):
             key = one.get("metadata", {}).get("event_payload", {}).get("key", "")
             if key.startswith("draft:"):
@@ -151,7 +147,9 @@ async def storm(stage: Stage, service: Service, *, mails: int, answers: int, kil
         while True:
             await decide(stage, person)
             done = [one for _, one in lines(stage) if ":white_check_mark: Sent" in str(one["blocks"])]
-            posted = {subject_of(one) for one in cards(stage) if stage.slack.workspace.replies(CHANNEL, one["ts"])}
+            posted = {
+                subject_of(one) for one in cards_alone(stage) if stage.slack.workspace.replies(CHANNEL, one["ts"])
+            }
             if len(done) >= answers and len(posted) >= mails:
                 return
             await asyncio.sleep(0.1)
@@ -166,10 +164,10 @@ async def storm(stage: Stage, service: Service, *, mails: int, answers: int, kil
 
 def doubled(stage: Stage, mails: int, answers: int) -> dict[str, int]:
     """What stands there more or less often than once."""
-    shown = Counter(subject_of(one) for one in cards(stage))
+    shown = Counter(subject_of(one) for one in cards_alone(stage))
     posts = Counter(
         one["metadata"]["event_payload"]["key"]
-        for card in cards(stage)
+        for card in cards_alone(stage)
         for one in stage.slack.workspace.replies(CHANNEL, card["ts"])
         if one.get("metadata")
     )
@@ -212,14 +210,14 @@ async def test_sigterm_ends_the_service_within_ten_seconds_and_hands_back_what_w
     await service.ready.wait()
     await deliver(stage, "matter-0")
     person = stage.slack.person(MINA)
-    await person.sees(lambda: cards(stage), timeout=30)
+    await person.sees(lambda: cards_alone(stage), timeout=30)
     assert jobs_in(stage)["running"] == 1
     async with asyncio.timeout(10):
         assert await service.stop() == 0
     assert jobs_in(stage) == {"ready": 1}
     await service.start()
-    await person.sees(lambda: stage.slack.workspace.replies(CHANNEL, cards(stage)[0]["ts"]), timeout=30)
-    assert [subject_of(one) for one in cards(stage)] == ["matter-0"]
+    await person.sees(lambda: stage.slack.workspace.replies(CHANNEL, cards_alone(stage)[0]["ts"]), timeout=30)
+    assert [subject_of(one) for one in cards_alone(stage)] == ["matter-0"]
 
 
 WITHOUT_LOOKING = """
