@@ -7,13 +7,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from bridge.desk import Mailbox
 from bridge.mail.authenticity import lookalike
 from bridge.model import Address, Authenticity, MailboxName, Message
 from bridge.providers import provider_of
 from bridge.store import acquaintances
+from bridge.store.database import Store
 
 KEPT = 600.0  # seconds that the list of known domains is used before it is asked for again
 MOST = 100  # domains that a new one is compared with, those first that most mails come from: 0.4 ms
@@ -35,26 +34,28 @@ class Familiar:
         self._clock = clock
         self._known: dict[MailboxName, _Known] = {}
 
-    async def lookalike(self, conn: AsyncConnection, mailbox: Mailbox, author: Address) -> str:
-        """The known domain, or our own, that the author's only looks like; or nothing.
+    async def look_around(self, store: Store, mailbox: Mailbox) -> None:
+        """Find out whom that mailbox knows, unless that is known: while reading, since it may take a while to say."""
+        kept = self._known.get(mailbox.name)
+        if kept and kept.until >= self._clock():
+            return
+        async with store.read() as conn:
+            addresses = [mailbox.address.email, *await acquaintances.familiar(conn, mailbox.name, limit=MOST)]
+        domains = frozenset(_domain(one) for one in addresses if provider_of(one) is None)
+        self._known[mailbox.name] = _Known(until=self._clock() + KEPT, domains=domains)
+
+    def lookalike(self, mailbox: Mailbox, author: Address) -> str:
+        """The known domain, or our own, that the author's only looks like; or nothing. After `look_around`.
 
         A provider's domain proves nothing of who writes from it, so nobody is told that another looks like it.
         """
         domain = _domain(author.email)
-        if not domain or provider_of(author.email):
+        known = self._known.get(mailbox.name)
+        if known is None or not domain or provider_of(author.email):
             return ""
-        known = await self._domains(conn, mailbox)
         if domain not in known.domains and domain not in known.answers:
             known.answers[domain] = lookalike(domain, sorted(known.domains)) or ""
         return known.answers.get(domain, "")
-
-    async def _domains(self, conn: AsyncConnection, mailbox: Mailbox) -> _Known:
-        kept = self._known.get(mailbox.name)
-        if kept is None or kept.until < self._clock():
-            addresses = [mailbox.address.email, *await acquaintances.familiar(conn, mailbox.name, limit=MOST)]
-            domains = frozenset(_domain(one) for one in addresses if provider_of(one) is None)
-            kept = self._known[mailbox.name] = _Known(until=self._clock() + KEPT, domains=domains)
-        return kept
 
 
 def with_lookalike(message: Message, domain: str) -> Message:

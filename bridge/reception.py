@@ -89,6 +89,7 @@ class Reception:
         parse_mail = self._parse(mailbox.name)
         mails_read = await asyncio.to_thread(lambda: [as_read(one, parse_mail) for one in batch.arrivals])
         mails_read = [await self._if_trusted(mailbox, one) for one in mails_read]
+        await self._familiar.look_around(self._store, mailbox)
         try:
             await self._keep(mailbox, batch, mails_read)
         except BridgeError:
@@ -108,6 +109,7 @@ class Reception:
 
     async def _read(self, mailbox: Mailbox, arrival: Arrival) -> AsRead:
         mail = await asyncio.to_thread(as_read, arrival, self._parse(mailbox.name))
+        await self._familiar.look_around(self._store, mailbox)
         return await self._if_trusted(mailbox, mail)
 
     async def _if_trusted(self, mailbox: Mailbox, mail: AsRead) -> AsRead:
@@ -181,7 +183,7 @@ class Reception:
                 place=(arrival.uidvalidity, arrival.uid),
                 state=mail.state,
                 number=matter.number,
-                message=await self._judged(conn, mailbox, mail),
+                message=self._judged(mailbox, mail),
                 reading=mail.reading,
                 digest=mail.digest,
                 raw=arrival.raw,
@@ -203,10 +205,10 @@ class Reception:
                     await self._acknowledge(conn, mailbox, matter.number, mail_id, mail.message)
         return len(new)
 
-    async def _judged(self, conn: AsyncConnection, mailbox: Mailbox, mail: AsRead) -> Message:
+    def _judged(self, mailbox: Mailbox, mail: AsRead) -> Message:
         """The mail, with what its author's domain only looks like."""
         author = mail.passed_on.author if mail.passed_on else mail.message.author
-        return with_lookalike(mail.message, await self._familiar.lookalike(conn, mailbox, author))
+        return with_lookalike(mail.message, self._familiar.lookalike(mailbox, author))
 
     async def _acknowledge(
         self, conn: AsyncConnection, mailbox: Mailbox, number: Number, mail_id: MailId, message: Message

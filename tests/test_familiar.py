@@ -60,6 +60,11 @@ async def keep(conn: object, message: Message, number: Number, direction: Direct
     )
 
 
+async def found(store: Store, familiar: Familiar, author: Address, *, mailbox: Mailbox = BOX) -> str:
+    await familiar.look_around(store, mailbox)
+    return familiar.lookalike(mailbox, author)
+
+
 @pytest.mark.parametrize(
     ("domain", "like"),
     [
@@ -75,29 +80,23 @@ async def keep(conn: object, message: Message, number: Number, direction: Direct
 )
 async def test_a_domain_is_compared_with_ours_and_those_we_have_answered(store: Store, domain: str, like: str) -> None:
     await wrote(store, "ben@roastery-supply.example", answered=Automatic.NO)
-    async with store.read() as conn:
-        assert await Familiar().lookalike(conn, BOX, Address(email=f"x@{domain}")) == like
+    assert await found(store, Familiar(), Address(email=f"x@{domain}")) == like
 
 
 async def test_who_writes_often_or_is_only_acknowledged_does_not_become_known(store: Store) -> None:
     for answered in (None, None, Automatic.REPLY):
         await wrote(store, "billing@fernhi11.example", answered=answered)
-    async with store.read() as conn:
-        author = Address(email="billing@fernhi11.example")
-        assert await Familiar().lookalike(conn, BOX, author) == "fernhill.example"
+    assert await found(store, Familiar(), Address(email="billing@fernhi11.example")) == "fernhill.example"
 
 
 async def test_a_person_who_answers_has_made_sure_and_is_believed_within_minutes(store: Store) -> None:
     clock = Clock()
     familiar, author = Familiar(clock), Address(email="ben@fernhil.example")
-    async with store.read() as conn:
-        assert await familiar.lookalike(conn, BOX, author)
+    assert await found(store, familiar, author)
     await wrote(store, author.email, answered=Automatic.NO)
     clock.time += KEPT + 1
-    async with store.read() as conn:
-        assert not await familiar.lookalike(conn, BOX, author)
-        other = replace(BOX, name=MailboxName("sales"))
-        assert await familiar.lookalike(conn, other, author)
+    assert not await found(store, familiar, author)
+    assert await found(store, familiar, author, mailbox=replace(BOX, name=MailboxName("sales")))
 
 
 async def test_of_a_public_provider_only_the_mailbox_itself_is_ours() -> None:
