@@ -12,6 +12,7 @@ from bridge.bench.figures import Figure, Found, percentile
 from bridge.bench.office import doubles, service
 from bridge.cli import main
 from bridge.errors import Refused
+from bridge.store.bench import ASKED
 
 Printed = pytest.CaptureFixture[str]
 
@@ -21,6 +22,7 @@ SMALL: dict[str, list[str]] = {
     "intake": ["--mails", "2"],
     "click": ["--clicks", "4", "--rate", "2"],
     "backlog": ["--mails", "60"],
+    "search": ["--mails", "40"],
     "memory": ["--in", "0.5", "--out", "0.5"],
     "mailboxes": ["--count", "3", "--seconds", "0.2"],
 }
@@ -32,6 +34,7 @@ FOUND: dict[str, list[tuple[str, str, float | None]]] = {
         for which, goal in (("p50", None), ("p95", None), ("p99", 100))
     ],
     "backlog": [("rate", "mails/s", 300), ("processor time of a mail", "ms", 3)],
+    "search": [("entered into the index", "mails/s", None), *((name, "ms", 300) for name in ASKED)],
     "memory": [
         ("at rest", "MB", None),
         ("peak, 0.5 MB in", "MB", None),

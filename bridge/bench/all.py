@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from bridge.bench import backlog, latency, size
+from bridge.bench import backlog, latency, search, size
 from bridge.bench.figures import Figure, Found, together
 from bridge.errors import BridgeError
 from bridge.mail import bench as reading
@@ -19,6 +19,7 @@ SHORTLY: dict[str, Measure] = {
     "intake": lambda: latency.intake(mails=60),
     "click": lambda: latency.click(clicks=100, rate=5.0),
     "backlog": lambda: backlog.backlog(mails=2_000),
+    "search": lambda: search.search(mails=10_000),
     "memory": lambda: size.files(megabytes_in=25, megabytes_out=10),
     "mailboxes": lambda: size.mailboxes(count=200, seconds=15.0),
 }

@@ -116,6 +116,22 @@ def mailboxes(
 
 
 @benches.command()
+def search(
+    *,
+    mails: Annotated[int, typer.Option(min=1, help="How many mails to search among.")] = 100_000,
+    as_json: AsJson = False,
+    strict: Strict = False,
+) -> None:
+    """How quickly search answers.
+
+    Each kind of question that people ask, among made-up mails in SQLite.
+    """
+    from bridge.bench.search import search as measure
+
+    _measure(measure(mails=mails), as_json, strict)
+
+
+@benches.command()
 def mail(
     *,
     mutations: Annotated[int, typer.Option(min=0, help="How many damaged mails to read.")] = 2_000,
