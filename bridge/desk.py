@@ -64,6 +64,7 @@ class Mailbox:
     saves_sent: bool
     max_bytes: int
     resurface: Resurface = Resurface.BROADCAST
+    resurface_after: timedelta = timedelta(hours=1)
     signature: str = ""
     forwards: bool = True
     ack: Acknowledgement | None = None

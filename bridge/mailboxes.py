@@ -75,6 +75,7 @@ def mailbox(one: MailboxSettings, *, channel: ChannelId, max_bytes: int) -> Mail
         hold=timedelta(seconds=one.hold_seconds),
         saves_sent=one.saves_sent,
         resurface=one.resurface,
+        resurface_after=timedelta(minutes=one.resurface_minutes),
         max_bytes=max_bytes,
         signature=one.signature,
         forwards=one.forwards,

@@ -14,16 +14,22 @@ FRESH = timedelta(hours=4)
 
 
 def resurfaces(
-    conversation: Conversation, standing: Standing, messages: Sequence[StoredMessage], *, at: datetime
+    conversation: Conversation,
+    standing: Standing,
+    messages: Sequence[StoredMessage],
+    *,
+    after: timedelta,
+    at: datetime,
 ) -> MailId | None:
     """The new mail with which a conversation is to show in its channel again; None where it is not needed.
 
-    A person's mail, or a bounce, in an open conversation that the channel last saw a while ago: what is among the
-    newest few is seen anyway, and what nobody has to do anything about need not call anybody.
+    A person's mail, or a bounce, in an open conversation that the channel last saw so long ago: until then the team has
+    it in mind, what is among the newest few is seen anyway, and what nobody has to do anything about calls nobody.
     """
     if not (conversation.card_ts and standing.surfaced) or conversation.status is not Status.OPEN:
         return None
-    if standing.newer < NEAR and at.timestamp() - float(standing.surfaced) < FRESH.total_seconds():
+    seen = at.timestamp() - float(standing.surfaced)
+    if seen < after.total_seconds() or (standing.newer < NEAR and seen < FRESH.total_seconds()):
         return None
     calling = {Automatic.NO, Automatic.BOUNCE}
     news = [

@@ -274,6 +274,7 @@ class MailboxSettings(_Model):
     forwards: bool = True
     auto_ack: bool = False
     resurface: Resurface = Resurface.BROADCAST
+    resurface_minutes: float = Field(default=60, ge=0, le=10_080)
     ack: AckSettings = AckSettings()
     source: Literal["imap", "local"] = "imap"
     imap: ServerSettings | None = None

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -129,7 +129,8 @@ class Show:
         messages: Sequence[StoredMessage],
         behind: Sequence[tuple[Draft, int, str]],
     ) -> None:
-        news, how = resurfaces(conversation, standing, messages, at=now()), self._resurface(conversation)
+        how, after = self._resurface(conversation)
+        news = resurfaces(conversation, standing, messages, after=after, at=now())
         if news and how is Resurface.BUMP:
             conversation, standing = await self._bump(conversation)
         card, is_current = conversation.card_ts, False
@@ -166,10 +167,10 @@ class Show:
 
     # --- visible again ------------------------------------------------------------------------------------------------
 
-    def _resurface(self, conversation: Conversation) -> Resurface:
-        """How its mailbox wants it; one that is configured no more says nothing."""
+    def _resurface(self, conversation: Conversation) -> tuple[Resurface, timedelta]:
+        """How its mailbox wants it, and after how long; one that is configured no more says nothing."""
         mailbox = self._mailboxes.get(conversation.mailbox)
-        return mailbox.resurface if mailbox else Resurface.OFF
+        return (mailbox.resurface, mailbox.resurface_after) if mailbox else (Resurface.OFF, timedelta(0))
 
     async def _bump(self, conversation: Conversation) -> tuple[Conversation, Standing]:
         async with self._store.write() as conn:

@@ -1,5 +1,7 @@
 """A customer's new mail in a conversation that has scrolled away is seen in the channel again; reactions as verbs."""
 
+from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,11 +9,22 @@ from onstage import Desk, actions, ask, said
 
 from bridge.demo.stage import CHANNEL, GUEST, JONAS, MINA, Stage
 
+AT_ONCE = 'source = "local"\nresurface_minutes = 0'
+
+
+@pytest.fixture
+async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
+    made = Stage(tmp_path, hold=0.2)
+    made.source = AT_ONCE
+    await made.start()
+    yield made
+    await made.stop()
+
 
 async def again(stage: Stage, **changes: str) -> None:
     """The bridge starts anew with other lines in its mailbox's table."""
     await stage.stop_bridge()
-    stage.source = 'source = "local"\n' + "\n".join(f'{name} = "{value}"' for name, value in changes.items())
+    stage.source = AT_ONCE + "".join(f'\n{name} = "{value}"' for name, value in changes.items())
     await stage.start_bridge()
 
 
@@ -46,6 +59,16 @@ async def test_a_mail_in_a_conversation_that_is_in_sight_calls_nobody_twice(stag
     await ask(stage, text="Still nothing!", in_reply_to=first)
     assert await mina.sees(lambda: mina.line(card, "Still nothing!"))
     assert len(mina.cards()) == 1
+
+
+async def test_within_the_hour_the_team_has_it_in_mind(stage: Stage, mina: Desk) -> None:
+    await stage.stop_bridge()
+    stage.source = 'source = "local"'
+    await stage.start_bridge()
+    first, card = await scrolled_away(stage, mina)
+    await ask(stage, text="Still nothing!", in_reply_to=first)
+    assert await mina.sees(lambda: mina.line(card, "Still nothing!"))
+    assert len(mina.cards()) == 4
 
 
 async def test_an_automatic_answer_calls_nobody(stage: Stage, mina: Desk) -> None:
