@@ -331,9 +331,11 @@ class TemplateSettings(_Model):
 
 
 class FloodSettings(_Model):
-    """How many new cards a channel gets within so many seconds; what comes beyond stands in a digest. 0 is no limit."""
+    """How many new cards a channel gets within so many seconds; what comes beyond stands in a digest. 0 is no limit:
+    every conversation has its card, unless the operator says otherwise.
+    """
 
-    cards: int = Field(default=20, ge=0)
+    cards: int = Field(default=0, ge=0)
     seconds: float = Field(default=60, gt=0, le=3600)
 
 
