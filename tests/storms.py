@@ -26,7 +26,8 @@ from bridge.demo.stage import CHANNEL, MINA
 from bridge.demo.stage import Stage as OnStage
 from bridge.demo.world import Silence, Stage
 
-PATIENCE = 240.0  # seconds in which a service that is killed again and again answers a click, or comes to rest
+PATIENCE = 240.0  # seconds in which a service that is killed again and again answers a click
+REST = 600.0  # seconds in which it comes to rest: what failed often is tried once a minute, and fails one time in five
 AGENTS = 12
 LOOK = 4.0  # seconds that an agent looks at an empty modal before trying again
 SECOND_THOUGHTS = 3.0  # seconds that an agent waits, after a replica woke up, before deciding what is uncertain
@@ -184,7 +185,7 @@ class Storm:
 
     async def _come_to_rest(self) -> None:
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(REST):
                 while not self._at_rest():
                     await self._decide()
                     await asyncio.sleep(0.2)

@@ -53,7 +53,7 @@ async def services(stage: Stage) -> AsyncIterator[list[Service]]:
 
 
 @pytest.mark.storm
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 async def test_nothing_is_lost_or_doubled_or_out_of_order_whatever_fails(
     stage: Stage, services: list[Service], dovecot: Dovecot, database_url: str
 ) -> None:
