@@ -16,6 +16,7 @@ from bridge import templates
 from bridge.errors import Refused
 from bridge.model import MailboxName, Resurface
 from bridge.providers import Security, files_sent_mail
+from bridge.timesettings import HoursSettings
 
 _MIB = 1024 * 1024
 _UNITS = {"": 1, "b": 1, "kib": 1024, "kb": 1000, "mib": _MIB, "mb": 1000 * 1000, "gib": 1024 * _MIB, "gb": 1000**3}
@@ -276,6 +277,7 @@ class MailboxSettings(_Model):
     resurface: Resurface = Resurface.BROADCAST
     resurface_minutes: float = Field(default=60, ge=0, le=10_080)
     ack: AckSettings = AckSettings()
+    hours: HoursSettings = HoursSettings()
     source: Literal["imap", "local"] = "imap"
     imap: ServerSettings | None = None
     smtp: ServerSettings = ServerSettings()

@@ -20,6 +20,7 @@ BASE = {
     "model",
     "canned",
     "config",
+    "hours",
     "layers",
     "limits",
     "lookup",
@@ -28,6 +29,7 @@ BASE = {
     "rules",
     "logs",
     "templates",
+    "timesettings",
 }
 WORLDS = {"store", "mail", "slack"}
 DESK = {
@@ -83,7 +85,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "providers": {"errors", "model"},
     "templates": {"errors", "model"},
     "canned": {"errors", "model", "templates"},
-    "settings": {"errors", "model", "providers", "templates"},
+    "hours": set(),
+    "timesettings": {"hours"},
+    "settings": {"errors", "model", "providers", "templates", "timesettings"},
     "layers": {"errors", "model"},
     "limits": set(),
     "config": {"errors", "model", "providers", "settings", "layers"},
