@@ -11,7 +11,7 @@ Job           a durable promise with a key, a lane and a due time
 """
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, NewType
 
@@ -28,9 +28,21 @@ Ts = NewType("Ts", str)
 FileId = NewType("FileId", str)
 
 
+@dataclass(slots=True)
+class Clock:
+    """What `now` reads: this process's one clock. The demo and stories set it ahead, so that days pass at once; then
+    whoever sleeps until something is due must be woken (`Bridge.wake`).
+    """
+
+    ahead: timedelta = timedelta()
+
+
+CLOCK = Clock()
+
+
 def now() -> datetime:
     """The time, aware, in UTC."""
-    return datetime.now(UTC)
+    return datetime.now(UTC) + CLOCK.ahead
 
 
 # --- a mail, as read ------------------------------------------------------------------------------------------------

@@ -149,6 +149,19 @@ async def read_the_answer(tab: Tab) -> None:
     assert await asyncio.to_thread(saved.read_bytes) == LABEL
 
 
+async def test_what_is_put_aside_until_monday_comes_back_when_monday_does(tab: Tab) -> None:
+    mine = card(tab, "two bags missing")
+    number = re.findall(r"#(\d+)", await mine.inner_text())[0]
+    await say(tab, f"/mail snooze {number} next Monday 9am")
+    await expect(mine).to_contain_text("Snoozed until")
+    await tab.locator(".later summary").click()
+    await tab.get_by_role("button", name="Next Monday, 9:00").click()
+    await expect(tab.locator(".later summary")).to_contain_text("Mon 9:0")
+    await tab.locator(".later summary").click()
+    await tab.get_by_role("button", name="+ 1 day").click()  # whatever zone this browser and Mina are in
+    await expect(mine).to_contain_text("Open")
+
+
 async def test_who_may_act_is_told_and_what_members_do_shows(tab: Tab) -> None:
     """A guest hears why not, and nobody else does; commands, a claim and the Home work for a member."""
     mine = card(tab, "two bags missing")

@@ -23,7 +23,13 @@ async def demo(*, port: int, open_browser: bool, data: Path | None) -> None:
         stage = Stage(folder, flood=20)
         stage.others = CANNED
         page = Page(
-            stage.slack, stage.world, customers=CUSTOMERS, mailboxes=[SHOP], manifest=manifest.load(), port=port
+            stage.slack,
+            stage.world,
+            customers=CUSTOMERS,
+            mailboxes=[SHOP],
+            manifest=manifest.load(),
+            later=stage.later,
+            port=port,
         )
         closing.push_async_callback(page.stop)
         await page.start()
