@@ -32,7 +32,6 @@ from bridge.settings import (
     AgentSettings,
     FloodSettings,
     FolderSettings,
-    HoursSettings,
     IntakeSettings,
     Listen,
     MailboxSettings,
@@ -44,13 +43,13 @@ from bridge.settings import (
     TemplateSettings,
     is_loopback,
 )
+from bridge.timesettings import HoursSettings, NudgeSettings, SilenceSettings
 
 __all__ = [
     "AckSettings",
     "AgentSettings",
     "FloodSettings",
     "FolderSettings",
-    "HoursSettings",
     "IntakeSettings",
     "Listen",
     "MailboxSettings",
@@ -309,6 +308,8 @@ _TABLES: dict[tuple[str, ...], type[BaseModel]] = {
     ("mailbox", "oauth"): OAuthSettings,
     ("mailbox", "folders"): FolderSettings,
     ("mailbox", "hours"): HoursSettings,
+    ("mailbox", "nudges"): NudgeSettings,
+    ("mailbox", "silence"): SilenceSettings,
     ("intake",): IntakeSettings,
     ("agents",): AgentSettings,
     ("flood",): FloodSettings,

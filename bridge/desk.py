@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge import where
 from bridge.agents import MayAct
+from bridge.due import Pace, runs
 from bridge.errors import BridgeError, Permanent, Refused
 from bridge.lookup import Found, Query
 from bridge.model import (
@@ -50,6 +51,16 @@ class Acknowledgement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """After how long without a word from the customer a conversation that waits for one is closed; `last_mail`: what the
+    customer is told first, if anything.
+    """
+
+    close_after: timedelta
+    last_mail: Acknowledgement | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Mailbox:
     """One address as the desk works with it: what it is called, and where it shows.
 
@@ -68,6 +79,8 @@ class Mailbox:
     signature: str = ""
     forwards: bool = True
     ack: Acknowledgement | None = None
+    pace: Pace = Pace()
+    silence: Silence | None = None
 
 
 async def changed(conn: AsyncConnection, number: Number, **values: object) -> int:
@@ -238,6 +251,7 @@ class Desk:
             waits = found is not None and found.status is Status.SNOOZED and found.wakes
             if found and waits and waits.isoformat() == job.payload["until"]:
                 await changed_by_itself(conn, number, status=Status.OPEN, wakes=None)
+                await self.due_from_now(conn, found)
                 await write_down(conn, number, "wake", user=BRIDGE, detail=told(found, {"status": Status.OPEN}))
 
     async def _set(self, number: Number, verb: str, *, user: UserId, **values: object) -> Conversation:
@@ -248,8 +262,14 @@ class Desk:
             return found
         async with self._store.write() as conn:
             await changed(conn, number, **values)
+            await self.due_from_now(conn, found)
             await write_down(conn, number, verb, user=user, detail=told(found, values))
         return await self.conversation(number, user=user)
+
+    async def due_from_now(self, conn: AsyncConnection, conversation: Conversation) -> None:
+        """It may be on the table again: where its customer waits, an answer is due as if they had written now."""
+        if mailbox := self._mailboxes.get(conversation.mailbox):
+            await runs(conn, mailbox.pace, conversation.number, at=now())
 
     async def log(self, number: Number, *, user: UserId, limit: int = 30) -> tuple[Conversation, list[Act]]:
         """What was done to a conversation and by whom, the newest first."""

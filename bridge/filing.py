@@ -154,6 +154,7 @@ class Filing:
             if any(getattr(one, name) != value for one in before for name, value in stand.items()):
                 await mails.stand(conn, [one.id for one in before], **stand)
                 version = await changed(conn, number, trouble="", **(change or {}))
+                await self._desk.due_from_now(conn, conversation)
                 await obey(conn, number, version=version)
                 detail = _told(before, stand, conversation=conversation, change=change or {})
                 await write_down(conn, number, verb, user=user, detail=detail)

@@ -323,7 +323,8 @@ class Status(StrEnum):
 class Conversation:
     """The messages of one matter in one mailbox. `version` grows with every change; what Slack shows follows it.
     `trouble` says why the mailbox did not do what an agent last asked for; `wakes` is when a snoozed one opens again;
-    `merged_into` is the one that has its mails now.
+    `merged_into` is the one that has its mails now; `due` is when a customer who waits is to have an answer, where the
+    mailbox says how soon.
     """
 
     number: Number
@@ -339,6 +340,7 @@ class Conversation:
     trouble: str = ""
     wakes: datetime | None = None
     merged_into: Number | None = None
+    due: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

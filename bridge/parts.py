@@ -24,6 +24,7 @@ from bridge.ledger import Ledger
 from bridge.metrics import Metrics
 from bridge.model import Job, MailboxName, UserId
 from bridge.notices import Notices
+from bridge.nudges import Nudges
 from bridge.originals import Originals
 from bridge.outbox import Outbox
 from bridge.post import Post
@@ -153,6 +154,7 @@ def made(
         "digest": floods.show,
         "closed_channel": channels.tell,
         "usable_channel": channels.try_again,
+        "nudge": Nudges(store, admins=[UserId(one) for one in settings.agents.admins]).nudge,
         "tell": Notices(store, engine=engine, gateway=gateway).say,
         "alarm": alarms.tell,
         "acknowledge": acknowledge.acknowledge,

@@ -16,7 +16,7 @@ from types import MappingProxyType
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge import rules, settling
+from bridge import due, rules, settling
 from bridge.as_read import AsRead, as_read, unreadable
 from bridge.desk import Mailbox, changed_by_itself
 from bridge.errors import BridgeError, Refused
@@ -29,6 +29,7 @@ from bridge.mail.quotes import read
 from bridge.metrics import Metrics
 from bridge.model import (
     Arrival,
+    Automatic,
     Batch,
     Cursor,
     Direction,
@@ -199,6 +200,10 @@ class Reception:
             for mail_id, one in zip(mail_ids, incoming, strict=True)
         ]
         await places.arrived_new(conn, mailbox.name, there)
+        if not old:
+            for matter, (arrival, mail) in zip(matters, new, strict=True):
+                if mail.message.automatic is Automatic.NO:
+                    await due.runs(conn, mailbox.pace, matter.number, at=arrival.received)
         if mailbox.ack and not old:
             for mail_id, matter, (_, mail) in zip(mail_ids, matters, new, strict=True):
                 if matter.begun and not mail.passed_on:

@@ -175,13 +175,15 @@ def status_after_mail(status: Status, message: Message) -> Status:
 def waits_since(messages: Iterable[StoredMessage]) -> datetime | None:
     """Since when somebody has waited for an answer: the first mail a person wrote after our last one; None if nobody.
 
-    What is automatic does not wait.
+    What is automatic neither waits nor answers: who was acknowledged has no answer yet.
     """
     since = None
     for one in messages:
+        if one.message.automatic is not Automatic.NO:
+            continue
         if one.direction is Direction.OUT:
             since = None
-        elif since is None and one.message.automatic is Automatic.NO:
+        elif since is None:
             since = one.received
     return since
 

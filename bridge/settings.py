@@ -12,12 +12,11 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
-from bridge import templates
-from bridge.errors import Refused
 from bridge.model import MailboxName, Resurface
 from bridge.providers import Security, files_sent_mail
 from bridge.sentences import Language
-from bridge.timesettings import HoursSettings
+from bridge.timesettings import HoursSettings, NudgeSettings, SilenceSettings, Within
+from bridge.timesettings import template as _template
 
 _MIB = 1024 * 1024
 _UNITS = {"": 1, "b": 1, "kib": 1024, "kb": 1000, "mib": _MIB, "mb": 1000 * 1000, "gib": 1024 * _MIB, "gb": 1000**3}
@@ -159,14 +158,6 @@ def _file(value: Path) -> Path:
     return value
 
 
-def _template(value: str) -> str:
-    try:
-        templates.check(value)
-    except Refused as error:
-        raise ValueError(f"is no template: {error}") from None
-    return value
-
-
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -264,7 +255,8 @@ class MailboxSettings(_Model):
     """One address. `imap` is None where the mail comes from the embedded intake (`source` "local").
 
     `trusted_servers`: whose Authentication-Results are believed, by authserv-id; as `load` gives it, the provider's
-    own where nothing else was said.
+    own where nothing else was said. `first_response`, `next_response`: how much open time an answer may take; the
+    second is as the first where nothing else was said.
     """
 
     name: Annotated[str, AfterValidator(_name)] = ""
@@ -279,6 +271,10 @@ class MailboxSettings(_Model):
     resurface_minutes: float = Field(default=60, ge=0, le=10_080)
     ack: AckSettings = AckSettings()
     hours: HoursSettings = HoursSettings()
+    first_response: Within | None = None
+    next_response: Within | None = None
+    nudges: NudgeSettings = NudgeSettings()
+    silence: SilenceSettings = SilenceSettings()
     source: Literal["imap", "local"] = "imap"
     imap: ServerSettings | None = None
     smtp: ServerSettings = ServerSettings()
