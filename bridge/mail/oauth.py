@@ -22,7 +22,7 @@ from aiohttp import web
 
 from bridge.errors import BridgeError, Misconfigured, Permanent, Refused, Temporary
 from bridge.model import now
-from bridge.sentences import say
+from bridge.sentences import mark, say
 from bridge.settings import OAuthSettings, is_loopback
 
 PATIENCE = 20.0
@@ -36,6 +36,8 @@ _PASSING = frozenset({"temporarily_unavailable", "server_error", "slow_down"})
 _DENIED = frozenset({"access_denied", "authorization_declined"})
 _UNKNOWN_INTERVAL = 5.0  # seconds between questions for a device's code, where not told (RFC 8628 section 3.2)
 _SLOW_DOWN = 5.0  # seconds more between them, each time the provider says so (section 3.5)
+
+_TOO_LATE = mark("The code was not typed in in time: run `bridge login` again.")
 
 
 class SignInEnded(Permanent):
@@ -185,7 +187,7 @@ async def await_device(client: OAuthSettings, device: Device) -> Grant:
             interval += error.retry_after or 0.0
         except Temporary:
             interval += _SLOW_DOWN
-    raise Refused("The code was not typed in in time: run `bridge login` again.")
+    raise Refused(say(_TOO_LATE))
 
 
 # --- the provider's answers -------------------------------------------------------------------------------------------
@@ -258,7 +260,7 @@ def _failure(told: str) -> BridgeError:
     if told in _DENIED:
         return Refused(say("The sign-in was refused at the provider ({why}).", why=shown))
     if told == "expired_token":
-        return Refused("The code was not typed in in time: run `bridge login` again.")
+        return Refused(say(_TOO_LATE))
     if told in _PASSING:
         return Temporary(say("The provider's sign-in service is busy ({why}).", why=shown))
     return Misconfigured(

@@ -377,14 +377,10 @@ def _step(done: str) -> Iterator[None]:
 
 def _by_code(done: str, code: int, words: str) -> Temporary | Permanent:
     """A refusal by its first digit; a reply that is none is the network's fault."""
+    said = f"{code} {words}"
     if 500 <= code < 600:
-        return Permanent(
-            say("The mail server refused: {code} {words}", code=code, words=words), detail=f"{code} {words}"
-        )
-    return Temporary(
-        say("The mail server put us off: {code} {words}", code=code, words=words),
-        detail=f"not {done}: {code} {words}",
-    )
+        return Permanent(say("The mail server refused: {words}", words=said), detail=said)
+    return Temporary(say("The mail server put us off: {words}", words=said), detail=f"not {done}: {said}")
 
 
 def _is_normal(raw: bytes) -> bool:

@@ -25,6 +25,7 @@ from bridge.model import (
     StoredMessage,
     UserId,
 )
+from bridge.sentences import say
 from bridge.slack.mrkdwn import escape, sections
 
 Block = dict[str, Any]
@@ -140,7 +141,7 @@ def _notes(stored: StoredMessage, cut: bool) -> str:
         facts.append(f":left_speech_bubble: {count(len(stored.reading.folded), 'line')} of quotes or signature folded")
     if stored.files:
         facts.append(f":paperclip: {names(stored.files)}")
-    facts += [f":information_source: {inert(shorten(note, 300))}" for note in stored.message.notes[:3]]
+    facts += [f":information_source: {inert(shorten(say(note), 300))}" for note in stored.message.notes[:3]]
     return "  ·  ".join(facts)
 
 
