@@ -11,11 +11,13 @@ from babel.messages.pofile import read_po
 from onstage import Desk, actions, ask, rich, said
 
 import bridge
+from bridge import ledger
 from bridge.demo.stage import CHANNEL, GUEST, JONAS, MINA, Stage
 from bridge.mail.imap import ImapServer, ImapSource
 from bridge.sentences import CATALOGUE, house, plural, say, speaking, to_everyone
 from bridge.sentences.__main__ import KEYWORDS
 from bridge.sentences.__main__ import said as said_in_code
+from bridge.store.ledger import STATES
 
 KEPT = re.compile(r"\{\w*\}|:[a-z_]+:|`[^`]*`|<[^>]*>|/mail\b")
 """What stands in both languages alike: names to be filled in, emoji, what is typed, links and people."""
@@ -153,6 +155,10 @@ def test_what_goes_wrong_is_said_by_the_catalogue() -> None:
     raw = [{place, place.partition(":")[0], f"{place}, line {line}"} for place, line in raw_sentences()]
     assert [sorted(one) for one in raw if not one & FOR_THE_OPERATOR.keys()] == [], "not said by the catalogue"
     assert FOR_THE_OPERATOR.keys() - set().union(*raw) == set(), "nothing is raised there any more"
+
+
+def test_every_state_of_the_ledger_has_its_words() -> None:
+    assert set(ledger.STATES) == set(STATES)
 
 
 @pytest.fixture(name="jonas")
