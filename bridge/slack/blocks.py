@@ -166,7 +166,9 @@ def line(draft: Draft, *, words: Sequence[Line]) -> Surface:
     by_a_person = draft.automatic is Automatic.NO
     who = person(draft.author) if by_a_person else say(":robot_face: by itself")
     blocks = [context(f"{_where(draft)}  ·  {who}  ·  {recipients(draft)}")]
-    blocks += [section(piece) for piece in pieces]
+    first, *rest = pieces or [""]
+    blocks += [section(first, accessory=_sent_menu(draft))] if first else []
+    blocks += [section(piece) for piece in rest]
     if draft.files:
         blocks.append(context(f":paperclip: {names(draft.files)}"))
     if cut:
@@ -188,6 +190,12 @@ def line(draft: Draft, *, words: Sequence[Line]) -> Surface:
         state=say(STATE_WORDS[draft.state]),
     )
     return Surface(text=escape(shorten(text, FALLBACK_LIMIT)), blocks=blocks)
+
+
+def _sent_menu(draft: Draft) -> Block | None:
+    """Once it has left, it can be seen exactly as it did."""
+    options = [(f"show_sent:{draft.number}:{draft.id}", "Show original")]
+    return overflow("mail", options) if draft.state is DraftState.SENT else None
 
 
 def draft_buttons(draft: Draft) -> list[Block]:

@@ -17,6 +17,7 @@ from bridge.filing import Filing
 from bridge.model import (
     Conversation,
     Direction,
+    DraftId,
     DraftKind,
     MailId,
     Mark,
@@ -139,13 +140,16 @@ class Listeners:
             await self._read(body, number, original=verb == "show_original")
 
     async def of_mail(self, ack: AsyncAck, body: Body) -> None:
-        """The menu of one mail in the thread: `verb:number:mail`."""
+        """The menu of one mail in the thread: `verb:number:mail`; of one that was sent, with its draft's id."""
         await ack()
-        verb, number, mail_id = option_of(body).split(":")
+        verb, typed, which = option_of(body).split(":")
+        number = Number(int(typed))
         if verb == "split":
-            await self._ask_split(body, Number(int(number)), chosen=MailId(int(mail_id)))
-            return
-        await self._read(body, Number(int(number)), mail_id=MailId(int(mail_id)), original=verb == "show_original")
+            await self._ask_split(body, number, chosen=MailId(int(which)))
+        elif verb == "show_sent":
+            await self._read_sent(body, number, DraftId(which))
+        else:
+            await self._read(body, number, mail_id=MailId(int(which)), original=verb == "show_original")
 
     async def show_mail(self, ack: AsyncAck, body: Body) -> None:
         """The full text of one mail."""
@@ -223,6 +227,13 @@ class Listeners:
             if original:
                 return reading.original(conversation, await self._originals.of(stored))
             return reading.full(conversation, stored)
+
+        await self._windows.open(body, f"#{number}", view)
+
+    async def _read_sent(self, body: Body, number: Number, draft_id: DraftId) -> None:
+        async def view() -> View:
+            conversation = await self._desk.conversation(number, user=user_of(body))
+            return reading.original(conversation, await self._originals.sent(number, draft_id))
 
         await self._windows.open(body, f"#{number}", view)
 
