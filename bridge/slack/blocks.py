@@ -194,7 +194,7 @@ def line(draft: Draft, *, words: Sequence[Line]) -> Surface:
 
 def _sent_menu(draft: Draft) -> Block | None:
     """Once it has left, it can be seen exactly as it did."""
-    options = [(f"show_sent:{draft.number}:{draft.id}", "Show original")]
+    options = [(f"show_sent:{draft.number}:{draft.id}", say("Show original"))]
     return overflow("mail", options) if draft.state is DraftState.SENT else None
 
 
