@@ -38,8 +38,9 @@ from bridge.model import (
 from bridge.notices import tell
 from bridge.outbox import as_sent, keep_sent
 from bridge.rules import Difference
-from bridge.sentences import mark, say, to_everyone
+from bridge.sentences import say, to_everyone
 from bridge.slack import richtext
+from bridge.slack.blocks import STATE_WORDS
 from bridge.slack.compose import typed
 from bridge.slack.forms import Carried, Form, Kept, Submission
 from bridge.slack.gateway import Gateway, Member
@@ -52,17 +53,6 @@ log = structlog.get_logger()
 
 ACK_TIME = timedelta(seconds=3)  # until Slack gives up on a submit: the hold begins when the agent sees the button
 ENCODED = 1.37  # a file's bytes in base64 with its line ends, as a part of a mail
-
-STATES = {
-    DraftState.HELD: mark("held"),
-    DraftState.QUEUED: mark("queued"),
-    DraftState.HANDING_OVER: mark("handing over"),
-    DraftState.SENT: mark("sent"),
-    DraftState.FAILED: mark("failed"),
-    DraftState.UNCERTAIN: mark("uncertain"),
-    DraftState.CANCELLED: mark("cancelled"),
-}
-"""What people call a draft's states."""
 
 
 class Invalid(Refused):
@@ -243,14 +233,10 @@ class Answers:
         files = (*form.uploads, *(there[value] for value in form.originals if value in there))
         if sum(one.size for one in files) * ENCODED > mailbox.max_bytes:
             limit = f"{mailbox.max_bytes / ENCODED / 1_000_000:.0f} MB"
-            raise Invalid(
-                {
-                    "files": say(
-                        "Together the files are larger than a mail may be ({limit}): send fewer, or a link.",
-                        limit=limit,
-                    )
-                }
+            sentence = say(
+                "Together the files are larger than a mail may be ({limit}): send fewer, or a link.", limit=limit
             )
+            raise Invalid({"files": sentence})
         return files
 
     # --- while it is held ---------------------------------------------------------------------------------------------
@@ -263,7 +249,7 @@ class Answers:
         draft = await self._draft(draft_id, user=user)
         async with self._store.write() as conn:
             if not await self._undo(conn, draft, out_of={DraftState.HELD, DraftState.QUEUED, DraftState.FAILED}):
-                raise Refused(say("Too late: this mail is {state}.", state=say(STATES[draft.state])))
+                raise Refused(say("Too late: this mail is {state}.", state=say(STATE_WORDS[draft.state])))
             await drafts.let_go(conn, draft_id, view_id=view_id)
             await write_down(conn, draft.number, "undo", user=user, detail=f"{draft.state} → {DraftState.CANCELLED}")
             stored = await mails.of_conversation(conn, draft.number)
@@ -333,7 +319,7 @@ class Answers:
         again = {DraftState.UNCERTAIN, DraftState.FAILED}
         async with self._store.write() as conn:
             if not await drafts.move(conn, draft_id, DraftState.QUEUED, out_of=again, reason="", outcome=[]):
-                state = say(STATES[draft.state])
+                state = say(STATE_WORDS[draft.state])
                 raise Refused(say("This mail is {state}; there is nothing to send again.", state=state))
             key = f"send:{draft_id}:{secrets.token_hex(4)}"
             payload, lane = {"draft": draft_id}, f"draft:{draft_id}"
@@ -350,7 +336,7 @@ class Answers:
         sent = await as_sent(self._store, draft)
         async with self._store.write() as conn:
             if not await drafts.move(conn, draft_id, DraftState.SENT, out_of={DraftState.UNCERTAIN}, reason=""):
-                state = say(STATES[draft.state])
+                state = say(STATE_WORDS[draft.state])
                 raise Refused(say("This mail is {state}; there is nothing to decide.", state=state))
             await keep_sent(conn, draft, sent, copy=self._mailbox(draft.mailbox).saves_sent)
             detail = f"{DraftState.UNCERTAIN} → {DraftState.SENT}"
