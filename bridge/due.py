@@ -41,6 +41,10 @@ class Pace:
     nudges: Mapping[Step, timedelta] = field(default_factory=dict)
 
 
+NO_PACE = Pace()
+"""Round the clock, and nothing is ever due."""
+
+
 async def runs(conn: AsyncConnection, pace: Pace, number: Number, *, at: datetime) -> None:
     """The customer wrote at that time, or somebody opened the conversation again: from then on an answer is due.
 

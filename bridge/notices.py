@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bridge.errors import Temporary
 from bridge.jobs import Engine
 from bridge.model import Job, Number, Ts, UserId
+from bridge.sentences import say
 from bridge.slack.blocks import in_slack
 from bridge.slack.gateway import Gateway
 from bridge.slack.notices import notice
@@ -43,8 +44,8 @@ async def tell(
     """
     if whom is not None and (whom == about or not in_slack(whom)):
         return
-    payload = {"number": number, "whom": whom, "sentence": sentence, "about": about, "buttons": list(buttons)}
-    payload |= {"broadcast": broadcast}
+    told = {"whom": whom, "sentence": sentence, "about": about, "buttons": list(buttons), "broadcast": broadcast}
+    payload = {"number": number, **told}
     await jobs.add(conn, key=f"tell:{key}", kind="tell", lane=f"conversation:{number}", payload=payload)
 
 
@@ -64,7 +65,7 @@ class Notices:
         if conversation is None:
             return
         if conversation.card_ts is None:
-            raise Temporary("The card is not posted yet.", retry_after=1)
+            raise Temporary(say("The card is not posted yet."), retry_after=1)
         card, channel = conversation.card_ts, conversation.channel
         about = UserId(told["about"]) if told["about"] else None
         whom = UserId(told["whom"]) if told["whom"] else None

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bridge import rules
 from bridge.desk import show_again, write_down
 from bridge.due import Step, promise
-from bridge.model import BRIDGE, Automatic, Conversation, DraftState, Job, Number, Status, UserId, now
+from bridge.model import BRIDGE, Automatic, Conversation, Draft, DraftState, Job, Number, Status, UserId, now
 from bridge.notices import Button, tell
 from bridge.sentences import say
 from bridge.slack.blocks import moment, person
@@ -42,9 +42,7 @@ class Nudges:
                 return
             if found.status is not Status.OPEN or rules.waits_since(await mails.of_conversation(conn, number)) is None:
                 return
-            leaves = [
-                one.due for one in await drafts.of_conversation(conn, number) if _answers(one.state, one.automatic)
-            ]
+            leaves = [one.due for one in await drafts.of_conversation(conn, number) if _leaves(one)]
             if leaves:
                 await promise(conn, number, step, due=found.due, when=max(*leaves, now()) + A_MOMENT)
                 return
@@ -73,8 +71,9 @@ class Nudges:
                 yield one
 
 
-def _answers(state: DraftState, automatic: Automatic) -> bool:
-    return state in ON_ITS_WAY and automatic is Automatic.NO
+def _leaves(draft: Draft) -> bool:
+    """Whether it is an answer, and on its way."""
+    return draft.state in ON_ITS_WAY and draft.automatic is Automatic.NO
 
 
 def _sentence(conversation: Conversation) -> str:

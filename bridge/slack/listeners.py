@@ -25,6 +25,7 @@ from bridge.model import (
 )
 from bridge.originals import Originals
 from bridge.regroup import Regroup
+from bridge.sentences import say
 from bridge.slack import modals, parting, reading
 from bridge.slack.acting import Acting
 from bridge.slack.commands import Command, parse_command
@@ -179,19 +180,19 @@ class Listeners:
             inbound = [one for one in messages if one.direction is Direction.IN]
             return modals.confirm_delete(conversation, mails=len(inbound))
 
-        await self._windows.open(body, "Delete", view)
+        await self._windows.open(body, say("Delete"), view)
 
     async def _ask_snooze(self, body: Body, number: Number) -> None:
         async def view() -> View:
             return modals.snooze(await self._desk.conversation(number, user=user_of(body)))
 
-        await self._windows.open(body, "Snooze", view)
+        await self._windows.open(body, say("Snooze"), view)
 
     async def _ask_split(self, body: Body, number: Number, *, chosen: MailId | None = None) -> None:
         async def view() -> View:
             return parting.split(*await self._desk.messages(number, user=user_of(body)), chosen=chosen)
 
-        await self._windows.open(body, "Split", view)
+        await self._windows.open(body, say("Split"), view)
 
     async def split(self, ack: AsyncAck, body: Body) -> None:
         """From that mail on."""
@@ -201,15 +202,15 @@ class Listeners:
         except BridgeError as error:
             await ack(response_action="errors", errors={"mail": str(error)})
         else:
-            sentence = f"It goes on as *#{new.number}*, with a card of its own."
-            await ack(response_action="update", view=modals.notice("Split", sentence))
+            sentence = say("It goes on as *#{number}*, with a card of its own.", number=new.number)
+            await ack(response_action="update", view=modals.notice(say("Split"), sentence))
 
     async def confirm_delete(self, ack: AsyncAck, body: Body) -> None:
         """Yes, to the trash."""
         try:
             await self._filing.delete(modals.carried_number(body["view"]), user=user_of(body))
         except BridgeError as error:
-            await ack(response_action="update", view=modals.notice("Delete", str(error)))
+            await ack(response_action="update", view=modals.notice(say("Delete"), str(error)))
         else:
             await ack()
 
