@@ -15,6 +15,7 @@ from bridge import where
 from bridge.agents import MayAct
 from bridge.due import NO_PACE, Pace, runs
 from bridge.errors import BridgeError, Permanent, Refused
+from bridge.later import nothing_by_itself
 from bridge.lookup import Found, Query
 from bridge.model import (
     BRIDGE,
@@ -89,6 +90,8 @@ async def changed(conn: AsyncConnection, number: Number, **values: object) -> in
 
     Somebody has clicked and waits to see it: it goes before all that nobody waits for.
     """
+    if "status" in values:
+        await nothing_by_itself(conn, number)
     version = await conversations.change(conn, number, at=now(), **values)
     await show_again(conn, number, version=version, urgent=True)
     return version
@@ -96,6 +99,8 @@ async def changed(conn: AsyncConnection, number: Number, **values: object) -> in
 
 async def changed_by_itself(conn: AsyncConnection, number: Number, **values: object) -> int:
     """As `changed`, for what mail, servers and clocks change: it is shown in its turn."""
+    if "status" in values:
+        await nothing_by_itself(conn, number)
     return (await all_changed_by_itself(conn, [number], **values))[number]
 
 

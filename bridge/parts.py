@@ -32,6 +32,7 @@ from bridge.reception import Reception
 from bridge.regroup import Regroup
 from bridge.settling import Settling
 from bridge.show import Show
+from bridge.silence import Silences
 from bridge.slack.gateway import Gateway, Identity
 from bridge.store.database import Store
 from bridge.teammates import Teammates
@@ -115,7 +116,7 @@ def made(
     )
     filing = Filing(store, desk=desk, posts=posts)
     regroup = Regroup(store, desk=desk)
-    in_step = InStep(store, posts=posts, keys=settings.secret_keys, holds=watches.holds)
+    in_step = InStep(store, posts=posts, mailboxes=mailboxes, keys=settings.secret_keys, holds=watches.holds)
     kinds: dict[str, Callable[[Job], Awaitable[None]]] = {
         "fetch": outbox.fetch,
         "send": outbox.send,
@@ -126,6 +127,7 @@ def made(
         "wake": desk.wake,
         "index": desk.index,
         "lapse": writing.lapse,
+        "silence": Silences(store, originals=originals, mailboxes=mailboxes, own=own, key=settings.secret_keys[0]).end,
         "erase": Eraser(gateway).erase,
     }
 
