@@ -26,6 +26,8 @@ ChannelId = NewType("ChannelId", str)
 Ts = NewType("Ts", str)
 """A Slack message's timestamp, which is its id within a channel."""
 FileId = NewType("FileId", str)
+TemplateId = NewType("TemplateId", int)
+"""A canned answer that was made in Slack."""
 
 
 def now() -> datetime:
