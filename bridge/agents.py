@@ -9,6 +9,7 @@ from typing import Protocol
 
 from bridge.errors import Refused
 from bridge.model import ChannelId, UserId
+from bridge.sentences import say
 from bridge.slack.gateway import Gateway, Member
 
 
@@ -57,14 +58,18 @@ class Agents:
         """The member, if they may act in that channel; else `Refused` with the sentence they are told."""
         place = await self._gateway.channel(channel)
         if place.is_shared:
-            raise Refused("This channel is shared with another organisation, so customers' mail stays closed here.")
+            raise Refused(
+                say("This channel is shared with another organisation, so customers' mail stays closed here.")
+            )
         person = await self._gateway.user(user)
         if person.is_guest or person.team_id != self._team_id:
-            raise Refused("Only full members of this workspace may handle the mail; ask one of them.")
+            raise Refused(say("Only full members of this workspace may handle the mail; ask one of them."))
         if person.is_bot or person.deleted:
-            raise Refused("Only people may handle the mail.")
+            raise Refused(say("Only people may handle the mail."))
         if self._only and user not in self._only:
-            raise Refused("You are not among the agents of this desk; an admin can add you.")
+            raise Refused(say("You are not among the agents of this desk; an admin can add you."))
         if user not in await self._gateway.members(channel):
-            raise Refused(f"Only members of <#{channel}> may handle its mail; join the channel first.")
+            raise Refused(
+                say("Only members of <#{channel}> may handle its mail; join the channel first.", channel=channel)
+            )
         return person

@@ -30,6 +30,7 @@ from bridge.metrics import Metrics
 from bridge.model import ChannelId, MailboxName
 from bridge.parts import Parts, made
 from bridge.post import Post
+from bridge.sentences import house
 from bridge.slack.acting import Acting
 from bridge.slack.aside import Aside
 from bridge.slack.bolt import bolt_app
@@ -88,6 +89,7 @@ class Bridge:
 
     async def _start(self) -> None:
         settings, slack = self._settings, self._settings.slack
+        house(settings.language)
         metrics = Metrics(MailboxName(one.name) for one in settings.mailboxes)
         store = await Store.open(settings.database_url.get_secret_value())
         self._closing.push_async_callback(store.close)
@@ -168,7 +170,7 @@ class Bridge:
             templates=parts.templates,
             status=status,
         )
-        app, windows = bolt_app(self._settings.slack, parts.me), Windows(gateway)
+        app, windows = bolt_app(self._settings.slack, parts.me, gateway=gateway), Windows(gateway)
         acting = Acting(app, done=people.touched)
         composer = Composer(
             acting,

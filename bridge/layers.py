@@ -30,6 +30,7 @@ VARIABLES: dict[str, PathInTree] = {
     "BRIDGE_DATA": ("data",),
     "BRIDGE_HTTP": ("http",),
     "BRIDGE_LOG": ("log",),
+    "BRIDGE_LANGUAGE": ("language",),
     "BRIDGE_SECRET_KEY": ("secret_key",),
     "MAIL_ADDRESS": (*_MAILBOX, "address"),
     "MAIL_PASSWORD": (*_MAILBOX, "imap", "password"),

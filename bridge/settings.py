@@ -16,6 +16,7 @@ from bridge import templates
 from bridge.errors import Refused
 from bridge.model import MailboxName, Resurface
 from bridge.providers import Security, files_sent_mail
+from bridge.sentences import Language
 
 _MIB = 1024 * 1024
 _UNITS = {"": 1, "b": 1, "kib": 1024, "kb": 1000, "mib": _MIB, "mb": 1000 * 1000, "gib": 1024 * _MIB, "gb": 1000**3}
@@ -360,6 +361,8 @@ class Settings(_Model):
     data: Path = Path("bridge-data")
     http: Listen = Listen(port=8080)
     log: Literal["console", "json"] = "console"
+    language: Language = "en"
+    """What cards and threads are in, and whatever is said to people whose own language the bridge does not speak."""
     secret_keys: Annotated[tuple[bytes, ...], BeforeValidator(_keys)] = Field(
         default=(), repr=False, alias="secret_key"
     )

@@ -1,14 +1,27 @@
-"""The bolt app that listeners register with: who the bot is, without asking Slack at each event."""
+"""The bolt app that listeners register with: who the bot is, without asking Slack at each event, and in which language
+whoever acts is answered.
+"""
 
-from slack_bolt.async_app import AsyncApp
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from slack_bolt.async_app import AsyncApp, AsyncBoltContext
 from slack_bolt.authorization import AuthorizeResult
 
 from bridge.config import SlackSettings
+from bridge.errors import BridgeError
+from bridge.model import UserId
+from bridge.sentences import read_by
 from bridge.slack import web
-from bridge.slack.gateway import Identity
+from bridge.slack.gateway import Gateway, Identity
+
+PATIENCE = 0.5  # seconds for a person's language: a click waits for its answer, in whichever it comes
+Next = Callable[[], Awaitable[None]]
+ANSWERED = {None, "app_home_opened", "reaction_added"}  # types of event after which somebody may be told something
 
 
-def bolt_app(slack: SlackSettings, me: Identity) -> AsyncApp:
+def bolt_app(slack: SlackSettings, me: Identity, *, gateway: Gateway) -> AsyncApp:
     """The app of that workspace, without a listener yet."""
 
     async def authorize() -> AuthorizeResult:
@@ -21,8 +34,21 @@ def bolt_app(slack: SlackSettings, me: Identity) -> AsyncApp:
             bot_user_id=me.bot_user_id,
         )
 
-    return AsyncApp(
+    async def in_their_language(body: Mapping[str, Any], context: AsyncBoltContext, next_: Next) -> None:
+        locale = ""
+        if context.user_id and (body.get("event") or {}).get("type") in ANSWERED:
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    locale = (await gateway.user(UserId(context.user_id))).locale
+            except (BridgeError, TimeoutError):
+                pass  # the listener finds out, and says so in the house's language
+        read_by(locale)
+        await next_()
+
+    app = AsyncApp(
         client=web.client(token=None, api_url=slack.api_url, session=None),
         authorize=authorize,
         signing_secret=slack.signing_secret.get_secret_value(),
     )
+    app.use(in_their_language)
+    return app
