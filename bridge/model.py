@@ -537,6 +537,22 @@ class Act:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """People whom somebody named: `users` may act, and where there are any, nobody else; `admins` look after the desk.
+    Nobody may do so by their name alone.
+    """
+
+    users: frozenset[UserId] = frozenset()
+    admins: frozenset[UserId] = frozenset()
+
+    def __or__(self, other: "Named") -> "Named":
+        return Named(users=self.users | other.users, admins=self.admins | other.admins)
+
+    def __sub__(self, other: "Named") -> "Named":
+        return Named(users=self.users - other.users, admins=self.admins - other.admins)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """A durable promise. `attempts` counts the failed tries before this one; `fence` the times it was claimed.
     `urgent`: a person waits for it, so it goes before what nobody waits for.

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from bridge.canned import by_folder
 from bridge.model import Address, DraftKind, UserId
 from bridge.slack.blocks import Block, context, field, inert, moment, person, plain, section, shorten, size
+from bridge.slack.canned import menu
 from bridge.slack.forms import Form, Kept, News
 
 TITLES = {
@@ -19,7 +19,6 @@ TITLES = {
     DraftKind.NEW: "New mail",
 }
 CHECKBOXES = 10  # options of one group
-OPTIONS = 100  # of one select, or of one group of a select
 NEWS_SHOWN = 5
 NEWS_WORDS = 200  # characters of each
 
@@ -124,21 +123,7 @@ def _mailbox(form: Form) -> Block:
 
 def _template(form: Form) -> Block:
     """The canned answers, in their folders. Choosing one tells us at once."""
-    folders = [
-        (folder, [_option(f"{one.name} ({one.language})" if one.language else one.name, one.name) for one in inside])
-        for folder, inside in by_folder(form.templates)
-    ]
-    shown = [(folder, options[:OPTIONS]) for folder, options in folders[:OPTIONS]]
-    element: Block = {"type": "static_select", "action_id": "value", "placeholder": plain("A canned answer")}
-    if len(shown) == 1:
-        element["options"] = shown[0][1]
-    else:
-        element["option_groups"] = [
-            {"label": plain(shorten(folder, 75) or "Others"), "options": options} for folder, options in shown
-        ]
-    offered = (option for _, options in shown for option in options)
-    if chosen := next((option for option in offered if option["value"] == form.template), None):
-        element["initial_option"] = chosen
+    element = menu(form.templates, chosen=form.template, first=form.languages)
     return field("template", "Template", element, optional=True) | {"dispatch_action": True}
 
 

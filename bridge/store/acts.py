@@ -1,5 +1,6 @@
-"""The audit log: who did what to a conversation, or to the desk. Rows are added in the transaction of the act, and never
-changed.
+"""The audit log: who did what to a conversation, or to the desk itself.
+
+Rows are added in the transaction of the act, and never changed.
 """
 
 from collections.abc import Mapping

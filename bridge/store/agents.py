@@ -1,25 +1,10 @@
 """Whom admins have named in Slack. Named questions and changes."""
 
-from dataclasses import dataclass
-
 from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.model import UserId
+from bridge.model import Named, UserId
 from bridge.store.schema import agents
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Named:
-    """People by their names alone: what they may do depends on what else they are. `users` may act, and nobody else
-    where there are any; `admins` look after the desk.
-    """
-
-    users: frozenset[UserId] = frozenset()
-    admins: frozenset[UserId] = frozenset()
-
-    def __or__(self, other: "Named") -> "Named":
-        return Named(users=self.users | other.users, admins=self.admins | other.admins)
 
 
 async def named(conn: AsyncConnection) -> Named:
