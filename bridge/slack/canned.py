@@ -39,19 +39,24 @@ _VARIABLES = ", ".join(
 
 
 def menu(templates: Sequence[Template], *, chosen: str, first: frozenset[str]) -> Block:
-    """A menu of the templates in their folders, those in the languages `first` in folders of their own before the
-    others; `chosen` by its name, or none.
+    """The input in which a template is chosen, which tells us at once: they stand in their folders, those in the
+    languages `first` in folders of their own before the others. `chosen`: one by its name, or none.
     """
     groups = _within(MENU_SIZE, [part for group in _groups(templates, first) for part in _parts(*group)])
     element: Block = {"type": "static_select", "action_id": "value", "placeholder": plain(say("A canned answer"))}
-    if len(groups) == 1:
-        element["options"] = groups[0]["options"]
-    else:
-        element["option_groups"] = groups
-    offered = (option for group in groups for option in group["options"])
+    element |= {"options": groups[0]["options"]} if len(groups) == 1 else {"option_groups": groups}
+    offered = [option for group in groups for option in group["options"]]
     if found := next((option for option in offered if option["value"] == chosen), None):
         element["initial_option"] = found
-    return element
+    made = field("template", say("Template"), element, optional=True) | {"dispatch_action": True}
+    if left := len(templates) - len(offered):
+        told = plural(
+            left,
+            "{n} more has no room here: shorter names make some.",
+            "{n} more have no room here: shorter names make some.",
+        )
+        made["hint"] = plain(told)
+    return made
 
 
 def _groups(templates: Sequence[Template], first: frozenset[str]) -> Iterator[tuple[str, list[Template]]]:

@@ -61,7 +61,7 @@ def _blocks(form: Form) -> list[Block]:
         field("bcc", "Bcc", _text(form.bcc), optional=True),
         field("subject", "Subject", _text(form.subject), optional=True),
     ]
-    blocks += [_template(form)] if form.templates else []
+    blocks += [menu(form.templates, chosen=form.template, first=form.languages)] if form.templates else []
     blocks.append(field("body", "Message", _rich(form.rich_text), optional=forward))
     if form.originals:
         kept = any(not one.file.mail_id for one in form.originals)
@@ -119,12 +119,6 @@ def _mailbox(form: Form) -> Block:
     initial = next((option for option in options if option["value"] == form.carried.mailbox), options[0])
     element = {"type": "static_select", "action_id": "value", "options": options, "initial_option": initial}
     return field("mailbox", "From", element)
-
-
-def _template(form: Form) -> Block:
-    """The canned answers, in their folders. Choosing one tells us at once."""
-    element = menu(form.templates, chosen=form.template, first=form.languages)
-    return field("template", "Template", element, optional=True) | {"dispatch_action": True}
 
 
 def _option(words: str, value: str) -> Block:
