@@ -46,12 +46,19 @@ class Operator:
 class Agents:
     """The people who may act, and those of them who look after the desk."""
 
-    def __init__(self, gateway: Gateway, *, team_id: str, named: Callable[[], Awaitable[Named]]) -> None:
+    def __init__(
+        self,
+        gateway: Gateway,
+        *,
+        team_id: str,
+        named: Callable[[], Awaitable[Named]],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """`named`: whom the operator and the admins have named, by now."""
         self._gateway = gateway
         self._team_id = team_id
         self._ask = named
-        self._named = Remembered[Literal["named"], Named](time.monotonic, seconds=BELIEVED)
+        self._named = Remembered[Literal["named"], Named](clock, seconds=BELIEVED)
 
     def renamed(self) -> None:
         """Others were named: that holds from here on."""
