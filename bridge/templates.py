@@ -48,7 +48,7 @@ def check(template: str) -> None:
     try:
         names = meta.find_undeclared_variables(_environment(str).parse(template))
     except TemplateError as error:
-        raise Refused(f"line {getattr(error, 'lineno', 1)}: {error.message}.") from None
+        raise Refused(f"line {getattr(error, 'lineno', 1)}: {(error.message or '').rstrip('.')}.") from None
     if unknown := sorted(names - NAMES):
         raise Refused(f"there is no {unknown[0]}; it may speak of {', '.join(sorted(NAMES))}.")
     render(template, _SOME)

@@ -26,7 +26,7 @@ def home(templates: Sequence[Template], named: Named) -> list[Block]:
     """Their part of Home. `named`: whoever is, here or in bridge.toml."""
     return [
         {"type": "header", "text": plain(say("This desk"))},
-        section(_templates(templates), accessory=button(say("Templates …"), "templates", "0")),
+        section(_templates(templates), accessory=button(say("Change …"), "templates", "all")),
         section(_agents(named), accessory=button(say("Change …"), "agents", "change")),
         section(say("*Log*\nWhat admins changed here, and when"), accessory=button(say("Show"), "desk_log", "show")),
     ]
