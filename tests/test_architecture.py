@@ -83,7 +83,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "model": set(),
     "logs": set(),
-    "providers": {"errors", "model"},
+    "providers": {"errors", "model", "sentences"},
     "sentences": {"sentences"},
     "templates": {"errors", "model", "sentences"},
     "languages": set(),
