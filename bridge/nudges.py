@@ -6,7 +6,7 @@
 Each is told once. Who has switched reminders off is not told by name.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,11 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bridge import rules
 from bridge.desk import show_again, write_down
 from bridge.due import Step, promise
-from bridge.model import BRIDGE, Automatic, Conversation, Draft, DraftState, Job, Number, Status, UserId, now
+from bridge.model import BRIDGE, Automatic, Conversation, Draft, DraftState, Job, Named, Number, Status, UserId, now
 from bridge.notices import Button, tell
 from bridge.sentences import say
 from bridge.slack.blocks import moment, person
-from bridge.store import conversations, drafts, mails, people
+from bridge.store import agents, conversations, drafts, mails, people
 from bridge.store.database import Store
 
 ON_ITS_WAY = frozenset({DraftState.HELD, DraftState.QUEUED, DraftState.HANDING_OVER})
@@ -27,11 +27,11 @@ A_MOMENT = timedelta(minutes=5)
 
 
 class Nudges:
-    """The job "nudge". `admins`: who looks after the desk."""
+    """The job "nudge". `operators`: whom the operator named, beside whom admins name."""
 
-    def __init__(self, store: Store, *, admins: Sequence[UserId]) -> None:
+    def __init__(self, store: Store, *, operators: Named) -> None:
         self._store = store
-        self._admins = admins
+        self._operators = operators
 
     async def nudge(self, job: Job) -> None:
         """Take one step, unless the customer has an answer by now, or the conversation was closed or put aside."""
@@ -64,9 +64,10 @@ class Nudges:
 
     async def _whom(self, conn: AsyncConnection, conversation: Conversation, step: Step) -> AsyncIterator[UserId]:
         """Who is told by name: the owner, if there is one; the admins, but for the owner, who knows."""
-        owner = [conversation.owner] if conversation.owner else []
-        asked = {Step.OWNER: owner, Step.ADMINS: [one for one in self._admins if one not in owner]}
-        for one in asked.get(step, ()):
+        owner = {conversation.owner} if conversation.owner else set()
+        admins = (self._operators | await agents.named(conn)).admins
+        asked = {Step.OWNER: owner, Step.ADMINS: admins - owner}
+        for one in sorted(asked.get(step, ())):
             if (await people.get(conn, one)).reminders:
                 yield one
 

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from bridge.acknowledge import Acknowledge
+from bridge.admins import Admins, all_named, all_templates
 from bridge.agents import Agents
 from bridge.alarms import Alarms
 from bridge.answers import Answers
@@ -22,7 +23,7 @@ from bridge.instep import InStep
 from bridge.jobs import Engine, Tenure
 from bridge.ledger import Ledger
 from bridge.metrics import Metrics
-from bridge.model import Job, MailboxName, UserId
+from bridge.model import Address, Job, MailboxName, Named, UserId
 from bridge.notices import Notices
 from bridge.nudges import Nudges
 from bridge.originals import Originals
@@ -50,6 +51,7 @@ class Parts:
     mailboxes: dict[MailboxName, Mailbox]
     posts: dict[MailboxName, Post]
     engine: Engine
+    admins: Admins
     agents: Agents
     desk: Desk
     watches: Watches
@@ -81,12 +83,10 @@ def made(
     look_first: bool,
 ) -> Parts:
     """Make them, in the order in which each needs the one before."""
-    agents = Agents(
-        gateway,
-        team_id=me.team_id,
-        only=[UserId(one) for one in settings.agents.users],
-        admins=[UserId(one) for one in settings.agents.admins],
+    operators = Named(
+        users=frozenset(map(UserId, settings.agents.users)), admins=frozenset(map(UserId, settings.agents.admins))
     )
+    agents = Agents(gateway, team_id=me.team_id, named=lambda: all_named(store, operators))
     desk = Desk(store, agents=agents, mailboxes=mailboxes)
     watches = Watches(store)
     own = [box.address.email.lower() for box in mailboxes.values()]
@@ -102,7 +102,16 @@ def made(
     answers = Answers(
         store, desk=desk, agents=agents, gateway=gateway, mailboxes=mailboxes, key=settings.secret_keys[0]
     )
-    templates = _templates(settings)
+    in_file = [Template(**one.model_dump()) for one in settings.templates]
+    templates = Templates(lambda: all_templates(store, in_file))
+    admins = Admins(
+        store,
+        agents=agents,
+        gateway=gateway,
+        templates=templates,
+        operators=operators,
+        mailbox=next((box.address for box in mailboxes.values()), Address(email="")),
+    )
     writing = Writing(store, desk=desk, agents=agents, mailboxes=mailboxes, templates=templates)
     originals = Originals(store, posts=posts)
     outbox = Outbox(
@@ -156,7 +165,7 @@ def made(
         "digest": floods.show,
         "closed_channel": channels.tell,
         "usable_channel": channels.try_again,
-        "nudge": Nudges(store, admins=[UserId(one) for one in settings.agents.admins]).nudge,
+        "nudge": Nudges(store, operators=operators).nudge,
         "tell": Notices(store, engine=engine, gateway=gateway).say,
         "alarm": alarms.tell,
         "acknowledge": acknowledge.acknowledge,
@@ -170,6 +179,7 @@ def made(
         mailboxes=mailboxes,
         posts=posts,
         engine=engine,
+        admins=admins,
         agents=agents,
         desk=desk,
         watches=watches,
@@ -187,8 +197,3 @@ def made(
         alarms=alarms,
         acknowledge=acknowledge,
     )
-
-
-def _templates(settings: Settings) -> Templates:
-    made = [Template(**one.model_dump()) for one in settings.templates]
-    return Templates(lambda: made)

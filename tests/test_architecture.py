@@ -21,6 +21,7 @@ BASE = {
     "canned",
     "config",
     "hours",
+    "languages",
     "layers",
     "limits",
     "lookup",
@@ -37,6 +38,7 @@ DESK = {
     "accounts",
     "acknowledge",
     "addressees",
+    "admins",
     "agents",
     "alarms",
     "answers",
@@ -90,7 +92,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "providers": {"errors", "model", "sentences"},
     "sentences": {"sentences"},
     "templates": {"errors", "model", "sentences"},
-    "canned": {"errors", "model", "sentences", "templates"},
+    "languages": set(),
+    "canned": {"errors", "languages", "model", "sentences", "templates"},
     "hours": set(),
     "timesettings": {"errors", "hours", "templates"},
     "settings": {"errors", "model", "providers", "sentences", "templates", "timesettings"},
@@ -119,6 +122,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "__main__": {"cli"},
 }
 CALL_THE_DESK = {
+    "slack.administering",
     "slack.aside",
     "slack.acting",
     "slack.composer",
@@ -134,6 +138,7 @@ CALL_THE_DESK = {
 TALKERS = {
     "mail": {"imap", "local", "maildir", "maildirfiles", "maildirsource", "oauth", "sent", "smtp", "trust", "uidlist"},
     "slack": {
+        "administering",
         "aside",
         "composer",
         "decisions",
