@@ -13,6 +13,15 @@ from bridge.model import now
 from bridge.slack import manifest
 
 
+BY_ITSELF = """
+auto_ack = true
+first_response = "4h"
+next_response = "2h"
+silence = { close_after = "14d", last_mail = true }
+"""
+"""Lines of `bridge.toml` for what the demo's mailbox does by itself, which is seen when its clock is set ahead."""
+
+
 async def demo(*, port: int, open_browser: bool, data: Path | None) -> None:
     """Run the demo until cancelled. `port`: the page's, 0 for any free one; `data`: kept, else a temporary folder.
 
@@ -22,6 +31,7 @@ async def demo(*, port: int, open_browser: bool, data: Path | None) -> None:
         folder = data or Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="bridge-demo-")))
         stage = Stage(folder, flood=20)
         stage.others = CANNED
+        stage.source += BY_ITSELF
         stage.slack.workspace.change_user(MINA, is_admin=True)  # so that whoever plays sees all that there is
         page = Page(
             stage.slack,

@@ -186,7 +186,7 @@ def _state(
     if not waits:
         facts.append(moment(conversation.updated))
     latest = next(reversed(messages), None)
-    if latest and latest.message.automatic is not Automatic.NO:
+    if latest and latest.direction is Direction.IN and latest.message.automatic is not Automatic.NO:
         facts.append(say(AUTOMATIC_WORDS[latest.message.automatic]))
     return "  ·  ".join(facts)
 
