@@ -83,8 +83,8 @@ class Silences:
             found = await conversations.get(conn, number)
             stored = await mails.of_conversation(conn, number)
         mailbox = self._mailboxes.get(found.mailbox) if found else None
-        since = _last_answer(stored)
-        if found is None or found.status is not Status.WAITING or not since or not (mailbox and mailbox.silence):
+        ours = _last_answer(stored)
+        if found is None or found.status is not Status.WAITING or ours is None or not (mailbox and mailbox.silence):
             return
         to = await self._may_be_told(stored) if mailbox.silence.last_mail else None
         async with self._store.write() as conn:
@@ -93,11 +93,12 @@ class Silences:
             if fresh is None or fresh.version != found.version:
                 raise Temporary(say("It has changed at this moment; it is looked at again."), retry_after=0)
             leaving = [one.due for one in await drafts.waiting(conn, number)]
-            if leaving or _ends(mailbox, since) > now():
-                await begins(conn, mailbox, number, since=max(since, *leaving))
+            if leaving or _ends(mailbox, ours.received) > now():
+                await begins(conn, mailbox, number, since=max(ours.received, *leaving))
                 return
-            if not (to and await self._tell_customer(conn, found, to, mailbox=mailbox)):
-                await self._close(conn, found, since=since)
+            draft_id = DraftId(f"last-{number}-{ours.id}")
+            if not (to and await self._tell_customer(conn, draft_id, found, to, mailbox=mailbox)):
+                await self._close(conn, found, since=ours.received)
 
     async def _may_be_told(self, stored: Sequence[StoredMessage]) -> StoredMessage | None:
         """The mail that a last one would answer, by all of its headers; None where no automatic mail may."""
@@ -109,7 +110,13 @@ class Silences:
         return None if rules.unanswerable(message, own=self._own) else last
 
     async def _tell_customer(
-        self, conn: AsyncConnection, conversation: Conversation, to: StoredMessage, *, mailbox: Mailbox
+        self,
+        conn: AsyncConnection,
+        draft_id: DraftId,
+        conversation: Conversation,
+        to: StoredMessage,
+        *,
+        mailbox: Mailbox,
     ) -> bool:
         """Promise the last mail; False where its reader had too many, or wants none."""
         words = mailbox.silence.last_mail if mailbox.silence else None
@@ -120,7 +127,7 @@ class Silences:
             return False
         promised = await automatic.promise(
             conn,
-            DraftId(f"last-{conversation.number}-{to.id}"),
+            draft_id,
             conversation,
             to,
             words=words,
@@ -143,7 +150,7 @@ class Silences:
         await tell(conn, number, key=key, whom=None, sentence=sentence, buttons=buttons)
 
 
-def _last_answer(stored: Sequence[StoredMessage]) -> datetime | None:
-    """When a person of ours last wrote."""
+def _last_answer(stored: Sequence[StoredMessage]) -> StoredMessage | None:
+    """What a person of ours wrote last."""
     ours = (one for one in stored if one.direction is Direction.OUT and one.message.automatic is Automatic.NO)
-    return max((one.received for one in ours), default=None)
+    return max(ours, key=lambda one: one.received, default=None)

@@ -12,7 +12,6 @@ from bridge.demo.stage import MINA, Stage
 from bridge.model import now
 from bridge.slack import manifest
 
-
 BY_ITSELF = """
 auto_ack = true
 first_response = "4h"
