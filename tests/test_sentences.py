@@ -62,6 +62,17 @@ def test_the_korean_keeps_what_is_filled_in_and_what_is_typed(english: str) -> N
     assert set(kept) == set(KEPT.findall(english)), ENTRIES[english]
 
 
+def bold(sentence: str) -> int:
+    """How many stretches Slack would set in bold, whatever the words that are filled in."""
+    return len(re.findall(r"(?<!\w)\*(?=\S)[^*\n]*(?<=\S)\*(?!\w)", re.sub(r"\{\w+\}", "x", sentence)))
+
+
+@pytest.mark.parametrize("english", [one for one in ENTRIES if "*" in one], ids=lambda english: english[:50])
+def test_what_is_bold_in_english_is_bold_in_korean(english: str) -> None:
+    """Slack takes a mark for a style only where no letter stands beside it, and Korean hangs its particles on."""
+    assert bold(ENTRIES[english]) == bold(english), ENTRIES[english]
+
+
 def test_sentences_are_literals() -> None:
     """A sentence that is put together while running cannot be in a catalogue."""
     for path, tree in TREES.items():
