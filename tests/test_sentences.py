@@ -1,30 +1,25 @@
 """The catalogue holds every sentence that somebody reads in Slack, in English and Korean; each person is told in theirs."""
 
 import ast
-import random
+import asyncio
+import functools
 import re
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 from babel.messages.pofile import read_po
-from onstage import Desk, ask, nodes, rich, said
-from surfaces import messages, views
+from onstage import Desk, actions, ask, rich, said
 
 import bridge
-from bridge.demo.double.blockkit import check_message_blocks, check_view
-from bridge.demo.stage import CHANNEL, GUEST, MINA, Stage
-from bridge.errors import Refused
+from bridge import ledger
+from bridge.demo.stage import CHANNEL, GUEST, JONAS, MINA, Stage
+from bridge.mail.imap import ImapServer, ImapSource
 from bridge.sentences import CATALOGUE, house, plural, say, speaking, to_everyone
 from bridge.sentences.__main__ import KEYWORDS
 from bridge.sentences.__main__ import said as said_in_code
-from bridge.slack.when import when
+from bridge.store.ledger import STATES
 
-SEED = 20260301
-CONVERSATIONS = 60  # of which all surfaces are made in Korean: the limits themselves are tested with many more
-LABELS = {"title": 24, "submit": 24, "close": 24}  # characters of a modal's
 KEPT = re.compile(r"\{\w*\}|:[a-z_]+:|`[^`]*`|<[^>]*>|/mail\b")
 """What stands in both languages alike: names to be filled in, emoji, what is typed, links and people."""
 
@@ -38,8 +33,6 @@ TREES = {
 def one(forms: str | list[str] | tuple[str, ...] | None) -> str:
     return forms if isinstance(forms, str) else (forms or [""])[0]
 
-
-HANGUL = re.compile("[가-힣]")
 
 with CATALOGUE.open("rb") as file:
     ENTRIES = {one(entry.id): one(entry.string) for entry in read_po(file, locale="ko") if entry.id}
@@ -60,17 +53,6 @@ def test_every_sentence_has_its_korean() -> None:
 def test_the_korean_keeps_what_is_filled_in_and_what_is_typed(english: str) -> None:
     kept = sorted(KEPT.findall(ENTRIES[english]))
     assert set(kept) == set(KEPT.findall(english)), ENTRIES[english]
-
-
-def bold(sentence: str) -> int:
-    """How many stretches Slack would set in bold, whatever the words that are filled in."""
-    return len(re.findall(r"(?<!\w)\*(?=\S)[^*\n]*(?<=\S)\*(?!\w)", re.sub(r"\{\w+\}", "x", sentence)))
-
-
-@pytest.mark.parametrize("english", [one for one in ENTRIES if "*" in one], ids=lambda english: english[:50])
-def test_what_is_bold_in_english_is_bold_in_korean(english: str) -> None:
-    """Slack takes a mark for a style only where no letter stands beside it, and Korean hangs its particles on."""
-    assert bold(ENTRIES[english]) == bold(english), ENTRIES[english]
 
 
 def test_sentences_are_literals() -> None:
@@ -114,220 +96,136 @@ async def test_a_person_is_told_in_their_own_language(stage: Stage, mina: Desk) 
     refusal = "Only full members of this workspace may handle the mail; ask one of them."
     for desk, words in ((guest, ENTRIES[refusal]), (mina, refusal)):
         await desk.person.click(CHANNEL, card["ts"], "claim")
-        await stage.slack.delivery.settled()
+        await desk.sees(functools.partial(desk.person.ephemerals, CHANNEL))
         assert words in said(desk.person.ephemerals(CHANNEL)[-1])
 
 
-# --- nothing is said past the catalogue -------------------------------------------------------------------------------
+# --- the desk, its mail and its store ---------------------------------------------------------------------------------
 
-WORDS = re.compile(r"[^\W\d_]{2,}\S*\s|\s\S*[^\W\d_]{2,}|^[A-Z][a-z]+( …)?$")
-"""Text that a person might read: words with a space beside them, or a label."""
+KINDS = {"Refused", "Permanent", "Temporary", "Uncertain", "Invalid"}
+"""The errors whose sentence reaches people: as an answer, on a card, in a modal, on Home."""
 
-MARKS = re.compile(r":[a-z_]+:|&[a-z]+;|`/mail|\^\{\w+\} \{\w+\}\||\b(UTC|MB|kB)\b")
-"""What is the same in every language: emoji, escapes, what is typed, Slack's dates, units."""
-
-NO_SENTENCES = {
-    "compose.py": {"dana@example.com, Ben <ben@example.org>": "addresses as they are typed"},
-    "directory.py": {"Key": "a type variable", "Value": "a type variable"},
-    "faults.py": {
-        "Slack does not accept SLACK_APP_TOKEN": "ends the start, or a check: read on the command line",
-        "Socket Mode is off for this app": "ends the start, or a check: read on the command line",
-    },
-    "files.py": {"Authorization": "a header", "Bearer ": "a header's value"},
-    "gateway.py": {
-        "The bot sees no channel #": "ends the start, or a check: read on the command line",
-        ": correct MAIL_CHANNEL": "the same",
-        **dict.fromkeys(("Channel", "Gateway", "Identity", "Member"), "a name of the module"),
-    },
-    "home.py": {
-        "refund from:dana is:open": "a search as it is typed",
-        "is:mine -is:closed": "a search as it is typed",
-        "is:unowned is:open": "a search as it is typed",
-    },
-    "inert.py": {"Mn": "a category of Unicode", "Me": "a category of Unicode"},
-    "reading.py": {"watched elsewhere": "a state's name, as /readyz has it"},
-    "web.py": {"Json": "a type"},
-    "when.py": {
-        "다음 주": "what people type",
-        "next week": "what the library reads",
-        "in 2 days": "what the library reads",
-    },
+FOR_THE_OPERATOR = {
+    "backfill.py": "`bridge backfill`",
+    "commands.py": "`bridge mail`",
+    "init.py": "`bridge init`",
+    "personal.py": "`bridge export` and `bridge erase`",
+    "replay.py": "`bridge replay`",
+    "scripts.py": "`bridge mail`",
+    "ledger.py:on_demand": "`bridge reconcile`",
+    "ledger.py:compare_now": "`bridge reconcile`",
+    "reception.py:replay": "`bridge replay`",
+    "reception.py:take_again": "`bridge replay`",
 }
-"""Texts of `bridge/slack` that are no sentences for people in Slack, by how they begin, each with the reason."""
+"""What nobody reads in Slack, and which command tells it: a module, or a function of one."""
 
 
-def unsaid(tree: ast.Module) -> Iterator[ast.Constant]:
-    """Texts that are neither said, nor documentation, nor a line of the log."""
-    passed: set[ast.AST] = set()
-    for node in ast.walk(tree):
-        match node:
-            case ast.Expr(value=ast.Constant() as text):
-                passed.add(text)
-            case ast.Call(func=ast.Name(id=name), args=args) if name in KEYWORDS:
-                passed |= {one for argument in args for one in ast.walk(argument)}
-            case ast.Call(func=ast.Attribute(value=ast.Name(id="log" | "_LOG" | "re")), args=args):
-                passed |= {one for argument in args for one in ast.walk(argument)}
-            case ast.keyword(arg="detail", value=value):
-                passed |= set(ast.walk(value))
-            case ast.arg(annotation=ast.expr() as hint) | ast.FunctionDef(returns=ast.expr() as hint):
-                passed |= set(ast.walk(hint))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in passed:
-            yield node
+def raw_sentences() -> Iterator[tuple[str, int]]:
+    """Where an error of the desk, of mail or of the store is given words that no catalogue knows: place and line."""
+    root = Path(bridge.__file__).parent
+    for file in sorted((*root.glob("*.py"), *root.glob("mail/**/*.py"), *root.glob("store/**/*.py"))):
+        tree, name = ast.parse(file.read_text("utf-8")), file.relative_to(root).as_posix()
+        given = {
+            target.id: node.value
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Assign)
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        }
+        functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+        for node in ast.walk(tree):
+            called = node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ""
+            if isinstance(node, ast.Call) and called in KINDS and any(has_words(one, given) for one in node.args):
+                within = [one.name for one in functions if one.lineno <= node.lineno <= (one.end_lineno or 0)]
+                yield f"{name}:{within[-1]}" if within else name, node.lineno
 
 
-@pytest.mark.parametrize(
-    "file", sorted((Path(bridge.__file__).parent / "slack").glob("*.py")), ids=lambda one: one.name
-)
-def test_nothing_is_said_in_slack_past_the_catalogue(file: Path) -> None:
-    allowed = NO_SENTENCES.get(file.name, {})
-    found = [
-        f"{file.name}:{one.lineno}: {one.value!r}"
-        for one in unsaid(ast.parse(file.read_text("utf-8")))
-        if WORDS.search(MARKS.sub("", str(one.value))) and not str(one.value).startswith(tuple(allowed))
-    ]
-    assert found == []
+def has_words(node: ast.AST, given: Mapping[str, ast.expr]) -> bool:
+    """Whether an argument is words as they stand: a literal, put together of such, or a name for some."""
+    if isinstance(node, ast.Call | ast.FormattedValue | ast.Subscript):
+        return False
+    if isinstance(node, ast.Constant):
+        return isinstance(node.value, str) and any(character.isalpha() for character in node.value)
+    if isinstance(node, ast.Name):
+        return node.id in given and has_words(given[node.id], {})
+    parts = node.values if isinstance(node, ast.Dict) else ast.iter_child_nodes(node)
+    return any(has_words(one, given) for one in parts)
 
 
-# --- all of it in Korean ----------------------------------------------------------------------------------------------
-
-PIECES = {
-    piece: english
-    for english, korean in ENTRIES.items()
-    if korean != english
-    for piece in (one.strip(" *_:.,()") for one in KEPT.split(english))
-    if len(piece) >= 10 and " " in piece
-}
-"""Stretches of English long enough to be known again within other words."""
+def test_what_goes_wrong_is_said_by_the_catalogue() -> None:
+    raw = [{place, place.partition(":")[0], f"{place}, line {line}"} for place, line in raw_sentences()]
+    assert [sorted(one) for one in raw if not one & FOR_THE_OPERATOR.keys()] == [], "not said by the catalogue"
+    assert FOR_THE_OPERATOR.keys() - set().union(*raw) == set(), "nothing is raised there any more"
 
 
-def english_in(tree: Any) -> set[str]:
-    """Sentences of the catalogue that stand in English in a message or a view."""
-    texts = [node["text"] for node in nodes(tree) if isinstance(node.get("text"), str)]
-    facts = {fact.strip() for text in texts for line in text.splitlines() for fact in line.split("  ·  ")}
-    whole = {one for one in facts if ENTRIES.get(one, one) != one}
-    return whole | {english for piece, english in PIECES.items() if any(piece in text for text in texts)}
+def test_every_state_of_the_ledger_has_its_words() -> None:
+    assert set(ledger.STATES) == set(STATES)
 
 
-def test_every_surface_is_korean_through_and_through_and_within_slacks_limits() -> None:
-    """A label that grows by its translation is cut nowhere."""
-    for one in range(CONVERSATIONS):
-        dice = random.Random(f"{SEED}:{one}")
-        with speaking("ko-KR"):
-            made = [*messages(dice), *views(dice)]
-        for name, shown in made:
-            told = f"conversation {one}: {name}"
-            assert english_in(shown) == set(), told
-            assert (check_view(shown) if "type" in shown else check_message_blocks(shown.get("blocks", []))) == [], told
-            for label, most in LABELS.items():
-                assert len(shown.get(label, {}).get("text", "")) <= most, told
-            if name in {"card", "compose", "leaving", "delete", "snooze", "split", "settings", "home", "help"}:
-                assert HANGUL.search(str(shown)), told
+@pytest.fixture(name="jonas")
+def jonas_fixture(stage: Stage) -> Desk:
+    return Desk(stage, JONAS)
 
 
-@pytest.mark.parametrize("locale", ["en", "ko"])
-def test_the_times_that_are_named_as_examples_are_understood(locale: str) -> None:
-    at = datetime(2026, 3, 4, 12, tzinfo=UTC)
-    with speaking(locale):
-        with pytest.raises(Refused) as refusal:
-            when("when pigs fly", at=at, zone="Asia/Seoul")
-        typed, *examples = re.findall("“([^”]+)”", str(refusal.value))
-        assert typed == "when pigs fly"
-        assert len(examples) == 4
-        for example in (*examples, say("tomorrow 9am")):
-            assert when(example, at=at, zone="Asia/Seoul") > at
-
-
-def answered(desk: Desk) -> dict[str, Any]:
-    """What the agent was told last in the channel, by nobody else seen."""
-    return desk.person.ephemerals(CHANNEL)[-1]
-
-
-async def korean(stage: Stage) -> None:
-    """Mina's Slack is in Korean."""
+async def test_a_form_that_cannot_be_sent_says_why_in_its_authors_language(stage: Stage, mina: Desk) -> None:
     stage.slack.workspace.change_user(MINA, locale="ko-KR")
-    await stage.slack.delivery.settled()
+    await stage.stop_bridge()
+    stage.max_bytes = 1 << 20
+    await stage.start_bridge()
+    await ask(stage)
+    await mina.opens(await mina.sees_card("Two bags"))
+    upload = await mina.person.upload("bags.bin", bytes(1 << 20))
+    wrong = await mina.person.submit({"body": rich("Here they are"), "to": "dana", "files": [upload]})
+    no_address = "“{typed}” is not a mail address: write it as name@example.org, several separated by commas."
+    assert (wrong or {})["errors"]["to"] == ENTRIES[no_address].format(typed="dana")
+    too_large = await mina.person.submit({"to": "dana@example.com"})
+    sentence = "Together the files are larger than a mail may be ({limit}): send fewer, or a link."
+    assert (too_large or {})["errors"]["files"] == ENTRIES[sentence].format(limit="1 MB")
+    await mina.person.command(CHANNEL, "/mail", "claim 77")
+    nowhere = ENTRIES["There is no conversation #{number}. `/mail inbox` lists the open ones."].format(number=77)
+    assert nowhere in said(mina.person.ephemerals(CHANNEL)[-1])
 
 
-async def test_a_korean_agent_writes_in_korean_windows_on_an_english_desk(stage: Stage, mina: Desk) -> None:
+async def test_what_one_persons_click_says_to_others_is_in_the_houses_language(
+    stage: Stage, mina: Desk, jonas: Desk
+) -> None:
+    stage.slack.workspace.change_user(MINA, locale="ko-KR")
     await stage.stop_bridge()
     stage.hold = 60
     await stage.start_bridge()
-    await korean(stage)
-    first = await ask(stage)
-    card = await mina.sees_card("Two bags")
-    view = await mina.opens(card)
-    assert (view["title"]["text"], view["submit"]["text"], view["close"]["text"]) == ("답장 #1", "보내기", "취소")
-    assert english_in(view) == set()
-    await ask(stage, subject="Re: Two bags are missing", text="One more thing.", in_reply_to=first)
-    await mina.sees_card("2 mails")
-    await mina.person.submit({"body": rich("안녕하세요")})
-    asked = mina.person.view() or {}
-    assert asked["submit"]["text"] == "그래도 보내기"
-    assert "작성하는 동안 바뀐 내용입니다" in said(asked)
-    assert english_in(asked) == set()
-    await mina.person.submit({"body": rich("안녕하세요")})
-    leaving = mina.person.view() or {}
-    assert leaving["callback_id"] == "leaving"
-    assert "그때까지 취소할 수 있습니다" in said(leaving)
-    assert english_in(leaving) == set()
-    line = await mina.sees(lambda: mina.line(card, "Leaves at"))
-    assert line
-    assert not HANGUL.search(said(line).replace("안녕하세요", "")), "the thread is everybody's"
-    await mina.person.click_view("send_now")
-    await mina.sees(lambda: "전송했습니다" in said(mina.person.view() or {}))
-    assert english_in(mina.person.view()) == set()
-    assert not HANGUL.search(said(mina.card("Two bags") or {}))
-
-
-async def test_a_korean_agent_is_answered_in_korean(stage: Stage, mina: Desk) -> None:
-    await korean(stage)
     await ask(stage)
     card = await mina.sees_card("Two bags")
+    await jonas.person.click(CHANNEL, card["ts"], "claim")
+    await mina.opens(card)
+    await mina.person.submit({"body": rich("I answer this")})
+    told = await mina.sees(lambda: mina.line(card, f"<@{JONAS}>: <@{MINA}> answers this conversation of yours"))
+    assert told
+    assert "cancel_send" in actions(told)
+    assert "Undo" in said(told).split("\n")
     await mina.person.click(CHANNEL, card["ts"], "claim")
-    for typed, words in (
-        ("help", "`/mail assign N @사용자` — 담당자 지정"),
-        ("inbox", "열린 대화"),
-        ("log 1", "(버튼)"),
-        ("close 1", "#1 대화를 닫았습니다."),
-        ("mark 1 sideways", "어떻게 표시할지 입력하세요: `/mail mark N read"),
-        ("snooze 1 sometime", "“sometime”은(는) 시간이 아닙니다"),
-        ("fetch 1", "명령이 없습니다"),
-    ):
-        await mina.person.command(CHANNEL, "/mail", typed)
-        assert words in said(answered(mina)), typed
-        assert english_in({"text": said(answered(mina))}) == set(), typed
-    await mina.person.choose(CHANNEL, card["ts"], "more", "delete:1")
-    await mina.sees(lambda: (mina.person.view() or {}).get("callback_id") == "confirm_delete")
-    view = mina.person.view() or {}
-    assert view["submit"]["text"] == "휴지통으로 이동"
-    assert english_in(view) == set()
+    assert await mina.sees(lambda: mina.line(card, f"<@{JONAS}>: <@{MINA}> took this over from you"))
 
 
-async def test_a_korean_agents_home_is_korean_and_follows_in_korean(stage: Stage, mina: Desk) -> None:
-    await korean(stage)
-    await ask(stage)
-    await mina.sees_card("Two bags")
-    await mina.person.open_home()
-    await mina.sees(lambda: "담당자 없는 대화 (1)" in said(mina.person.home() or {}))
-    assert english_in(mina.person.home()) == set()
-    await mina.person.click_view("claim", value="1")
-    await mina.sees(lambda: "내 대화 (1)" in said(mina.person.home() or {}))
-    assert english_in(mina.person.home()) == set()
-
-
-async def test_a_korean_house_has_korean_cards_and_answers_each_person_in_theirs(stage: Stage, mina: Desk) -> None:
+async def test_a_korean_house_says_in_korean_what_is_odd_about_a_mail(stage: Stage, mina: Desk) -> None:
     await stage.stop_bridge()
-    stage.hold, stage.language = 60, "ko"
+    stage.secrets = {"BRIDGE_LANGUAGE": "ko"}
     await stage.start_bridge()
-    await ask(stage, text="Hello,\n\nwhere are they?\n\n-- \nDana\n")
+    await ask(stage, text="-----BEGIN PGP MESSAGE-----\n\nhQEMA\n-----END PGP MESSAGE-----\n")
     card = await mina.sees_card("Two bags")
-    assert "담당자 없음" in said(card)
-    assert english_in(card) == set()
-    view = await mina.opens(card)
-    assert view["submit"]["text"] == "Send", "her own Slack is in English"
-    assert english_in(view), "the control: English is noticed"
-    await mina.person.submit({"body": rich("Words")})
-    assert "Until then it can be undone" in said(mina.person.view() or {})
-    assert await mina.sees(lambda: mina.line(card, "에 전송"))
-    assert [english_in(one) for one in mina.thread(card)] == [set(), set()]
+    note = ENTRIES["The mail is encrypted (OpenPGP): its content cannot be read here."]
+    assert await mina.sees(lambda: mina.line(card, note))
+
+
+async def test_a_mailboxs_thread_speaks_the_houses_language_whoever_woke_it() -> None:
+    house("ko")
+    server = ImapServer(
+        host="127.0.0.1", port=1, security="tls", username="support@example.com", password="secret", timeout=5.0
+    )
+    source = ImapSource(server, max_bytes=1000)
+    with speaking("en-GB"):
+        waiting = asyncio.ensure_future(source.folders())
+        failure = await source.settled()
+    assert str(failure) == ENTRIES["The mail server cannot be reached."]
+    waiting.cancel()
+    await source.stop()
+    house("en")
