@@ -20,6 +20,7 @@ BASE = {
     "model",
     "canned",
     "config",
+    "languages",
     "layers",
     "limits",
     "lookup",
@@ -35,6 +36,7 @@ DESK = {
     "accounts",
     "acknowledge",
     "addressees",
+    "admins",
     "agents",
     "alarms",
     "answers",
@@ -84,7 +86,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "providers": {"errors", "model", "sentences"},
     "sentences": {"sentences"},
     "templates": {"errors", "model", "sentences"},
-    "canned": {"errors", "model", "sentences", "templates"},
+    "languages": set(),
+    "canned": {"errors", "languages", "model", "sentences", "templates"},
     "settings": {"errors", "model", "providers", "sentences", "templates"},
     "layers": {"errors", "model"},
     "limits": set(),
@@ -111,6 +114,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "__main__": {"cli"},
 }
 CALL_THE_DESK = {
+    "slack.administering",
     "slack.aside",
     "slack.acting",
     "slack.composer",
@@ -126,6 +130,7 @@ CALL_THE_DESK = {
 TALKERS = {
     "mail": {"imap", "local", "maildir", "maildirfiles", "maildirsource", "oauth", "sent", "smtp", "trust", "uidlist"},
     "slack": {
+        "administering",
         "aside",
         "composer",
         "decisions",
