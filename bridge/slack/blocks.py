@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from bridge.model import (
+    BRIDGE,
     Address,
     Automatic,
     Bounce,
@@ -151,7 +152,7 @@ def line(draft: Draft, *, words: Sequence[Line]) -> Surface:
     """The thread's line of an answer: who sends what to whom, where it is on its way, and the buttons that fit."""
     pieces, cut = sections(words, total=WORDS_LIMIT)
     by_a_person = draft.automatic is Automatic.NO
-    who = person(draft.author) if by_a_person else ":robot_face: by itself"
+    who = person(draft.author) if by_a_person and draft.author != BRIDGE else ":robot_face: by itself"
     blocks = [context(f"{_where(draft)}  ·  {who}  ·  {recipients(draft)}")]
     blocks += [section(piece) for piece in pieces]
     if draft.files:
@@ -174,6 +175,8 @@ def line(draft: Draft, *, words: Sequence[Line]) -> Surface:
 def draft_buttons(draft: Draft) -> list[Block]:
     """The buttons that fit an outgoing mail's state; their value is the draft's id."""
     match draft.state:
+        case DraftState.PROPOSED:
+            return [button("Send", "send_now", draft.id, style="primary"), button("Edit", "cancel_send", draft.id)]
         case DraftState.HELD:
             return [
                 button("Undo", "cancel_send", draft.id),
@@ -190,6 +193,7 @@ def draft_buttons(draft: Draft) -> list[Block]:
 
 
 WHERE = {
+    DraftState.PROPOSED: ":memo: Proposed: it leaves only when somebody sends it",
     DraftState.HELD: ":hourglass_flowing_sand: Leaves at {clock}",
     DraftState.QUEUED: ":outbox_tray: Waiting for the mail server",
     DraftState.HANDING_OVER: ":outbox_tray: Sending",

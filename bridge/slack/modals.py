@@ -105,6 +105,7 @@ def leaving(draft: Draft, *, sender: Address, words: Sequence[Line], difference:
 
 
 WHERE = {
+    DraftState.PROPOSED: ":memo: *Proposed.* It leaves only when somebody sends it.",
     DraftState.HELD: ":hourglass_flowing_sand: *Leaves at {clock}.* Until then it can be undone.",
     DraftState.QUEUED: ":outbox_tray: *Waiting for the mail server.* {reason}",
     DraftState.HANDING_OVER: ":outbox_tray: *On its way.* It can no longer be undone.",
