@@ -18,7 +18,14 @@ ACT = Then(close=True)
 
 def facts(**changes: Any) -> Facts:
     """A mail of Dana's, with changes: of the message by its fields, of what is known beside it by the facts' names."""
-    known = {"begins": True, "first_time": False, "spam": False, "open": True, "mailbox": "support", "files": ()}
+    known: dict[str, Any] = {
+        "begins": True,
+        "first_time": False,
+        "spam": False,
+        "open": True,
+        "mailbox": "support",
+        "files": (),
+    }
     known |= {name: changes.pop(name) for name in list(changes) if name in known}
     message = Message(**{"from_": (DANA,), "subject": "Two bags", "text": "Where are\nthey?", **changes})
     return Facts(
