@@ -98,8 +98,15 @@ def trial(one: Shown, matched: Sequence[Number], *, of: int, unknown: int) -> Vi
         named = ", ".join(f"#{number}" for number in numbers[:NUMBERED])
         blocks.append(context(f"{named} …" if len(numbers) > NUMBERED else named))
     if unknown:
-        lost = "{n} cannot be told: headers are looked for in the mails as they came, which are kept no more."
-        blocks.append(context(plural(unknown, lost, lost)))
+        blocks.append(
+            context(
+                plural(
+                    unknown,
+                    "{n} cannot be told: its headers are kept no more.",
+                    "{n} cannot be told: their headers are kept no more.",
+                )
+            )
+        )
     if one.id is not None and not one.is_on:
         blocks.append({"type": "actions", "elements": [_switch_on(one.id)]})
     elif one.is_on:
