@@ -20,6 +20,7 @@ import structlog
 from bridge.desk import write_down
 from bridge.errors import Permanent, Temporary
 from bridge.model import BRIDGE, Conversation, Job, Number, Where, now
+from bridge.sentences import say
 from bridge.store import conversations
 from bridge.store.database import Store
 from bridge.where import acting
@@ -62,7 +63,7 @@ class Webhooks:
         """Raises Temporary where it may work later, Permanent where it will not."""
         url = self._addresses.get(name)
         if url is None:
-            raise Permanent(f"There is no webhook {name} any more: give its address under [webhooks].")
+            raise Permanent(say("There is no webhook {name} any more: give its address under `[webhooks]`.", name=name))
         headers = {"Content-Type": "application/json", "X-Bridge-Signature": signature(self._key, name, body)}
         try:
             async with (
@@ -71,11 +72,13 @@ class Webhooks:
             ):
                 status = answer.status
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Temporary(f"The webhook {name} cannot be reached.", detail=type(error).__name__) from error
+            raise Temporary(
+                say("The webhook {name} cannot be reached.", name=name), detail=type(error).__name__
+            ) from error
         if status in AGAIN or status >= 500:
-            raise Temporary(f"The webhook {name} does not take it now ({status}).")
+            raise Temporary(say("The webhook {name} does not take it now ({status}).", name=name, status=status))
         if not 200 <= status < 300:
-            raise Permanent(f"The webhook {name} does not take it ({status}).")
+            raise Permanent(say("The webhook {name} does not take it ({status}).", name=name, status=status))
 
 
 def signature(key: bytes, name: str, body: bytes, *, at: int | None = None) -> str:
