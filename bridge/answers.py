@@ -57,7 +57,7 @@ ENCODED = 1.37  # a file's bytes in base64 with its line ends, as a part of a ma
 
 
 class Invalid(Refused):
-    """What was filled in cannot be sent; `fields` says why, by block id of the compose modal."""
+    """What was filled in cannot be taken; `fields` says why, by block id of its modal."""
 
     def __init__(self, fields: Mapping[str, str]) -> None:
         super().__init__(" ".join(fields.values()))

@@ -35,7 +35,7 @@ from bridge.model import (
 )
 from bridge.notices import tell
 from bridge.sentences import say, to_everyone
-from bridge.store import acts, cards, conversations, correspondents, jobs, mails, search, wordindex
+from bridge.store import acts, cards, conversations, jobs, mails, search, wordindex
 from bridge.store.database import Store
 
 log = structlog.get_logger()
@@ -134,6 +134,11 @@ async def write_down(conn: AsyncConnection, number: Number, verb: str, *, user: 
     """Enter an act into the audit log, with the place that it comes from."""
     place = Where.ELSEWHERE if user == ELSEWHERE else where.here()
     await acts.add(conn, number, Act(at=now(), actor=user, verb=verb, detail=detail, place=place))
+
+
+async def write_down_of_desk(conn: AsyncConnection, verb: str, *, user: UserId, detail: str = "") -> None:
+    """As `write_down`, for what an admin does to the desk itself."""
+    await acts.add_to_desk(conn, Act(at=now(), actor=user, verb=verb, detail=detail, place=where.here()))
 
 
 class Desk:
@@ -262,11 +267,6 @@ class Desk:
         found = await self.conversation(number, user=user)
         async with self._store.read() as conn:
             return found, await acts.of_conversation(conn, number, limit=limit)
-
-    async def uses(self) -> dict[str, int]:
-        """How often each template was sent, by name."""
-        async with self._store.read() as conn:
-            return await correspondents.uses(conn)
 
     async def inbox(self, *, user: UserId, limit: int = 20) -> list[Conversation]:
         """What is not closed in the channels where the user may act, the longest waiting first."""

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from bridge.acknowledge import Acknowledge
+from bridge.admins import Admins, all_named, all_templates
 from bridge.agents import Agents
 from bridge.alarms import Alarms
 from bridge.answers import Answers
@@ -22,7 +23,7 @@ from bridge.instep import InStep
 from bridge.jobs import Engine, Tenure
 from bridge.ledger import Ledger
 from bridge.metrics import Metrics
-from bridge.model import Job, MailboxName, UserId
+from bridge.model import Address, Job, MailboxName, Named, UserId
 from bridge.notices import Notices
 from bridge.originals import Originals
 from bridge.outbox import Outbox
@@ -31,6 +32,7 @@ from bridge.reception import Reception
 from bridge.regroup import Regroup
 from bridge.rulebook import Rulebook
 from bridge.ruledmail import RuledMail
+from bridge.ruling import Rules
 from bridge.settling import Settling
 from bridge.show import Show
 from bridge.slack.gateway import Gateway, Identity
@@ -52,6 +54,7 @@ class Parts:
     mailboxes: dict[MailboxName, Mailbox]
     posts: dict[MailboxName, Post]
     engine: Engine
+    admins: Admins
     agents: Agents
     desk: Desk
     watches: Watches
@@ -60,7 +63,7 @@ class Parts:
     ledger: Ledger
     answers: Answers
     templates: Templates
-    rulebook: Rulebook
+    rules: Rules
     writing: Writing
     originals: Originals
     filing: Filing
@@ -84,12 +87,10 @@ def made(
     look_first: bool,
 ) -> Parts:
     """Make them, in the order in which each needs the one before."""
-    agents = Agents(
-        gateway,
-        team_id=me.team_id,
-        only=[UserId(one) for one in settings.agents.users],
-        admins=[UserId(one) for one in settings.agents.admins],
+    operators = Named(
+        users=frozenset(map(UserId, settings.agents.users)), admins=frozenset(map(UserId, settings.agents.admins))
     )
+    agents = Agents(gateway, team_id=me.team_id, named=lambda: all_named(store, operators))
     desk = Desk(store, agents=agents, mailboxes=mailboxes)
     watches = Watches(store)
     own = [box.address.email.lower() for box in mailboxes.values()]
@@ -107,7 +108,16 @@ def made(
     answers = Answers(
         store, desk=desk, agents=agents, gateway=gateway, mailboxes=mailboxes, key=settings.secret_keys[0]
     )
-    templates = _templates(settings)
+    in_file = [Template(**one.model_dump()) for one in settings.templates]
+    templates = Templates(lambda: all_templates(store, in_file))
+    admins = Admins(
+        store,
+        agents=agents,
+        gateway=gateway,
+        templates=templates,
+        operators=operators,
+        mailbox=next((box.address for box in mailboxes.values()), Address(email="")),
+    )
     writing = Writing(store, desk=desk, agents=agents, mailboxes=mailboxes, templates=templates)
     originals = Originals(store, posts=posts)
     outbox = Outbox(
@@ -121,6 +131,14 @@ def made(
     )
     filing = Filing(store, desk=desk, posts=posts)
     regroup = Regroup(store, desk=desk)
+    rules = Rules(
+        store,
+        agents=agents,
+        rulebook=rulebook,
+        mailboxes=mailboxes,
+        templates=templates,
+        webhooks=settings.webhooks,
+    )
     sorting = Sorting(
         store,
         gateway=gateway,
@@ -182,6 +200,7 @@ def made(
         mailboxes=mailboxes,
         posts=posts,
         engine=engine,
+        admins=admins,
         agents=agents,
         desk=desk,
         watches=watches,
@@ -190,7 +209,7 @@ def made(
         ledger=ledger,
         answers=answers,
         templates=templates,
-        rulebook=rulebook,
+        rules=rules,
         writing=writing,
         originals=originals,
         filing=filing,
@@ -200,8 +219,3 @@ def made(
         alarms=alarms,
         acknowledge=acknowledge,
     )
-
-
-def _templates(settings: Settings) -> Templates:
-    made = [Template(**one.model_dump()) for one in settings.templates]
-    return Templates(lambda: made)

@@ -3,7 +3,7 @@
 Never because of automatic mail, and no more than so many to one address in a day (RFC 3834; `bridge/byitself.py`).
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -31,16 +31,23 @@ class RuledMail:
         self._own = own
         self._key = key
 
-    async def answer(self, conn: AsyncConnection, sheet: Sheet, rule: Rule) -> None:
+    async def template(self, found: Sequence[Rule]) -> Template | str:
+        """The template that an answer is made of, by the first rule that says so; or why there is none."""
+        name = next((one.then.template for one in found if one.then.template), "")
+        try:
+            return await self._templates.find(name) if name else ""
+        except Refused as refused:
+            return str(refused)
+
+    async def answer(self, conn: AsyncConnection, sheet: Sheet, rule: Rule, template: Template | str) -> None:
         """The template's words as a draft that a person sends; or one that leaves by itself, where a machine may."""
         sends, mail = rule.then.sends, sheet.mail
         if sends and sheet.why_not["unanswerable"]:
             await sheet.note(conn, rule, "not answered", sheet.why_not["unanswerable"])
             return
-        try:
-            filled = self._filled(sheet, rule)
-        except Refused as refused:
-            await sheet.amiss(conn, rule, str(refused))
+        filled = _filled(template, sheet)
+        if isinstance(filled, str):
+            await sheet.amiss(conn, rule, filled)
             return
         to = rules.recipients(DraftKind.REPLY, mail, own=self._own).to[:1]
         most = sheet.mailbox.ack.per_sender if sheet.mailbox.ack else PER_SENDER
@@ -61,15 +68,6 @@ class RuledMail:
         )
         await (byitself.promise if sends else byitself.propose)(conn, draft)
         await sheet.note(conn, rule, "answer" if sends else "propose", f"template: {rule.then.template}")
-
-    def _filled(self, sheet: Sheet, rule: Rule) -> Template:
-        values = Values(
-            number=sheet.conversation.number,
-            subject=sheet.mail.message.subject or sheet.conversation.subject,
-            sender=sheet.mail.customer,
-            mailbox=sheet.mailbox.address,
-        )
-        return canned.filled(self._templates.find(rule.then.template), values, literal=literal)
 
     async def pass_on(self, conn: AsyncConnection, sheet: Sheet, rule: Rule, to: Address) -> None:
         """The mail, with its files, to somebody else: never what a machine wrote, nor to who wrote it, nor to us."""
@@ -98,6 +96,22 @@ class RuledMail:
         )
         await byitself.promise(conn, draft)
         await sheet.note(conn, rule, "forward")
+
+
+def _filled(template: Template | str, sheet: Sheet) -> Template | str:
+    """The template with the mail's facts filled in, or why it cannot be."""
+    if isinstance(template, str):
+        return template
+    values = Values(
+        number=sheet.conversation.number,
+        subject=sheet.mail.message.subject or sheet.conversation.subject,
+        sender=sheet.mail.customer,
+        mailbox=sheet.mailbox.address,
+    )
+    try:
+        return canned.filled(template, values, literal=literal)
+    except Refused as refused:
+        return str(refused)
 
 
 async def _may(conn: AsyncConnection, sheet: Sheet, rule: Rule, to: Address, *, most: int) -> bool:

@@ -8,12 +8,14 @@ card: a rule never loses a mail, nor holds one up.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.agents import MayAct
+from bridge.canned import Template
 from bridge.desk import Mailbox, changed_by_itself, obey, told
 from bridge.errors import Misconfigured, Permanent, Refused
 from bridge.model import (
@@ -49,6 +51,18 @@ ASKED = 10  # people of a channel who may act: of so many, those whose turn is n
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """What was asked before anything is changed: where it is to show, and why not where a rule says; who may be its
+    owner; the template of its answer, or why there is none.
+    """
+
+    channel: ChannelId
+    trouble: str
+    candidates: Sequence[UserId]
+    template: Template | str
+
+
 class Sorting:
     """Carries rules out; `mail` makes what they send."""
 
@@ -78,12 +92,14 @@ class Sorting:
             return
         channel, trouble = await self._channel(before.conversation, found)
         candidates = await self._candidates(before.conversation, channel, found)
+        template = await self._mail.template(found)
         async with self._store.write() as conn:
             sheet = await self._sheet(conn, job, mail_id)
             if sheet is None or not (await effects.begin(conn, job.key)).fresh:
                 return
             with acting(Where.RULE):
-                await self._carry_out(conn, sheet, found, channel=channel, trouble=trouble, candidates=candidates)
+                known = _Known(channel=channel, trouble=trouble, candidates=candidates, template=template)
+                await self._carry_out(conn, sheet, found, known)
                 await self._keep(conn, sheet)
             await effects.finish(conn, job.key, {})
 
@@ -150,23 +166,14 @@ class Sorting:
 
     # --- what is done -------------------------------------------------------------------------------------------------
 
-    async def _carry_out(
-        self,
-        conn: AsyncConnection,
-        sheet: Sheet,
-        found: Sequence[Rule],
-        *,
-        channel: ChannelId,
-        trouble: str,
-        candidates: Sequence[UserId],
-    ) -> None:
+    async def _carry_out(self, conn: AsyncConnection, sheet: Sheet, found: Sequence[Rule], known: _Known) -> None:
         decides = _Deciding()
         for rule in found:
             then = rule.then
             if then.channel and decides("channel"):
-                await self._move(conn, sheet, rule, channel=channel, trouble=trouble)
+                await self._move(conn, sheet, rule, known)
             if then.share and decides("owner"):
-                await self._give(conn, sheet, rule, candidates=candidates)
+                await self._give(conn, sheet, rule, known)
             if new := [one for one in then.tags if one not in sheet.tags]:
                 sheet.values["tags"] = written([*sheet.tags, *new])
                 await sheet.note(conn, rule, "tag", f"tags: {' '.join(new)}")
@@ -179,24 +186,24 @@ class Sorting:
             elif then.close:
                 await sheet.set(conn, rule, "close", status=Status.CLOSED)
             if then.template and decides("template"):
-                await self._mail.answer(conn, sheet, rule)
+                await self._mail.answer(conn, sheet, rule, known.template)
             for address in then.forward:
                 await self._mail.pass_on(conn, sheet, rule, Address(email=address))
             if then.webhook:
                 await self._call(conn, sheet, rule)
 
-    async def _move(self, conn: AsyncConnection, sheet: Sheet, rule: Rule, *, channel: ChannelId, trouble: str) -> None:
-        if trouble:
-            await sheet.amiss(conn, rule, trouble)
+    async def _move(self, conn: AsyncConnection, sheet: Sheet, rule: Rule, known: _Known) -> None:
+        if known.trouble:
+            await sheet.amiss(conn, rule, known.trouble)
         elif not sheet.conversation.card_ts:
-            await sheet.set(conn, rule, "move", channel=channel)
+            await sheet.set(conn, rule, "move", channel=known.channel)
 
-    async def _give(self, conn: AsyncConnection, sheet: Sheet, rule: Rule, *, candidates: Sequence[UserId]) -> None:
+    async def _give(self, conn: AsyncConnection, sheet: Sheet, rule: Rule, known: _Known) -> None:
         """Its owner is the first of those who may be, as it stands now: others may have been given one meanwhile."""
         if sheet.conversation.owner:
             return
         await rulings.hold_turns(conn, rule.name)
-        owner = next(iter(await _in_turn(conn, rule, candidates)), None)
+        owner = next(iter(await _in_turn(conn, rule, known.candidates)), None)
         if owner is None:
             await sheet.amiss(conn, rule, say("The rule “{rule}” finds nobody who may be its owner.", rule=rule.name))
             return

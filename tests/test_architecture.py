@@ -20,6 +20,7 @@ BASE = {
     "model",
     "canned",
     "config",
+    "languages",
     "layers",
     "limits",
     "lookup",
@@ -38,6 +39,7 @@ DESK = {
     "accounts",
     "acknowledge",
     "addressees",
+    "admins",
     "agents",
     "alarms",
     "answers",
@@ -95,7 +97,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "providers": {"errors", "model", "sentences"},
     "sentences": {"sentences"},
     "templates": {"errors", "model", "sentences"},
-    "canned": {"errors", "model", "sentences", "templates"},
+    "languages": set(),
+    "canned": {"errors", "languages", "model", "sentences", "templates"},
     "values": set(),
     "routing": {"errors", "model"},
     "rulesettings": {"errors", "model", "routing", "values"},
@@ -125,6 +128,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "__main__": {"cli"},
 }
 CALL_THE_DESK = {
+    "slack.administering",
     "slack.aside",
     "slack.acting",
     "slack.composer",
@@ -141,6 +145,7 @@ CALL_THE_DESK = {
 TALKERS = {
     "mail": {"imap", "local", "maildir", "maildirfiles", "maildirsource", "oauth", "sent", "smtp", "trust", "uidlist"},
     "slack": {
+        "administering",
         "aside",
         "composer",
         "decisions",

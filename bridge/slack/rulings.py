@@ -1,7 +1,5 @@
 """What admins press about rules, each thing to one verb of `bridge.ruling`. Whoever is no admin is refused there."""
 
-from collections.abc import Sequence
-
 from slack_bolt.async_app import AsyncAck
 
 from bridge.answers import Invalid
@@ -34,7 +32,7 @@ class Rulings:
         await ack()
 
         async def view() -> View:
-            return ruling.window(await self._listed(user_of(body)))
+            return ruling.window(await self._rules.listed(user=user_of(body)))
 
         await self._windows.open(body, say("Rules"), view)
 
@@ -60,7 +58,7 @@ class Rulings:
                 await self._rules.switch(int(which), is_on=False, user=user)
             else:
                 await self._rules.move(int(which), by=-1 if verb == "up" else 1, user=user)
-            view = ruling.window(await self._listed(user))
+            view = ruling.window(await self._rules.listed(user=user))
         except BridgeError as error:
             view = modals.notice(say("Rules"), str(error))
         await self._windows.draw(body["view"]["id"], view)
@@ -121,13 +119,6 @@ class Rulings:
         await self._windows.draw(body["view"]["id"], view)
         await self._show_beneath(body)
 
-    async def _listed(self, user: UserId) -> Sequence[Shown]:
-        of_file, made = await self._rules.listed(user=user)
-        return [
-            *(Shown(rule=one) for one in of_file),
-            *(Shown(rule=one.rule, id=one.id, is_on=one.is_on) for one in made),
-        ]
-
     async def _form(self, rule: Rule | None, rule_id: int | None, *, user: UserId) -> View:
         choices = await self._rules.choices(user=user)
         return ruleform.form(
@@ -146,4 +137,4 @@ class Rulings:
         """The list under the modal, as it is now."""
         beneath = body["view"].get("root_view_id")
         if beneath and beneath != body["view"]["id"]:
-            await self._windows.draw(beneath, ruling.window(await self._listed(user_of(body))))
+            await self._windows.draw(beneath, ruling.window(await self._rules.listed(user=user_of(body))))
