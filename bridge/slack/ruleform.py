@@ -150,8 +150,8 @@ def typed(view: Mapping[str, Any]) -> Rule:
     )
     if not rule.name:
         wrong["name"] = say("Give the rule a name to find it by.")
-    if rule.then == Then() and not rule.stop:
-        wrong.setdefault("acts", say("Say what is to be done."))
+    if rule.then == Then() and not rule.stop and not wrong:
+        wrong["acts"] = say("Say what is to be done.")
     if wrong:
         raise Unwritten(wrong)
     return rule
