@@ -10,33 +10,30 @@ Two robots that answer each other stop at the limit, whatever they leave out of 
 from collections.abc import Mapping
 from datetime import datetime
 
-import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
-
-from bridge import automatic
+from bridge import rules, templates
 from bridge.agents import MayAct
-from bridge.desk import Mailbox, write_down
+from bridge.byitself import allowed, draft_of, promise
+from bridge.desk import Mailbox, changed_by_itself, write_down
 from bridge.errors import Refused
 from bridge.jobs import Engine
 from bridge.model import (
     BRIDGE,
+    Automatic,
     ChannelId,
-    Conversation,
     DraftId,
+    DraftKind,
     Job,
     MailboxName,
     MailId,
     Number,
     UserId,
-    now,
 )
 from bridge.sentences import say, to_everyone
+from bridge.slack import richtext
 from bridge.slack.gateway import Gateway
 from bridge.slack.notices import loop
-from bridge.store import automatics, conversations, jobs, mails
+from bridge.store import automatics, conversations, drafts, mails
 from bridge.store.database import Store
-
-log = structlog.get_logger()
 
 
 class Acknowledge:
@@ -68,34 +65,30 @@ class Acknowledge:
             mailbox = self._mailboxes.get(conversation.mailbox) if conversation else None
             if conversation is None or stored is None or mailbox is None or mailbox.ack is None:
                 return
-            email = stored.message.author.email.lower()
-            if await automatics.is_quiet(conn, mailbox.name, email):
-                return
-            if await automatic.has_had_enough(conn, mailbox, stored, per_sender=mailbox.ack.per_sender):
-                await self._stop(conn, conversation, email)
-                return
             draft_id = DraftId(f"ack-{number}")
-            if await automatic.promise(
-                conn,
+            email = stored.message.author.email.lower()
+            if await drafts.get(conn, draft_id) or not await allowed(
+                conn, conversation, email, most=mailbox.ack.per_sender
+            ):
+                return
+            values = templates.Values.of(conversation, stored.message, mailbox=mailbox.address)
+            draft = draft_of(
                 draft_id,
                 conversation,
                 stored,
-                words=mailbox.ack,
                 mailbox=mailbox,
-                hold=mailbox.hold,
                 key=self._key,
-            ):
-                await write_down(conn, number, "acknowledge", user=BRIDGE)
+                kind=DraftKind.REPLY,
+                to=rules.recipients(DraftKind.REPLY, stored, own=[]).to[:1],
+                subject=" ".join(templates.render(mailbox.ack.subject, values).split()),
+                rich_text=richtext.from_text(templates.render(mailbox.ack.text, values)),
+                automatic=Automatic.REPLY,
+            )
+            await promise(conn, draft)
+            await changed_by_itself(conn, number)
+            await write_down(conn, number, "acknowledge", user=BRIDGE)
 
     # --- loops --------------------------------------------------------------------------------------------------------
-
-    async def _stop(self, conn: AsyncConnection, conversation: Conversation, email: str) -> None:
-        """Answer this sender no more, and have the channel asked, once."""
-        quiet_id = await automatics.make_quiet(conn, conversation.mailbox, email, at=now())
-        payload = {"quiet": quiet_id, "channel": conversation.channel}
-        await jobs.add(conn, key=f"loop:{quiet_id}", kind="loop", lane=f"loop:{conversation.mailbox}", payload=payload)
-        await write_down(conn, conversation.number, "stop acknowledging", user=BRIDGE, detail="too many in a day")
-        log.warning("a sender had too many automatic mails and gets no more", mailbox=conversation.mailbox)
 
     async def tell(self, job: Job) -> None:
         """The job "loop": ask the channel what is to become of it."""

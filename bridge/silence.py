@@ -16,7 +16,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge import automatic, rules
+from bridge import rules, templates
+from bridge.byitself import allowed, draft_of, promise
 from bridge.desk import Mailbox, changed_by_itself, told, write_down
 from bridge.errors import Temporary
 from bridge.mail.parse import parse
@@ -26,6 +27,7 @@ from bridge.model import (
     Conversation,
     Direction,
     DraftId,
+    DraftKind,
     Job,
     MailboxName,
     Number,
@@ -36,8 +38,9 @@ from bridge.model import (
 from bridge.notices import tell
 from bridge.originals import Originals
 from bridge.sentences import say
+from bridge.slack import richtext
 from bridge.slack.blocks import moment
-from bridge.store import automatics, conversations, drafts, jobs, mails
+from bridge.store import conversations, drafts, jobs, mails
 from bridge.store.database import Store
 
 HELD = timedelta(hours=1)
@@ -121,24 +124,28 @@ class Silences:
         """Promise the last mail; False where its reader had too many, or wants none."""
         words = mailbox.silence.last_mail if mailbox.silence else None
         email = to.message.author.email.lower()
-        if words is None or await automatics.is_quiet(conn, mailbox.name, email):
+        if words is None or await drafts.get(conn, draft_id):
             return False
-        if await automatic.has_had_enough(conn, mailbox, to, per_sender=words.per_sender):
+        if not await allowed(conn, conversation, email, most=words.per_sender):
             return False
-        promised = await automatic.promise(
-            conn,
+        values = templates.Values.of(conversation, to.message, mailbox=mailbox.address)
+        draft = draft_of(
             draft_id,
             conversation,
             to,
-            words=words,
             mailbox=mailbox,
-            hold=max(HELD, mailbox.hold),
             key=self._key,
-            closes=True,
+            kind=DraftKind.REPLY,
+            to=rules.recipients(DraftKind.REPLY, to, own=[]).to[:1],
+            subject=" ".join(templates.render(words.subject, values).split()),
+            rich_text=richtext.from_text(templates.render(words.text, values)),
+            automatic=Automatic.REPLY,
         )
-        if promised:
-            await write_down(conn, conversation.number, "last mail", user=BRIDGE)
-        return promised
+        due = draft.created + max(HELD, mailbox.hold)
+        await promise(conn, replace(draft, due=due, closes=True, later=True))
+        await changed_by_itself(conn, conversation.number)
+        await write_down(conn, conversation.number, "last mail", user=BRIDGE)
+        return True
 
     async def _close(self, conn: AsyncConnection, conversation: Conversation, *, since: datetime) -> None:
         number, closed = conversation.number, {"status": Status.CLOSED}

@@ -9,11 +9,12 @@ from datetime import UTC, date, timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from bridge import hours, templates
 from bridge.errors import Refused
 from bridge.hours import ALWAYS, Hours
+from bridge.values import Table
 
 _PIECE = re.compile(r"(\d{1,5}) ?([mhd])")
 _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
@@ -76,14 +77,10 @@ Within = Annotated[timedelta, BeforeValidator(_within), Field(gt=timedelta())]
 """How much open time something may take."""
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
 # --- the settings ---------------------------------------------------------------------------------------------------
 
 
-class HoursSettings(_Model):
+class HoursSettings(Table):
     """When a mailbox's people are there; no `open` lines are round the clock, but for the holidays."""
 
     zone: Annotated[str, AfterValidator(_zone)] = "UTC"
@@ -98,7 +95,7 @@ class HoursSettings(_Model):
         return Hours(spans=spans, zone=zone, holidays=frozenset(self.holidays))
 
 
-class NudgeSettings(_Model):
+class NudgeSettings(Table):
     """Who is told, how much open time after an answer was due, or before it (negative); None is nobody."""
 
     channel: Annotated[timedelta | None, BeforeValidator(_offset)] = timedelta()
@@ -106,7 +103,7 @@ class NudgeSettings(_Model):
     admins: Annotated[timedelta | None, BeforeValidator(_offset)] = timedelta(hours=4)
 
 
-class SilenceSettings(_Model):
+class SilenceSettings(Table):
     """After how long without a word from the customer a conversation that waits for one is closed, never if None; and
     with what last mail, if with any. Subject and text are templates.
     """

@@ -15,6 +15,7 @@ from bridge.demo.mails import SHOP
 from bridge.demo.world import World
 from bridge.desk import show_again
 from bridge.model import CLOCK, ChannelId, now
+from bridge.sentences import Language
 from bridge.slack import manifest
 from bridge.slack.requests import PATH
 from bridge.store import conversations
@@ -35,7 +36,7 @@ class Stage:
     """Everything but the page. `data` is the bridge's folder; `hold` its undo time in seconds; `flood` how many new
     cards a minute are too many: none are, as a rule, for whoever counts cards. `source` are the lines
     of `bridge.toml` that say where the mail comes from, `secrets` the variables that they name; `others` are further
-    tables: mailboxes, templates.
+    tables: mailboxes, templates; `language` is the house's.
 
     `way` is how Slack reaches it; `http` its BRIDGE_HTTP: nowhere, unless Slack has to reach it there.
     """
@@ -57,6 +58,7 @@ class Stage:
         self.source = 'source = "local"'
         self.secrets: dict[str, str] = {}
         self.others = ""
+        self.language: Language = "en"
         self.way = way
         self.http = "" if way == "socket" else "127.0.0.1:0"
         self.slack = SlackDouble(
@@ -147,6 +149,7 @@ class Stage:
             "SLACK_API_URL": self.slack.url,
             "BRIDGE_DATA": str(self.data),
             "BRIDGE_HTTP": self.http,
+            "BRIDGE_LANGUAGE": self.language,
             **self.secrets,
         }
 
