@@ -277,7 +277,8 @@ class Desk:
     async def due_from_now(self, conn: AsyncConnection, conversation: Conversation) -> None:
         """It may be on the table again: where its customer waits, an answer is due as if they had written now."""
         if mailbox := self._mailboxes.get(conversation.mailbox):
-            await runs(conn, mailbox.pace, conversation.number, at=now())
+            at = now()
+            await runs(conn, mailbox.pace, conversation.number, at=at, seen=at)
 
     async def _unmerged(self, number: Number, *, user: UserId) -> Conversation:
         found = await self.conversation(number, user=user)

@@ -45,10 +45,12 @@ NO_PACE = Pace()
 """Round the clock, and nothing is ever due."""
 
 
-async def runs(conn: AsyncConnection, pace: Pace, number: Number, *, at: datetime) -> None:
+async def runs(conn: AsyncConnection, pace: Pace, number: Number, *, at: datetime, seen: datetime) -> None:
     """The customer wrote at that time, or somebody opened the conversation again: from then on an answer is due.
 
-    Nothing happens where nobody waits, where one is due already, or where the mailbox says no times.
+    Whoever is nudged has the same time from when it was `seen` here: what came in while the bridge was down is overdue
+    on its cards, and not all told of at once. Nothing happens where nobody waits, where an answer is due already, or
+    where the mailbox says no times.
     """
     if not (pace.first_response or pace.next_response):
         return
@@ -63,7 +65,7 @@ async def runs(conn: AsyncConnection, pace: Pace, number: Number, *, at: datetim
     due = pace.hours.after(at, allowed)
     await conversations.becomes_due(conn, number, due)
     for step, offset in {Step.CARD: timedelta(), **pace.nudges}.items():
-        when = pace.hours.after(at, max(timedelta(), allowed + offset))
+        when = pace.hours.after(max(at, seen), max(timedelta(), allowed + offset))
         await promise(conn, number, step, due=due, when=when)
 
 

@@ -99,7 +99,7 @@ async def keep_sent(conn: AsyncConnection, draft: Draft, sent: Sent | None, *, m
     then = Status.CLOSED if draft.closes else Status.WAITING
     still = by_a_person or (draft.closes and await _waits_for_customer(conn, number))
     version = await changed(conn, number, **({"status": then} if still else {}))
-    if by_a_person and then is Status.WAITING:
+    if by_a_person and then is Status.WAITING and draft.kind is not DraftKind.FORWARD:  # that went to somebody else
         await silence.begins(conn, mailbox, number, since=now())
     if still and not by_a_person:
         await write_down(conn, number, "close", user=BRIDGE, detail=f"status: {Status.WAITING} → {then}")

@@ -211,7 +211,7 @@ class Reception:
         if not old:
             for matter, (arrival, mail) in zip(matters, new, strict=True):
                 if mail.message.automatic is Automatic.NO:
-                    await due.runs(conn, mailbox.pace, matter.number, at=arrival.received)
+                    await due.runs(conn, mailbox.pace, matter.number, at=arrival.received, seen=now())
         silent = set() if old else await self._sort(conn, mailbox, matters, mail_ids, new)
         await show_all_again(conn, {matter.number: 1 for matter in matters if matter.begun})
         if mailbox.ack and not old:

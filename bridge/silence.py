@@ -100,6 +100,8 @@ class Silences:
                 await begins(conn, mailbox, number, since=max(ours.received, *leaving))
                 return
             draft_id = DraftId(f"last-{number}-{ours.id}")
+            if await drafts.get(conn, draft_id):
+                return  # it leaves, or somebody undid it and keeps the conversation as it is
             if not (to and await self._tell_customer(conn, draft_id, found, to, mailbox=mailbox)):
                 await self._close(conn, found, since=ours.received)
 
@@ -124,9 +126,7 @@ class Silences:
         """Promise the last mail; False where its reader had too many, or wants none."""
         words = mailbox.silence.last_mail if mailbox.silence else None
         email = to.message.author.email.lower()
-        if words is None or await drafts.get(conn, draft_id):
-            return False
-        if not await allowed(conn, conversation, email, most=words.per_sender):
+        if words is None or not await allowed(conn, conversation, email, most=words.per_sender):
             return False
         values = templates.Values.of(conversation, to.message, mailbox=mailbox.address)
         draft = draft_of(

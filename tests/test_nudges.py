@@ -203,8 +203,10 @@ async def test_a_mail_of_the_weekend_is_due_when_the_office_has_been_open_so_lon
     number = await asked(store)
     pace = Pace(hours=OFFICE, first_response=4 * HOUR, nudges=STEPS)
     async with store.write() as conn:
-        await runs(conn, pace, number, at=SATURDAY)
-        await runs(conn, pace, number, at=SATURDAY + HOUR)  # they write once more: it is due as it was
+        await runs(conn, pace, number, at=SATURDAY, seen=SATURDAY)
+        await runs(
+            conn, pace, number, at=SATURDAY + HOUR, seen=SATURDAY + HOUR
+        )  # they write once more: it is due as it was
         found = await conversations.get(conn, number)
         waiting = await jobs.claim(conn, limit=9, owner="test", lease=HOUR, now=SATURDAY + timedelta(days=30))
     tuesday = datetime(2026, 12, 1, tzinfo=UTC)
@@ -217,14 +219,26 @@ async def test_a_mail_of_the_weekend_is_due_when_the_office_has_been_open_so_lon
     ]
 
 
+async def test_what_came_while_the_bridge_was_down_is_overdue_and_not_all_told_of_at_once(store: Store) -> None:
+    number, started = await asked(store), SATURDAY + 20 * HOUR
+    async with store.write() as conn:
+        pace = Pace(first_response=4 * HOUR, nudges={Step.CHANNEL: timedelta()})
+        await runs(conn, pace, number, at=SATURDAY, seen=started)
+        found = await conversations.get(conn, number)
+        waiting = await jobs.claim(conn, limit=9, owner="test", lease=HOUR, now=SATURDAY + timedelta(days=30))
+    assert found
+    assert found.due == SATURDAY + 4 * HOUR
+    assert {one.due for one in waiting} == {started + 4 * HOUR}
+
+
 @pytest.mark.parametrize("status", [Status.WAITING, Status.SNOOZED, Status.CLOSED])
 async def test_nothing_is_due_of_what_is_not_open(store: Store, status: Status) -> None:
     number = await asked(store)
     pace = Pace(first_response=4 * HOUR)
     async with store.write() as conn:
-        await runs(conn, pace, number, at=SATURDAY)
+        await runs(conn, pace, number, at=SATURDAY, seen=SATURDAY)
         await conversations.change(conn, number, at=SATURDAY, status=status)
-        await runs(conn, pace, number, at=SATURDAY)
+        await runs(conn, pace, number, at=SATURDAY, seen=SATURDAY)
         found = await conversations.get(conn, number)
     assert found
     assert found.due is None

@@ -117,6 +117,19 @@ async def test_silence_is_counted_from_our_last_mail(stage: Stage, mina: Desk) -
     await shows(mina, "Closed")
 
 
+@pytest.mark.parametrize("stage", ['silence = { close_after = "14d" }'], indirect=True)
+async def test_a_mail_that_was_passed_on_is_no_answer_to_be_silent_about(stage: Stage, mina: Desk) -> None:
+    await ask(stage)
+    await mina.sees(lambda: cards_alone(stage))
+    await mina.opens(card(mina), "forward")
+    await mina.person.submit({"to": "carrier@example.org", "body": rich("Where is it?")})
+    await received(stage, "carrier@example.org")
+    await shows(mina, "Waiting for the customer")
+    stage.later(30 * DAY)
+    await something_else(stage, mina)
+    assert "Waiting for the customer" in said(card(mina))
+
+
 @pytest.mark.parametrize("stage", [""], indirect=True)
 async def test_nothing_is_closed_by_itself_unless_the_mailbox_wants_it(stage: Stage, mina: Desk) -> None:
     await answered(mina)
