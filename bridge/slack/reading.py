@@ -109,7 +109,11 @@ def templates(found: Sequence[Template]) -> dict[str, Any]:
             used = f"  ·  {plural(one.uses, 'sent {n} time', 'sent {n} times')}" if one.uses else ""
             words = blocks.inert(blocks.shorten(one.text, 80))
             lines.append(f"• *{blocks.inert(one.name)}*{language}{used}  ·  {words}")
-    return sentence("\n".join(lines)[:TEXT_LIMIT])
+    shown = "\n".join(lines)
+    if len(shown) > TEXT_LIMIT:
+        rest = say("… and more, in the compose modal")
+        shown = f"{shown[: shown.rindex(chr(10), 0, TEXT_LIMIT - len(rest))]}\n{rest}"
+    return sentence(shown)
 
 
 def claimed(before: Conversation, *, user: UserId) -> str:
