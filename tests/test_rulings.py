@@ -1,18 +1,38 @@
 """What is kept of rules, on both databases: their order, whose turn it is, what past mail they are tried on."""
 
 import asyncio
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
+from workplace import workplace
 
+from bridge.agents import Operator
+from bridge.canned import Template, Templates
 from bridge.desk import Mailbox
 from bridge.metrics import Metrics
-from bridge.model import Address, Arrival, Batch, ChannelId, Cursor, MailboxName, Number, Status, UserId, now
+from bridge.model import (
+    Address,
+    Arrival,
+    Batch,
+    ChannelId,
+    Cursor,
+    Job,
+    MailboxName,
+    Number,
+    Status,
+    UserId,
+    Where,
+    now,
+)
 from bridge.reception import Reception
-from bridge.routing import On, Rule, Then, When
+from bridge.routing import On, Rule, Share, Then, When
 from bridge.rulebook import Rulebook
-from bridge.store import conversations, jobs, past, raws, rulings
+from bridge.ruledmail import RuledMail
+from bridge.sorting import Sorting
+from bridge.store import acts, conversations, drafts, jobs, past, raws, rulings
 from bridge.store.database import Store
 from bridge.tryout import Tried, try_out
 
@@ -137,6 +157,62 @@ async def test_load_counts_what_is_not_closed(store: Store) -> None:
             )
             await conversations.change(conn, made, at=now(), owner=MINA)
         assert await rulings.load(conn, [MINA, UserId("U2")]) == {MINA: 2, UserId("U2"): 0}
+
+
+# --- carried out ------------------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def sorting(store: Store) -> AsyncIterator[Sorting]:
+    """What carries rules out, for an operator who may do everything, with one template."""
+
+    async def templates() -> list[Template]:
+        return [Template(name="Hours", text="We open at nine.")]
+
+    async with workplace() as place:
+        yield Sorting(
+            store,
+            gateway=place.gateway,
+            agents=Operator(),
+            mailboxes={BOX.name: BOX},
+            mail=RuledMail(templates=Templates(templates), own=[], key=b"k" * 32),
+        )
+
+
+async def claimed(store: Store, kind: str) -> list[Job]:
+    async with store.write() as conn:
+        return [job for job in await jobs.claim(conn, limit=50, owner="o", lease=timedelta(1)) if job.kind == kind]
+
+
+async def test_what_was_sorted_before_a_crash_is_not_sorted_again(store: Store) -> None:
+    then = Then(tags=("x",), share=Share.TURN, owners=(MINA,), template="Hours", sends=True, forward=("b@example.org",))
+    await takes(store, [Rule(name="R", then=then)], mail("one"))
+    (job,) = await claimed(store, "sort")
+    async with sorting(store) as made:
+        await made.sort(job)
+        async with store.read() as conn:
+            before = await acts.of_conversation(conn, Number(1), limit=50)
+        await made.sort(job)
+    async with store.read() as conn:
+        assert await acts.of_conversation(conn, Number(1), limit=50) == before
+        assert [one.verb for one in reversed(before)] == ["assign", "tag", "answer", "forward"]
+        assert {(one.place, one.detail.partition(",")[0]) for one in before} == {(Where.RULE, "rule: R")}
+        assert len(await drafts.of_conversation(conn, Number(1))) == 2
+        found = await conversations.get(conn, Number(1))
+    assert found
+    assert (found.owner, found.tags, found.status) == (MINA, ("x",), Status.OPEN)
+
+
+async def test_conversations_that_are_given_at_once_go_to_each_in_turn(store: Store) -> None:
+    people = tuple(UserId(f"U{number}") for number in range(3))
+    await takes(
+        store, [Rule(name="R", then=Then(share=Share.TURN, owners=people))], *(mail(str(at)) for at in range(6))
+    )
+    async with sorting(store) as made:
+        await asyncio.gather(*(made.sort(job) for job in await claimed(store, "sort")))
+    async with store.read() as conn:
+        owners = [one.owner for one in (await conversations.of_numbers(conn, list(map(Number, range(1, 7))))).values()]
+    assert sorted(Counter(owners).values()) == [2, 2, 2]
 
 
 # --- where conversations show -----------------------------------------------------------------------------------------
