@@ -179,6 +179,7 @@ class Bridge:
             desk=desk,
             writing=parts.writing,
             answers=parts.answers,
+            proposals=parts.proposals,
             senders={name: box.address for name, box in parts.mailboxes.items()},
         )
         Listeners(

@@ -5,6 +5,7 @@ when that command runs. Exit codes: 0 success (also a stop asked for by Ctrl-C o
 or configuration. An error is one sentence on stderr.
 """
 
+import importlib.util
 import logging
 import os
 import signal
@@ -328,6 +329,29 @@ def erase(
             return "\n".join([sentence, *stays(held)])
 
     typer.echo(until_stopped(erased()))
+
+
+@app.command()
+def mcp(
+    *,
+    as_: Annotated[str, typer.Option("--as", metavar="NAME", help="The assistant's name, as the audit log has it.")],
+    mailbox: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="A mailbox that it may see; repeatable. Default: all.")
+    ] = None,
+    config: _Config = None,
+) -> None:
+    """Let an AI assistant read and propose answers, by MCP.
+
+    Speaks the Model Context Protocol on standard input and output, beside a running service. What is proposed waits in
+    Slack for a person to send it. Needs the extra: pip install 'mail-bridge[mcp]'.
+    """
+    logs.configure("console", level=logging.WARNING)
+    settings = load(config_file=config)
+    if importlib.util.find_spec("mcp") is None:
+        raise Misconfigured("`bridge mcp` needs an extra that is not installed: pip install 'mail-bridge[mcp]'.")
+    from bridge.mcp import serve
+
+    until_stopped(serve(settings, name=as_, sees=mailbox or ()))
 
 
 app.add_typer(benches, name="bench")

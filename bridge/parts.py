@@ -27,6 +27,7 @@ from bridge.notices import Notices
 from bridge.originals import Originals
 from bridge.outbox import Outbox
 from bridge.post import Post
+from bridge.proposals import Proposals
 from bridge.reception import Reception
 from bridge.regroup import Regroup
 from bridge.settling import Settling
@@ -57,6 +58,7 @@ class Parts:
     answers: Answers
     templates: Templates
     writing: Writing
+    proposals: Proposals
     originals: Originals
     filing: Filing
     regroup: Regroup
@@ -175,6 +177,7 @@ def made(
         answers=answers,
         templates=templates,
         writing=writing,
+        proposals=Proposals(store, desk=desk, writing=writing),
         originals=originals,
         filing=filing,
         regroup=regroup,

@@ -38,7 +38,7 @@ from bridge.model import (
     now,
 )
 from bridge.resurfacing import resurfaces
-from bridge.slack import blocks, modals, richtext
+from bridge.slack import blocks, modals, proposed, richtext
 from bridge.slack.about import about
 from bridge.slack.blocks import Surface
 from bridge.slack.card import Busy, earlier_thread, pointer
@@ -289,7 +289,8 @@ class Show:
         await self._show_view(draft, view_id)
 
     async def _show_draft(self, conversation: Conversation, card: Ts, draft: Draft, *, revision: int) -> None:
-        surface = blocks.line(draft, words=richtext.lines(draft.rich_text))
+        drawn = proposed.line if draft.state in proposed.STATES else blocks.line
+        surface = drawn(draft, words=richtext.lines(draft.rich_text))
         key = f"draft:{draft.shown_as}"
         try:
             ts, is_current = draft.line_ts, False

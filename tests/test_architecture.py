@@ -29,6 +29,7 @@ BASE = {
     "logs",
     "sentences",
     "templates",
+    "untrusted",
 }
 WORLDS = {"store", "mail", "slack"}
 DESK = {
@@ -61,6 +62,7 @@ DESK = {
     "outbox",
     "parts",
     "post",
+    "proposals",
     "reception",
     "regroup",
     "resurfacing",
@@ -74,7 +76,7 @@ DESK = {
     "writing",
 }
 
-COMMANDS = {"backfill", "check", "commands", "init", "login", "personal", "replay", "scripts"}
+COMMANDS = {"backfill", "check", "commands", "init", "login", "mcp", "personal", "replay", "scripts"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     # Who stands where, and what it may know of. The package's own version is everyone's.
@@ -88,6 +90,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "settings": {"errors", "model", "providers", "sentences", "templates"},
     "layers": {"errors", "model"},
     "limits": set(),
+    "untrusted": set(),
     "config": {"errors", "model", "providers", "settings", "layers"},
     "rules": {"errors", "model", "sentences"},
     "lookup": {"errors", "model", "sentences"},
@@ -103,6 +106,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "commands": BASE | {"scripts"},
     "replay": BASE | WORLDS | DESK | {"app"},
     "personal": BASE | WORLDS | DESK | {"scripts"},
+    "mcp": BASE | WORLDS | DESK,
     "login": BASE | WORLDS | {"accounts", "check"},
     "demo": BASE | WORLDS | DESK | {"app", "demo"},
     "stopping": set(),
@@ -178,6 +182,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "aiosmtpd": ("mail", "demo"),
     "babel": ("sentences",),
     "prometheus_client": ("metrics",),
+    "mcp": ("mcp",),
     "typer": ("cli", "commands", "init", "bench"),
 }
 
