@@ -35,7 +35,7 @@ from bridge.model import (
     StoredMessage,
     UserId,
 )
-from bridge.slack import blocks, compose, digest, home, modals, reading, results
+from bridge.slack import blocks, compose, digest, home, modals, proposed, reading, results
 from bridge.slack.card import Busy, card, earlier_thread, pointer
 from bridge.slack.forms import Carried, Form, Kept
 
@@ -154,7 +154,7 @@ class Draw:
         return Draft(
             id=DraftId("0123456789abcdef"),
             kind=self.dice.choice(list(DraftKind)),
-            state=self.dice.choice(list(DraftState)),
+            state=self.dice.choice([one for one in DraftState if one not in proposed.STATES]),
             mailbox=MailboxName("support"),
             number=Number(1),
             answers=None,
@@ -246,6 +246,9 @@ def messages(dice: random.Random) -> Iterator[Made]:
         "earlier": earlier_thread(found, link=LINK),
         "mail": blocks.mail(mails[0]),
         "line": blocks.line(draw.draft(), words=draw.lines()),
+        "proposed": proposed.line(
+            replace(draw.draft(), state=draw.dice.choice(list(proposed.STATES))), words=draw.lines()
+        ),
         "alarm": blocks.alarm("support", reason=draw.words()),
     }
     if dice.random() < RARELY:

@@ -278,13 +278,15 @@ async def test_an_assistant_adds_nobody_who_is_not_in_the_conversation(stage: St
             refusal = await helper.refused("draft", number=1, text="Hello", **{field: ["dana@example.com", STRANGER]})
             assert STRANGER in refusal
             assert "dana" not in refusal
-        assert "not a mail address" in await helper.refused("draft", number=1, text="x", to=["dana@example.com\r\nBcc: a@b.c"])
+        assert "not a mail address" in await helper.refused(
+            "draft", number=1, text="x", to=["dana@example.com\r\nBcc: a@b.c"]
+        )
         assert "empty" in await helper.refused("draft", number=1, text=" \n")
         schema = next(one for one in (await helper.client.list_tools()).tools if one.name == "draft").input_schema
         assert set(schema["properties"]) == {"number", "text", "to", "cc"}
         await helper("draft", number=1, text="To you both.", to=["DANA@example.com"], cc=["ben@example.org"])
     line = await mina.sees(lambda: mina.line(card, "To you both."))
-    assert "dana@example.com, cc Ben Ito" in said(line or {}).replace(f"to {DANA}", "to dana@example.com")
+    assert "to Dana Reyes &lt;dana@example.com&gt;, cc Ben Ito &lt;ben@example.org&gt;\n" in said(line or {})
     assert len([one for one in mina.thread(card) if "Proposed" in said(one)]) == 1
 
 
