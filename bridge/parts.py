@@ -5,6 +5,7 @@ reception, answers, outbox, filing ... -> the engine, which runs their jobs -> w
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 from bridge.acknowledge import Acknowledge
 from bridge.agents import Agents
@@ -34,6 +35,7 @@ from bridge.settling import Settling
 from bridge.show import Show
 from bridge.slack.gateway import Gateway, Identity
 from bridge.store.database import Store
+from bridge.summary import Summary
 from bridge.teammates import Teammates
 from bridge.watches import Watches
 from bridge.writing import Writing
@@ -66,6 +68,7 @@ class Parts:
     floods: Floods
     alarms: Alarms
     acknowledge: Acknowledge
+    summary: Summary
 
 
 def made(
@@ -150,7 +153,11 @@ def made(
         store, engine=engine, gateway=gateway, agents=agents, mailboxes=mailboxes, key=settings.secret_keys[0]
     )
     ledger = Ledger(store, mailboxes=mailboxes, posts=posts, reception=reception, metrics=metrics)
+    weekly = settings.summary
+    zone = ZoneInfo(weekly.zone) if weekly.weekly else None
+    summary = Summary(store, engine=engine, gateway=gateway, mailboxes=mailboxes, zone=zone)
     kinds |= {
+        "summary": summary.tell,
         "show": show.show,
         "digest": floods.show,
         "closed_channel": channels.tell,
@@ -185,6 +192,7 @@ def made(
         floods=floods,
         alarms=alarms,
         acknowledge=acknowledge,
+        summary=summary,
     )
 
 

@@ -17,6 +17,7 @@ from bridge.errors import Refused
 from bridge.model import MailboxName, Resurface
 from bridge.providers import Security, files_sent_mail
 from bridge.sentences import Language
+from bridge.summarysettings import SummarySettings
 
 _MIB = 1024 * 1024
 _UNITS = {"": 1, "b": 1, "kib": 1024, "kb": 1000, "mib": _MIB, "mb": 1000 * 1000, "gib": 1024 * _MIB, "gb": 1000**3}
@@ -375,6 +376,7 @@ class Settings(_Model):
     reactions: dict[Annotated[str, AfterValidator(_emoji)], ReactionVerb] = {}
     templates: tuple[TemplateSettings, ...] = Field(default=(), alias="template")
     retention: RetentionSettings = RetentionSettings()
+    summary: SummarySettings = SummarySettings()
 
     @property
     def trusted(self) -> dict[MailboxName, tuple[str, ...]]:
