@@ -5,17 +5,14 @@ when that command runs. Exit codes: 0 success (also a stop asked for by Ctrl-C o
 or configuration. An error is one sentence on stderr.
 """
 
-import importlib.util
-import json
 import logging
 import os
 import signal
 import sys
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 from typer.exceptions import TyperException
@@ -25,6 +22,7 @@ from bridge.bench.commands import benches
 from bridge.commands import mail as mail_commands
 from bridge.config import check_runnable, load
 from bridge.errors import BridgeError, Misconfigured
+from bridge.programs import programs
 from bridge.stopping import until_stopped
 
 app = typer.Typer(
@@ -333,66 +331,7 @@ def erase(
     typer.echo(until_stopped(erased()))
 
 
-@app.command()
-def numbers(
-    *,
-    since: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="DATE", help="The first day. Default: a week ago.")
-    ] = None,
-    until: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="DATE", help="The last day. Default: today.")
-    ] = None,
-    mailbox: Annotated[str | None, typer.Option(metavar="NAME", help="Only this mailbox.")] = None,
-    as_csv: Annotated[bool, typer.Option("--csv", help="A row for each conversation, as CSV.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="The same rows, as JSON.")] = False,
-    details: Annotated[
-        bool, typer.Option("--details", help="Subject and customer's address, too: personal data.")
-    ] = False,
-    config: _Config = None,
-) -> None:
-    """Tell the desk's numbers: mails, first answers, what is open.
-
-    In words; or a row for each conversation that began in the time, for a spreadsheet or a program.
-    """
-    settings = load(config_file=config)
-    from bridge import numbers as counted
-    from bridge.slack.numbers import told
-
-    last = (until or datetime.now(tz=ZoneInfo(settings.summary.zone))).date()
-    first = since.date() if since else last - timedelta(days=6)
-    asked = counted.Asked(since=first, until=last, mailbox=mailbox, details=details)
-    if as_csv or as_json:
-        handled = until_stopped(counted.export(settings, asked)) or []
-        rows = counted.rows(handled, details=details)
-        typer.echo(counted.as_csv(handled, details=details) if as_csv else json.dumps(rows, indent=2), nl=not as_csv)
-        return
-    for one in until_stopped(counted.overall(settings, asked)) or ():
-        typer.echo("\n".join([f"{one.mailbox}, {first} to {last}", *(f"  {words}" for words in told(one))]))
-
-
-@app.command()
-def mcp(
-    *,
-    as_: Annotated[str, typer.Option("--as", metavar="NAME", help="The assistant's name, as the audit log has it.")],
-    mailbox: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="A mailbox that it may see; repeatable. Default: all.")
-    ] = None,
-    config: _Config = None,
-) -> None:
-    """Let an AI assistant read and propose answers, by MCP.
-
-    Speaks the Model Context Protocol on standard input and output, beside a running service. What is proposed waits in
-    Slack for a person to send it. Needs the extra: pip install 'mail-bridge[mcp]'.
-    """
-    logs.configure("console", level=logging.WARNING)
-    settings = load(config_file=config)
-    if importlib.util.find_spec("mcp") is None:
-        raise Misconfigured("`bridge mcp` needs an extra that is not installed: pip install 'mail-bridge[mcp]'.")
-    from bridge.mcp import serve
-
-    until_stopped(serve(settings, name=as_, sees=mailbox or ()))
-
-
+app.add_typer(programs)
 app.add_typer(benches, name="bench")
 
 

@@ -16,7 +16,7 @@ WIDTH, HEIGHT = 1200, 480
 """Pixels: Slack shows a picture in a channel at about half of that, and on fine screens needs all."""
 
 WHITE, INK, GREY, LINE = "#ffffff", "#1f2937", "#6b7280", "#e5e7eb"
-BLUE, ORANGE, GREEN = "#3b82f6", "#f59e0b", "#10b981"
+BLUE, ORANGE, GREEN, VIOLET = "#3b82f6", "#f59e0b", "#10b981", "#8b5cf6"
 AGES = (">7 d", "3-7 d", "1-3 d", "<1 d")
 
 _TOP, _FLOOR = 84, HEIGHT - 60
@@ -29,17 +29,17 @@ def draw(figures: Figures) -> bytes:
     image = Image.new("RGB", (WIDTH, HEIGHT), WHITE)
     pen = _Pen(image)
     volume = [
-        ([(one.came, BLUE, str(one.came)), (one.sent, ORANGE, str(one.sent))], f"{one.date:%d}.{one.date:%m}.")
+        ([(one.came, BLUE, str(one.came)), (one.sent, ORANGE, str(one.sent))], f"{one.date:%m-%d}")
         for one in figures.days
     ]
-    pen.part("1", volume, left=40, right=680)
+    pen.part("1", volume, left=40, right=650)
     waits = [
         ([(one.total_seconds(), GREEN, _clock(one)) if one is not None else (0, GREEN, "-")], label)
         for one, label in ((figures.median, "50 %"), (figures.most, "90 %"))
     ]
-    pen.part("2", waits, left=740, right=920)
-    ages = [([(count, BLUE, str(count))], label) for count, label in zip(figures.ages, AGES, strict=True)]
-    pen.part("3", ages, left=980, right=1160)
+    pen.part("2", waits, left=710, right=880)
+    ages = [([(count, VIOLET, str(count))], label) for count, label in zip(figures.ages, AGES, strict=True)]
+    pen.part("3", ages, left=940, right=1160)
     out = io.BytesIO()
     image.save(out, format="PNG", optimize=True)
     return out.getvalue()
@@ -63,8 +63,8 @@ class _Pen:
             wide = min(46.0, each * 0.8 / len(bars))
             for nth, (value, colour, said) in enumerate(bars):
                 begin = middle + wide * (nth - len(bars) / 2)
-                top = _FLOOR - (_FLOOR - _TOP) * value / highest
-                if value:
+                top = _FLOOR - round((_FLOOR - _TOP) * value / highest)
+                if top < _FLOOR:
                     self._draw.rectangle((begin + 2, top, begin + wide - 2, _FLOOR - 1), fill=colour)
                 self._draw.text((begin + wide / 2, top - 4), said, fill=INK, font=self._small, anchor="md")
 

@@ -81,7 +81,7 @@ DESK = {
     "writing",
 }
 
-COMMANDS = {"backfill", "check", "commands", "init", "login", "mcp", "personal", "replay", "scripts"}
+COMMANDS = {"backfill", "check", "commands", "init", "login", "mcp", "personal", "programs", "replay", "scripts"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     # Who stands where, and what it may know of. The package's own version is everyone's.
@@ -114,6 +114,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "replay": BASE | WORLDS | DESK | {"app"},
     "personal": BASE | WORLDS | DESK | {"scripts"},
     "mcp": BASE | WORLDS | DESK,
+    "programs": BASE | WORLDS | DESK | {"mcp", "stopping"},
     "login": BASE | WORLDS | {"accounts", "check"},
     "demo": BASE | WORLDS | DESK | {"app", "demo"},
     "stopping": set(),
@@ -191,7 +192,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "prometheus_client": ("metrics",),
     "mcp": ("mcp",),
     "PIL": ("picture",),
-    "typer": ("cli", "commands", "init", "bench"),
+    "typer": ("cli", "commands", "programs", "init", "bench"),
 }
 
 CONNECTION = "sqlalchemy.ext.asyncio.AsyncConnection"
