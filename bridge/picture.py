@@ -29,7 +29,7 @@ def draw(figures: Figures) -> bytes:
     image = Image.new("RGB", (WIDTH, HEIGHT), WHITE)
     pen = _Pen(image)
     volume = [
-        ([(one.came, BLUE, str(one.came)), (one.sent, ORANGE, str(one.sent))], f"{one.date:%m-%d}")
+        ([(one.came, BLUE, _count(one.came)), (one.sent, ORANGE, _count(one.sent))], f"{one.date:%m-%d}")
         for one in figures.days
     ]
     pen.part("1", volume, left=40, right=650)
@@ -38,7 +38,7 @@ def draw(figures: Figures) -> bytes:
         for one, label in ((figures.median, "50 %"), (figures.most, "90 %"))
     ]
     pen.part("2", waits, left=710, right=880)
-    ages = [([(count, VIOLET, str(count))], label) for count, label in zip(figures.ages, AGES, strict=True)]
+    ages = [([(count, VIOLET, _count(count))], label) for count, label in zip(figures.ages, AGES, strict=True)]
     pen.part("3", ages, left=940, right=1160)
     out = io.BytesIO()
     image.save(out, format="PNG", optimize=True)
@@ -67,6 +67,11 @@ class _Pen:
                 if top < _FLOOR:
                     self._draw.rectangle((begin + 2, top, begin + wide - 2, _FLOOR - 1), fill=colour)
                 self._draw.text((begin + wide / 2, top - 4), said, fill=INK, font=self._small, anchor="md")
+
+
+def _count(n: int) -> str:
+    """A number that is no wider than its bar."""
+    return str(n) if n < 10_000 else f"{n / 1000:.0f}k"
 
 
 def _clock(took: timedelta) -> str:

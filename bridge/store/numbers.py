@@ -39,17 +39,18 @@ async def handled(
     conn: AsyncConnection, mailboxes: Collection[MailboxName], *, since: datetime, until: datetime
 ) -> list[Handled]:
     """Every conversation of these mailboxes that began within the time, the oldest number first."""
-    # One that began before `since` was made before it, too; but what is brought in later is made after it began.
+    # Only mails since then are looked through, by the index. Where one came before, its conversation did not begin now:
+    # it was made before then, or it was brought in later with all its mails (a backfill).
+    lately = and_(messages.c.mailbox.in_(mailboxes), messages.c.received >= since)
     first = (
         select(messages.c.number, func.min(messages.c.received).label("asked"), func.min(messages.c.id).label("mail"))
-        .join(conversations, conversations.c.number == messages.c.number)
-        .where(
-            conversations.c.mailbox.in_(mailboxes),
-            conversations.c.created >= since,
-            messages.c.direction == Direction.IN,
-        )
+        .where(lately, messages.c.direction == Direction.IN)
         .group_by(messages.c.number)
         .subquery()
+    )
+    before = messages.alias("before")
+    began_before = exists().where(
+        before.c.number == conversations.c.number, before.c.direction == Direction.IN, before.c.received < since
     )
     by_a_person = and_(messages.c.direction == Direction.OUT, ~_by_itself())
     response = case((and_(by_a_person, messages.c.received >= first.c.asked), messages.c.received))
@@ -61,7 +62,7 @@ async def handled(
             func.sum(case((by_a_person, 1), else_=0)).label("sent"),
         )
         .join(first, first.c.number == messages.c.number)
-        .where(first.c.asked >= since, first.c.asked < until)
+        .where(lately, first.c.asked < until)
         .group_by(messages.c.number)
         .subquery()
     )
@@ -71,6 +72,7 @@ async def handled(
         .join(first, first.c.number == conversations.c.number)
         .join(mails, mails.c.number == conversations.c.number)
         .join(begun, begun.c.id == first.c.mail)
+        .where(conversations.c.created >= since, ~began_before)
         .order_by(conversations.c.number)
     )
     return [

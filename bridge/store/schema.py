@@ -167,7 +167,9 @@ messages = Table(
     Column("joined", Text, nullable=False, default=""),  # why it came to its conversation
     Column("moved", Integer, nullable=False, default=0),  # how often it went on to another
     UniqueConstraint("mailbox", "digest"),
-    Index(None, "mailbox", "received", "direction"),  # for numbers: texts would have to be read past otherwise
+    Index(
+        None, "mailbox", "received", "direction", "number"
+    ),  # for numbers: texts would have to be read past otherwise
 )
 
 erased = Table(  # digests of mails that were taken out for good, so that they are not taken in again

@@ -14,5 +14,7 @@ def upgrade() -> None:
     """Run this revision."""
     with op.batch_alter_table("messages", schema=None) as batch_op:
         batch_op.create_index(
-            batch_op.f("ix_messages_mailbox_received_direction"), ["mailbox", "received", "direction"], unique=False
+            batch_op.f("ix_messages_mailbox_received_direction_number"),
+            ["mailbox", "received", "direction", "number"],
+            unique=False,
         )
