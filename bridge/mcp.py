@@ -19,6 +19,7 @@ from pydantic import Field
 
 from bridge import __version__
 from bridge import mailboxes as mailboxes_of
+from bridge.admins import all_templates
 from bridge.agents import Operator
 from bridge.canned import Templates
 from bridge.config import Settings
@@ -40,6 +41,7 @@ from bridge.model import (
     now,
 )
 from bridge.proposals import Proposals
+from bridge.sentences import house, speaking
 from bridge.store import acts, conversations, search
 from bridge.store.database import Store
 from bridge.untrusted import NAME, Marks
@@ -88,7 +90,13 @@ class Assistant:
         self._mailboxes = mailboxes
         self._sees = frozenset(sees)
         self._desk = Desk(store, agents=Operator(), mailboxes=mailboxes)
-        writing = Writing(store, desk=self._desk, agents=Operator(), mailboxes=mailboxes, templates=Templates(list))
+        writing = Writing(
+            store,
+            desk=self._desk,
+            agents=Operator(),
+            mailboxes=mailboxes,
+            templates=Templates(lambda: all_templates(store, ())),
+        )
         self._proposals = Proposals(store, desk=self._desk, writing=writing)
 
     @classmethod
@@ -103,6 +111,7 @@ class Assistant:
         }
         if unknown := [one for one in sees if one not in made]:
             raise Misconfigured(f"--mailbox {unknown[0]} is not configured: there is {', '.join(made) or 'none'}.")
+        house(settings.language)
         store = await Store.open(settings.database_url.get_secret_value())
         try:
             yield cls(store, name=name, mailboxes=made, sees=map(MailboxName, sees) if sees else made)
@@ -239,11 +248,11 @@ def server(assistant: Assistant) -> MCPServer[Any]:
 
 
 def _told_plainly(tool: Callable[..., Awaitable[str]]) -> Callable[..., Awaitable[str]]:
-    """The tool, acting from here, its refusals as the protocol tells them."""
+    """The tool, acting from here, its refusals as the protocol tells them; in English, whatever the house speaks."""
 
     @functools.wraps(tool)
     async def called(*args: Any, **named: Any) -> str:
-        with acting(Where.MCP):
+        with acting(Where.MCP), speaking("en"):
             try:
                 return await tool(*args, **named)
             except BridgeError as error:

@@ -20,6 +20,7 @@ BASE = {
     "model",
     "canned",
     "config",
+    "languages",
     "layers",
     "figures",
     "limits",
@@ -38,6 +39,7 @@ DESK = {
     "accounts",
     "acknowledge",
     "addressees",
+    "admins",
     "agents",
     "alarms",
     "answers",
@@ -88,10 +90,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "model": set(),
     "logs": set(),
-    "providers": {"errors", "model"},
+    "providers": {"errors", "model", "sentences"},
     "sentences": {"sentences"},
     "templates": {"errors", "model", "sentences"},
-    "canned": {"errors", "model", "sentences", "templates"},
+    "languages": set(),
+    "canned": {"errors", "languages", "model", "sentences", "templates"},
     "settings": {"errors", "model", "providers", "sentences", "summarysettings", "templates"},
     "layers": {"errors", "model"},
     "figures": {"model"},
@@ -123,6 +126,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "__main__": {"cli"},
 }
 CALL_THE_DESK = {
+    "slack.administering",
     "slack.aside",
     "slack.acting",
     "slack.composer",
@@ -138,6 +142,7 @@ CALL_THE_DESK = {
 TALKERS = {
     "mail": {"imap", "local", "maildir", "maildirfiles", "maildirsource", "oauth", "sent", "smtp", "trust", "uidlist"},
     "slack": {
+        "administering",
         "aside",
         "composer",
         "decisions",

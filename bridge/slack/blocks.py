@@ -153,7 +153,7 @@ def _notes(stored: StoredMessage, cut: bool) -> str:
         facts.append(folded)
     if stored.files:
         facts.append(f":paperclip: {names(stored.files)}")
-    facts += [f":information_source: {inert(shorten(note, 300))}" for note in stored.message.notes[:3]]
+    facts += [f":information_source: {inert(shorten(say(note), 300))}" for note in stored.message.notes[:3]]
     return "  ·  ".join(facts)
 
 

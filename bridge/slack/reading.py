@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from bridge import languages
 from bridge.canned import Template, by_folder
 from bridge.errors import Refused
 from bridge.model import BRIDGE, ELSEWHERE, Act, Conversation, Line, MailId, StoredMessage, UserId, Where
@@ -131,17 +132,16 @@ def _fares(mailbox: Mapping[str, str | None]) -> str:
     return say(":large_green_circle: {name} is watched, last heard {moment}", name=name, moment=at) + entered
 
 
-def templates(found: Sequence[Template], uses: Mapping[str, int]) -> dict[str, Any]:
+def templates(found: Sequence[Template]) -> dict[str, Any]:
     """The canned answers by their folders, with how often each was sent, as an answer to a command."""
     if not found:
-        return sentence(say("There are no canned answers yet: `[[template]]` in bridge.toml makes one."))
+        return sentence(say("There are no canned answers yet: an admin makes them on this app's Home."))
     lines = []
     for folder, inside in by_folder(found):
         lines.append(f"*{blocks.inert(folder)}*" if folder else say("*Canned answers*"))
         for one in inside:
-            language = f" ({blocks.inert(one.language)})" if one.language else ""
-            times = uses.get(one.name, 0)
-            used = f"  ·  {plural(times, 'sent {n} time', 'sent {n} times')}" if times else ""
+            language = f" ({blocks.inert(languages.name(one.language))})" if one.language else ""
+            used = f"  ·  {plural(one.uses, 'sent {n} time', 'sent {n} times')}" if one.uses else ""
             words = blocks.inert(blocks.shorten(one.text, 80))
             lines.append(f"• *{blocks.inert(one.name)}*{language}{used}  ·  {words}")
     return sentence("\n".join(lines)[:TEXT_LIMIT])

@@ -70,7 +70,7 @@ class Typed:
                 said = await self._searching.answer(command.sought, user=user)
             case "templates":
                 await self._desk.inbox(user=user, limit=1)  # whoever may not see the mail learns nothing of its answers
-                said = reading.templates(self._templates.listed(), await self._desk.uses())
+                said = reading.templates(await self._templates.listed())
             case "status":
                 channels = await self._desk.channels(user)  # who may not see the mail learns nothing of the mailboxes
                 told = [numbers.line(one) for one in await self._numbers(channels)]
