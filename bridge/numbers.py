@@ -20,7 +20,7 @@ from bridge.config import Settings
 from bridge.desk import Mailbox
 from bridge.errors import Misconfigured
 from bridge.figures import AGES, Day, Figures
-from bridge.model import ChannelId, MailboxName, Status, now
+from bridge.model import ChannelId, MailboxName, MailId, Status, now
 from bridge.store import numbers
 from bridge.store.database import Store
 from bridge.store.numbers import Handled
@@ -90,9 +90,12 @@ def midnight(day: date, zone: tzinfo) -> datetime:
 # --- one row for each conversation ------------------------------------------------------------------------------------
 
 
-def rows(handled: Iterable[Handled], *, details: bool) -> list[dict[str, Any]]:
-    """Each conversation as a row, for programs. `details`: what is personal, too: subject and customer."""
-    return [_row(one) | ({"subject": one.subject, "customer": one.customer} if details else {}) for one in handled]
+def rows(handled: Iterable[Handled], *, customers: Mapping[MailId, str] | None = None) -> list[dict[str, Any]]:
+    """Each conversation as a row, for programs. Where its `customers` are given, with what is personal."""
+    return [
+        _row(one) | ({} if customers is None else {"subject": one.subject, "customer": customers.get(one.first, "")})
+        for one in handled
+    ]
 
 
 def _row(one: Handled) -> dict[str, Any]:
@@ -110,12 +113,12 @@ def _row(one: Handled) -> dict[str, Any]:
     }
 
 
-def as_csv(handled: Sequence[Handled], *, details: bool) -> str:
+def as_csv(rows: Iterable[Mapping[str, Any]], *, details: bool) -> str:
     """The rows as RFC 4180 has them, with a header. What came by mail is no formula, whatever it begins with."""
     text = io.StringIO()
     writer = csv.DictWriter(text, [*COLUMNS, *(DETAILS if details else ())])
     writer.writeheader()
-    for row in rows(handled, details=details):
+    for row in rows:
         writer.writerow({name: _inert(value) for name, value in row.items()})
     return text.getvalue()
 
@@ -137,12 +140,14 @@ class Asked:
     details: bool
 
 
-async def export(settings: Settings, asked: Asked) -> list[Handled]:
-    """Every conversation that began then."""
+async def export(settings: Settings, asked: Asked) -> list[dict[str, Any]]:
+    """A row for every conversation that began then."""
     zone = ZoneInfo(settings.summary.zone)
     begin, end = midnight(asked.since, zone), midnight(asked.until + timedelta(days=1), zone)
     async with _opened(settings) as store, store.read() as conn:
-        return await numbers.handled(conn, _named(settings, asked), since=begin, until=end)
+        handled = await numbers.handled(conn, _named(settings, asked), since=begin, until=end)
+        customers = await numbers.customers(conn, [one.first for one in handled]) if asked.details else None
+    return rows(handled, customers=customers)
 
 
 async def overall(settings: Settings, asked: Asked) -> list[Figures]:

@@ -49,9 +49,8 @@ def numbers(
     first = since.date() if since else last - timedelta(days=6)
     asked = counted.Asked(since=first, until=last, mailbox=mailbox, details=details)
     if as_csv or as_json:
-        handled = until_stopped(counted.export(settings, asked)) or []
-        rows = counted.rows(handled, details=details)
-        typer.echo(counted.as_csv(handled, details=details) if as_csv else json.dumps(rows, indent=2), nl=not as_csv)
+        rows = until_stopped(counted.export(settings, asked)) or []
+        typer.echo(counted.as_csv(rows, details=details) if as_csv else json.dumps(rows, indent=2), nl=not as_csv)
         return
     for one in until_stopped(counted.overall(settings, asked)) or ():
         typer.echo("\n".join([f"{one.mailbox}, {first} to {last}", *(f"  {words}" for words in told(one))]))

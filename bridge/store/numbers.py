@@ -4,6 +4,7 @@ A conversation counts where its first inbound mail came within the time. Its fir
 person sent after that one, from Slack or from another mail client; what the bridge says by itself is none.
 """
 
+import bisect
 import itertools
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -12,100 +13,120 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, case, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.model import Automatic, Direction, MailboxName, Number, Status, UserId
+from bridge.model import Automatic, Direction, MailboxName, MailId, Number, Status, UserId
 from bridge.store.schema import conversations, drafts, messages
+
+AT_ONCE = 500  # ids in one question
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handled:
-    """How one conversation went. `asked` is when its first mail came in, `answered` when a person first wrote back;
-    `sent` counts mails that people sent. `customer` is the address of the first mail's author, in lower case.
+    """How one conversation went. `first` is its first mail that came in, `asked` when that was, `answered` when a
+    person first wrote back; `came` and `sent` count its mails since the time began, of the sent ones those of people.
     """
 
     number: Number
     mailbox: MailboxName
+    subject: str
     status: Status
     owner: UserId | None
     changed: datetime
+    first: MailId
     asked: datetime
     answered: datetime | None
     came: int
     sent: int
-    subject: str
-    customer: str
+
+
+@dataclass(slots=True)
+class _Tally:
+    first: MailId | None = None
+    asked: datetime | None = None
+    answered: datetime | None = None
+    came: int = 0
+    sent: int = 0
 
 
 async def handled(
     conn: AsyncConnection, mailboxes: Collection[MailboxName], *, since: datetime, until: datetime
 ) -> list[Handled]:
-    """Every conversation of these mailboxes that began within the time, the oldest number first."""
-    # Only mails since then are looked through, by the index. Where one came before, its conversation did not begin now:
-    # it was made before then, or it was brought in later with all its mails (a backfill).
-    lately = and_(messages.c.mailbox.in_(mailboxes), messages.c.received >= since)
-    first = (
-        select(messages.c.number, func.min(messages.c.received).label("asked"), func.min(messages.c.id).label("mail"))
-        .where(lately, messages.c.direction == Direction.IN)
-        .group_by(messages.c.number)
-        .subquery()
+    """Every conversation of these mailboxes that began within the time, the lowest number first.
+
+    Two plain questions, put together here: no database's planner can make a long one of them.
+    """
+    tallies = await _tallies(conn, mailboxes, since=since)
+    # Where a mail came in before then, its conversation did not begin now: it was made before, or it was brought in
+    # later with all its mails (a backfill).
+    before = exists().where(
+        messages.c.number == conversations.c.number, messages.c.direction == Direction.IN, messages.c.received < since
     )
-    before = messages.alias("before")
-    began_before = exists().where(
-        before.c.number == conversations.c.number, before.c.direction == Direction.IN, before.c.received < since
+    made = select(conversations).where(
+        conversations.c.mailbox.in_(mailboxes), conversations.c.created >= since, ~before
     )
-    by_a_person = and_(messages.c.direction == Direction.OUT, ~_by_itself())
-    response = case((and_(by_a_person, messages.c.received >= first.c.asked), messages.c.received))
-    mails = (
-        select(
-            messages.c.number,
-            func.min(response).label("answered"),
-            func.sum(case((messages.c.direction == Direction.IN, 1), else_=0)).label("came"),
-            func.sum(case((by_a_person, 1), else_=0)).label("sent"),
+    found = []
+    for row in (await conn.execute(made.order_by(conversations.c.number))).mappings():
+        tally = tallies.get(row["number"])
+        if tally is None or tally.first is None or tally.asked is None or tally.asked >= until:
+            continue
+        found.append(
+            Handled(
+                number=Number(row["number"]),
+                mailbox=MailboxName(row["mailbox"]),
+                subject=row["subject"],
+                status=Status(row["status"]),
+                owner=UserId(row["owner"]) if row["owner"] else None,
+                changed=row["updated"],
+                first=tally.first,
+                asked=tally.asked,
+                answered=tally.answered,
+                came=tally.came,
+                sent=tally.sent,
+            )
         )
-        .join(first, first.c.number == messages.c.number)
-        .where(lately, first.c.asked < until)
-        .group_by(messages.c.number)
-        .subquery()
-    )
-    begun = messages.alias("begun")
-    question = (
-        select(conversations, first.c.asked, mails.c.answered, mails.c.came, mails.c.sent, begun.c.author)
-        .join(first, first.c.number == conversations.c.number)
-        .join(mails, mails.c.number == conversations.c.number)
-        .join(begun, begun.c.id == first.c.mail)
-        .where(conversations.c.created >= since, ~began_before)
-        .order_by(conversations.c.number)
-    )
-    return [
-        Handled(
-            number=Number(row["number"]),
-            mailbox=MailboxName(row["mailbox"]),
-            status=Status(row["status"]),
-            owner=UserId(row["owner"]) if row["owner"] else None,
-            changed=row["updated"],
-            asked=row["asked"],
-            answered=row["answered"],
-            came=row["came"],
-            sent=row["sent"],
-            subject=row["subject"],
-            customer=row["author"],
-        )
-        for row in (await conn.execute(question)).mappings()
-    ]
+    return found
+
+
+async def _tallies(conn: AsyncConnection, mailboxes: Collection[MailboxName], *, since: datetime) -> dict[int, _Tally]:
+    """What came and went since then, by conversation."""
+    columns = (messages.c.id, messages.c.number, messages.c.direction, messages.c.received)
+    question = select(*columns).where(messages.c.mailbox.in_(mailboxes), messages.c.received >= since, ~_by_itself())
+    tallies: dict[int, _Tally] = {}
+    for mail_id, number, direction, received in await conn.execute(
+        question.order_by(messages.c.received, messages.c.id)
+    ):
+        tally = tallies.setdefault(number, _Tally())
+        if direction == Direction.IN:
+            tally.came += 1
+            if tally.asked is None:
+                tally.first, tally.asked = MailId(mail_id), received
+        else:
+            tally.sent += 1
+            if tally.asked and tally.answered is None:
+                tally.answered = received
+    return tallies
+
+
+async def customers(conn: AsyncConnection, mail_ids: Sequence[MailId]) -> dict[MailId, str]:
+    """Who wrote these mails: addresses in lower case."""
+    found: dict[MailId, str] = {}
+    for start in range(0, len(mail_ids), AT_ONCE):
+        question = select(messages.c.id, messages.c.author).where(messages.c.id.in_(mail_ids[start : start + AT_ONCE]))
+        found |= {MailId(mail_id): author for mail_id, author in await conn.execute(question)}
+    return found
 
 
 async def volume(conn: AsyncConnection, mailbox: MailboxName, *, begins: Sequence[datetime]) -> list[tuple[int, int]]:
     """How many mails came in, and how many people sent, from each of these times until the next one."""
-    spans = list(itertools.pairwise(begins))
-    counts = [
-        func.sum(case((and_(which, messages.c.received >= begin, messages.c.received < end), 1), else_=0))
-        for begin, end in spans
-        for which in (messages.c.direction == Direction.IN, and_(messages.c.direction == Direction.OUT, ~_by_itself()))
-    ]
-    question = select(*counts).where(
-        messages.c.mailbox == mailbox, messages.c.received >= begins[0], messages.c.received < begins[-1]
+    counts = [[0, 0] for _ in begins[1:]]
+    question = select(messages.c.direction, messages.c.received).where(
+        messages.c.mailbox == mailbox,
+        messages.c.received >= begins[0],
+        messages.c.received < begins[-1],
+        ~_by_itself(),
     )
-    found = [count or 0 for count in (await conn.execute(question)).one()]
-    return list(zip(found[::2], found[1::2], strict=True))
+    for direction, received in await conn.execute(question):
+        counts[bisect.bisect_right(begins, received) - 1][direction == Direction.OUT] += 1
+    return [(came, sent) for came, sent in counts]
 
 
 async def open_by_age(conn: AsyncConnection, mailbox: MailboxName, *, edges: Sequence[datetime]) -> list[int]:
@@ -122,5 +143,6 @@ async def open_by_age(conn: AsyncConnection, mailbox: MailboxName, *, edges: Seq
 
 
 def _by_itself() -> ColumnElement[bool]:
-    """Whether a mail that left is one that the bridge wrote."""
-    return exists().where(drafts.c.message_id == messages.c.message_id, drafts.c.automatic != Automatic.NO)
+    """Whether a mail is one that the bridge wrote and sent."""
+    wrote = exists().where(drafts.c.message_id == messages.c.message_id, drafts.c.automatic != Automatic.NO)
+    return and_(messages.c.direction == Direction.OUT, wrote)
