@@ -88,10 +88,11 @@ class Proposals:
             await one_at_a_time(conn, f"proposal:{draft.number}:{draft.author}")
             there = await drafts.of_conversation(conn, draft.number)
             mine = (one for one in there if one.state is DraftState.PROPOSED and one.author == draft.author)
-            if before := next(mine, None):
-                await drafts.rewrite(conn, before.id, draft)
+            before = next(mine, None)
+            if before and await drafts.rewrite(conn, before.id, draft):
                 draft = replace(draft, id=before.id)
             else:
+                before = None
                 await drafts.add(conn, draft, view_id="")
                 await self._tell_owner(conn, draft)
             await redraw(conn, draft.number)

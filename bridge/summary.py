@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
-from bridge import picture
 from bridge.desk import Mailbox
 from bridge.figures import Figures
 from bridge.jobs import Engine
@@ -78,6 +77,8 @@ class Summary:
         name = f"{mailbox.name}-{told.days[-1].date:%G-W%V}.png"
 
         async def upload() -> dict[str, str]:
+            from bridge import picture  # noqa: PLC0415 - it needs an extra, which only this needs
+
             content = await asyncio.to_thread(picture.draw, told)
             return {"id": await self._gateway.put_file(filename=name, content=content)}
 

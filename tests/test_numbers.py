@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -337,3 +339,10 @@ def test_any_week_can_be_drawn(most: int) -> None:
     )
     with Image.open(io.BytesIO(picture.draw(some))) as image:
         assert image.size == (picture.WIDTH, picture.HEIGHT)
+
+
+def test_who_wants_no_picture_needs_no_extra() -> None:
+    """The service and the command line begin without Pillow and without the SDK of `bridge mcp`."""
+    without = "import sys; sys.modules.update(PIL=None, mcp=None); import bridge.app, bridge.cli"
+    done = subprocess.run([sys.executable, "-c", without], capture_output=True, text=True, check=False)
+    assert done.stderr == ""

@@ -75,8 +75,8 @@ async def add(conn: AsyncConnection, draft: Draft, *, view_id: str) -> None:
         await conn.execute(insert(draft_files), rows)
 
 
-async def rewrite(conn: AsyncConnection, draft_id: DraftId, by: Draft) -> None:
-    """That draft, which nobody sends yet, says from now on what `by` does, in the same line of the thread."""
+async def rewrite(conn: AsyncConnection, draft_id: DraftId, by: Draft) -> bool:
+    """That proposal says from now on what `by` does, in the same line of the thread; False where it waits no more."""
     values = {
         "answers": by.answers,
         "recipients": _recipients(by),
@@ -85,7 +85,8 @@ async def rewrite(conn: AsyncConnection, draft_id: DraftId, by: Draft) -> None:
         "created": by.created,
         "revision": drafts.c.revision + 1,
     }
-    await conn.execute(update(drafts).where(drafts.c.id == draft_id).values(**values))
+    change = update(drafts).where(drafts.c.id == draft_id, drafts.c.state == DraftState.PROPOSED)
+    return bool((await conn.execute(change.values(**values))).rowcount)
 
 
 def _recipients(draft: Draft) -> dict[str, Any]:
