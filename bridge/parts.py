@@ -32,13 +32,18 @@ from bridge.post import Post
 from bridge.proposals import Proposals
 from bridge.reception import Reception
 from bridge.regroup import Regroup
+from bridge.rulebook import Rulebook
+from bridge.ruledmail import RuledMail
+from bridge.ruling import Rules
 from bridge.settling import Settling
 from bridge.show import Show
 from bridge.slack.gateway import Gateway, Identity
+from bridge.sorting import Sorting
 from bridge.store.database import Store
 from bridge.summary import Summary
 from bridge.teammates import Teammates
 from bridge.watches import Watches
+from bridge.webhooks import Webhooks
 from bridge.writing import Writing
 
 
@@ -61,6 +66,7 @@ class Parts:
     ledger: Ledger
     answers: Answers
     templates: Templates
+    rules: Rules
     writing: Writing
     proposals: Proposals
     originals: Originals
@@ -93,6 +99,7 @@ def made(
     desk = Desk(store, agents=agents, mailboxes=mailboxes)
     watches = Watches(store)
     own = [box.address.email.lower() for box in mailboxes.values()]
+    rulebook = Rulebook([one.rule for one in settings.rules], own=own)
     reception = Reception(
         store,
         keys=settings.secret_keys,
@@ -100,6 +107,7 @@ def made(
         own=own,
         trusted=settings.trusted,
         is_teammate=Teammates(gateway, team_id=me.team_id, mailboxes=own),
+        rulebook=rulebook,
         holds=watches.holds,
     )
     answers = Answers(
@@ -128,6 +136,21 @@ def made(
     )
     filing = Filing(store, desk=desk, posts=posts)
     regroup = Regroup(store, desk=desk)
+    rules = Rules(
+        store,
+        agents=agents,
+        rulebook=rulebook,
+        mailboxes=mailboxes,
+        templates=templates,
+        webhooks=settings.webhooks,
+    )
+    sorting = Sorting(
+        store,
+        gateway=gateway,
+        agents=agents,
+        mailboxes=mailboxes,
+        mail=RuledMail(templates=templates, own=own, key=settings.secret_keys[0]),
+    )
     in_step = InStep(store, posts=posts, keys=settings.secret_keys, holds=watches.holds)
     kinds: dict[str, Callable[[Job], Awaitable[None]]] = {
         "fetch": outbox.fetch,
@@ -139,6 +162,8 @@ def made(
         "wake": desk.wake,
         "index": desk.index,
         "lapse": writing.lapse,
+        "sort": sorting.sort,
+        "webhook": Webhooks(store, addresses=settings.webhooks, key=settings.secret_keys[0]).call,
         "erase": Eraser(gateway).erase,
     }
 
@@ -193,6 +218,7 @@ def made(
         ledger=ledger,
         answers=answers,
         templates=templates,
+        rules=rules,
         writing=writing,
         proposals=Proposals(store, desk=desk, writing=writing),
         originals=originals,

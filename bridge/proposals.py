@@ -66,7 +66,7 @@ class Proposals:
         draft = Draft(
             id=form.carried.draft,
             kind=DraftKind.REPLY,
-            state=DraftState.PROPOSED,
+            state=DraftState.SUGGESTED,
             mailbox=conversation.mailbox,
             number=number,
             answers=form.carried.answers,
@@ -87,7 +87,7 @@ class Proposals:
         async with self._store.write() as conn:
             await one_at_a_time(conn, f"proposal:{draft.number}:{draft.author}")
             there = await drafts.of_conversation(conn, draft.number)
-            mine = (one for one in there if one.state is DraftState.PROPOSED and one.author == draft.author)
+            mine = (one for one in there if one.state is DraftState.SUGGESTED and one.author == draft.author)
             before = next(mine, None)
             if before and await drafts.rewrite(conn, before.id, draft):
                 draft = replace(draft, id=before.id)
@@ -150,7 +150,7 @@ class Proposals:
         if draft is None:
             raise Refused(say("This draft is not known here any more."))
         await self._desk.conversation(draft.number, user=user)
-        if draft.state is not DraftState.PROPOSED:
+        if draft.state is not DraftState.SUGGESTED:
             raise _too_late()
         return draft
 
@@ -164,7 +164,7 @@ async def take_up(conn: AsyncConnection, draft_id: DraftId, *, user: UserId) -> 
 
 
 async def _end(conn: AsyncConnection, draft_id: DraftId, state: DraftState) -> None:
-    if not await drafts.move(conn, draft_id, state, out_of={DraftState.PROPOSED}):
+    if not await drafts.move(conn, draft_id, state, out_of={DraftState.SUGGESTED}):
         raise _too_late()
 
 
@@ -173,7 +173,7 @@ def _too_late() -> Refused:
 
 
 def _told(draft: Draft, state: DraftState) -> str:
-    return f"{draft.author}: {DraftState.PROPOSED} → {state}"
+    return f"{draft.author}: {DraftState.SUGGESTED} → {state}"
 
 
 def _newest(stored: Sequence[StoredMessage], *, before: Draft) -> MailId | None:

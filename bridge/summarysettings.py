@@ -3,7 +3,9 @@
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator
+
+from bridge.values import Table
 
 
 def _zone(value: str) -> str:
@@ -14,10 +16,8 @@ def _zone(value: str) -> str:
     return value
 
 
-class SummarySettings(BaseModel):
+class SummarySettings(Table):
     """Whether each mailbox's channel is told its numbers on Monday at nine, by the clock of `zone`; its days count."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     weekly: bool = False
     zone: Annotated[str, AfterValidator(_zone)] = "UTC"

@@ -216,7 +216,7 @@ async def test_a_draft_waits_until_a_person_sends_exactly_what_they_see(stage: S
     assert "<@U0MINA0001>" in said(sent or {})
     logged = await log_of(mina)
     assert "*propose*" in logged
-    assert "*take up*  mcp:helper: proposed → taken up" in logged
+    assert "*take up*  mcp:helper: suggested → taken up" in logged
 
 
 async def test_what_a_person_changes_leaves_and_can_be_undone(stage: Stage, mina: Desk) -> None:

@@ -21,7 +21,7 @@ from bridge.slack.blocks import (
 from bridge.slack.mrkdwn import escape, sections
 
 STATES = {
-    DraftState.PROPOSED: mark(":memo: Proposed, and waits for a person"),
+    DraftState.SUGGESTED: mark(":memo: Proposed, and waits for a person"),
     DraftState.TAKEN_UP: mark(":memo: Proposed, and taken up by a person"),
     DraftState.DISCARDED: mark(":wastebasket: Proposed, and discarded"),
 }
@@ -35,7 +35,7 @@ def line(draft: Draft, *, words: Sequence[Line]) -> Surface:
     blocks += [section(piece) for piece in pieces]
     if cut:
         blocks.append(context(say(":scroll: The whole text opens with “Send …”")))
-    if draft.state is DraftState.PROPOSED:
+    if draft.state is DraftState.SUGGESTED:
         buttons = [
             button(say("Send …"), "send_proposal", draft.id, style="primary"),
             button(say("Discard"), "discard_proposal", draft.id),

@@ -85,7 +85,7 @@ async def rewrite(conn: AsyncConnection, draft_id: DraftId, by: Draft) -> bool:
         "created": by.created,
         "revision": drafts.c.revision + 1,
     }
-    change = update(drafts).where(drafts.c.id == draft_id, drafts.c.state == DraftState.PROPOSED)
+    change = update(drafts).where(drafts.c.id == draft_id, drafts.c.state == DraftState.SUGGESTED)
     return bool((await conn.execute(change.values(**values))).rowcount)
 
 
