@@ -95,8 +95,8 @@ async def test_a_rule_sorts_a_new_conversation_before_it_is_shown(staged: Staged
     assert not mina.card("Your invoice")
     assert await told(stage, 1) == [
         f"move: rule: Invoices, channel: {CHANNEL} → {BILLING}",
-        "tag: rule: Invoices, tags: money vip",
-        "prioritise: rule: Invoices, priority: none → urgent",
+        "tag: rule: Invoices, tags: none → money vip",
+        "priority: rule: Invoices, priority: none → urgent",
     ]
     assert {one.place for one in await log(stage, 1)} == {"rule"}
     assert await told(stage, 2) == []
@@ -165,6 +165,24 @@ async def test_by_load_it_goes_to_who_has_least(staged: Staged) -> None:
         await ask(stage, subject=f"New {number}")
         card = await mina.sees_card(f"New {number}")
         assert f"<@{JONAS}>" in said(card)
+
+
+async def test_what_a_rule_said_is_taken_back_by_who_knows_better(staged: Staged) -> None:
+    stage = await staged(rule("Bags", 'subject = "bags"', 'tag = ["bags", "shop"], priority = "urgent"'))
+    mina = Desk(stage)
+    await ask(stage)
+    await mina.sees_card("Two bags")
+    await mina.person.command(CHANNEL, "/mail", "tag 1 -shop #Late")
+    await mina.person.command(CHANNEL, "/mail", "priority 1 normal")
+    assert await mina.sees(lambda: "#bags #late" in said(mina.cards()[0]) and "Urgent" not in said(mina.cards()[0]))
+    for wrong in ("tag 1", "tag 1 a+b!", "priority 1 higher"):
+        before = len(mina.person.ephemerals(CHANNEL))
+        await mina.person.command(CHANNEL, "/mail", wrong)
+        assert await mina.sees(lambda: len(mina.person.ephemerals(CHANNEL)) > before)  # noqa: B023
+    assert [f"{one.verb}: {one.detail}" for one in await log(stage, 1)][-2:] == [
+        "tag: tags: bags shop → bags late",
+        "priority: priority: urgent → none",
+    ]
 
 
 async def test_rules_go_in_order_the_first_decides_and_stop_ends_it(staged: Staged) -> None:
@@ -372,7 +390,7 @@ async def test_a_webhook_is_told_signed_and_without_a_word_of_the_mail(
     assert not [word for word in ("bags", "dana", "Dana", "where") if word in body.decode()]
     at = int(headers["X-Bridge-Signature"].partition(",")[0].removeprefix("t="))
     assert headers["X-Bridge-Signature"] == signature(stage.settings().secret_keys[0], "crm", body, at=at)
-    assert await told(stage, 1) == ["tag: rule: CRM, tags: told", "call: rule: CRM, webhook: crm"]
+    assert await told(stage, 1) == ["tag: rule: CRM, tags: none → told", "call: rule: CRM, webhook: crm"]
 
 
 @pytest.mark.parametrize("status", [302, 404])

@@ -27,7 +27,7 @@ VERBS = frozenset({
     mark("send now"), mark("undo"), mark("resend"), mark("mark delivered"), mark("stop acknowledging"),
     mark("mark read"), mark("mark unread"), mark("mark flagged"), mark("mark unflagged"), mark("not done"),
     mark("archive"), mark("restore"), mark("delete"), mark("spam"), mark("remove"), mark("merge"), mark("split"),
-    mark("move"), mark("tag"), mark("prioritise"), mark("propose"), mark("call"), mark("not answered"),
+    mark("move"), mark("tag"), mark("priority"), mark("propose"), mark("call"), mark("not answered"),
     mark("not passed on"), mark("not sent"),
 })  # fmt: skip
 STATES = frozenset({
@@ -36,7 +36,7 @@ STATES = frozenset({
     mark("seen"), mark("flagged"), mark("answered"), mark("yes"), mark("no"), mark("none"),
     mark("held"), mark("due"), mark("queued"), mark("handing over"), mark("sent"), mark("failed"),
     mark("uncertain"), mark("cancelled"), mark("proposed"),
-    mark("channel"), mark("priority"), mark("urgent"), mark("high"), mark("low"),
+    mark("channel"), mark("tags"), mark("priority"), mark("urgent"), mark("high"), mark("low"),
 })  # fmt: skip
 _CHANGE = re.compile(r"(\w+: )?[^→,]+ → [^→,]+(, \w+: [^→,]+ → [^→,]+)*")
 _WORD = re.compile(r"[a-z]+( [a-z]+)?")
