@@ -219,7 +219,7 @@ async def test_a_korean_agent_is_answered_in_korean(stage: Stage, mina: Desk) ->
     for typed, words in (
         ("help", "`/mail assign N @사용자` — 담당자 지정"),
         ("inbox", "열린 대화"),
-        ("log 1", f"(버튼)  ·  *담당*  담당자: 없음 → {MINA}"),
+        ("log 1", f"(버튼)  ·  *담당*  담당자: 없음 → <@{MINA}>"),
         ("close 1", "#1 대화를 닫았습니다."),
         ("mark 1 sideways", "어떻게 표시할지 입력하세요: `/mail mark N read"),
         ("snooze 1 sometime", "“sometime”은(는) 시간이 아닙니다"),
