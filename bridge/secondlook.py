@@ -21,7 +21,7 @@ from bridge.store import correspondents, drafts, mails
 
 DOMAINS = 2000  # of those ever written to, that a new one is compared with
 FIRST_WORDS = 500  # characters
-GONE = frozenset({DraftState.CANCELLED, DraftState.FAILED})
+GONE = frozenset({DraftState.CANCELLED, DraftState.FAILED, DraftState.PROPOSED})
 
 
 class AskAgain(Refused):

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from mailroom import LocalRoom
-from onstage import DANA, ENOUGH, Desk, ask, received, said
+from onstage import DANA, ENOUGH, Desk, ask, received, rich, said
 
 from bridge.demo.mails import SHOP
 from bridge.demo.stage import CHANNEL, JONAS, MINA, STRANGER, Stage
@@ -119,8 +119,7 @@ async def test_what_is_in_a_channel_of_no_mailbox_is_found_read_and_answered_the
     card = in_billing(stage, "Your invoice") or {}
     await mina.person.click(BILLING, card["ts"], "reply")
     await mina.sees_compose()
-    await mina.person.submit({"body": {"type": "rich_text", "elements": [
-        {"type": "rich_text_section", "elements": [{"type": "text", "text": "We will mend it."}]}]}})  # fmt: skip
+    await mina.person.submit({"body": rich("We will mend it.")})
     assert "We will mend it." in text_of(await received(stage, "dana@example.com"))
 
 
@@ -275,6 +274,19 @@ async def test_a_proposed_answer_is_edited_in_the_compose_modal(staged: Staged) 
     view = await mina.sees_compose()
     assert "we open at nine" in json.dumps(view)
     assert await mina.sees(lambda: mina.line(card, "Undone"))
+
+
+async def test_what_was_proposed_is_withdrawn_once_somebody_answers(staged: Staged) -> None:
+    stage = await staged(HOURS + rule("Opening", 'subject = "open"', 'template = "Hours"'))
+    mina = Desk(stage)
+    await ask(stage, subject="When do you open?")
+    card = await mina.sees_card("When do you open?")
+    assert await mina.sees(lambda: mina.line(card, "Proposed"))
+    await mina.opens(card)
+    await mina.person.submit({"body": rich("At ten, today.")})
+    assert "At ten, today." in text_of(await received(stage, "dana@example.com"))
+    assert await mina.sees(lambda: mina.line(card, "Undone"))
+    assert not mina.line(card, "Proposed")
 
 
 async def test_a_template_that_is_sent_answers_by_itself_instead_of_the_acknowledgement(staged: Staged) -> None:
