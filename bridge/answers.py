@@ -47,7 +47,7 @@ from bridge.slack.gateway import Gateway, Member
 from bridge.slack.when import when
 from bridge.store import conversations, correspondents, drafts, forms, jobs, mails, raws
 from bridge.store.database import Store, one_at_a_time
-from bridge.writing import new_draft_id, own_addresses
+from bridge.writing import ANSWERS, new_draft_id, own_addresses
 
 log = structlog.get_logger()
 
@@ -148,6 +148,8 @@ class Answers:
                 later=later is not None,
                 said=carried.said,
             )
+            if draft.kind in ANSWERS:
+                await drafts.withdraw(conn, number)
             await drafts.add(conn, draft, view_id=form.view_id)
             for position, content in enumerate(contents):
                 raw_id = await raws.save(conn, content, at=at)

@@ -25,6 +25,7 @@ GONE = frozenset(
     {
         DraftState.CANCELLED,
         DraftState.FAILED,
+        DraftState.PROPOSED,
         DraftState.SUGGESTED,
         DraftState.TAKEN_UP,
         DraftState.DISCARDED,

@@ -28,7 +28,7 @@ VERBS = frozenset({
     mark("send now"), mark("undo"), mark("resend"), mark("mark delivered"), mark("stop acknowledging"),
     mark("mark read"), mark("mark unread"), mark("mark flagged"), mark("mark unflagged"), mark("not done"),
     mark("archive"), mark("restore"), mark("delete"), mark("spam"), mark("remove"), mark("merge"), mark("split"),
-    mark("move"), mark("tag"), mark("prioritise"), mark("propose"), mark("call"), mark("not answered"),
+    mark("move"), mark("tag"), mark("priority"), mark("propose"), mark("call"), mark("not answered"),
     mark("not passed on"), mark("not sent"), mark("list"), mark("search"), mark("read"), mark("take up"),
     mark("discard"),
 })  # fmt: skip
@@ -39,7 +39,7 @@ STATES = frozenset({
     mark("held"), mark("due"), mark("queued"), mark("handing over"), mark("sent"), mark("failed"),
     mark("uncertain"), mark("cancelled"), mark("proposed"), mark("suggested"), mark("taken up"),
     mark("discarded"),
-    mark("channel"), mark("priority"), mark("urgent"), mark("high"), mark("low"),
+    mark("channel"), mark("tags"), mark("priority"), mark("urgent"), mark("high"), mark("low"),
 })  # fmt: skip
 _CHANGE = re.compile(r"(\w+: )?[^→,]+ → [^→,]+(, \w+: [^→,]+ → [^→,]+)*")
 _WORD = re.compile(r"[a-z]+( [a-z]+)?")

@@ -15,6 +15,7 @@ from bridge.slack import numbers, reading
 from bridge.slack.blocks import moment, person
 from bridge.slack.commands import Command, help_text
 from bridge.slack.gateway import Gateway
+from bridge.slack.ruling import PRIORITIES
 from bridge.slack.searching import Searching
 from bridge.slack.when import when
 
@@ -81,6 +82,8 @@ class Typed:
                 said = reading.log(*await self._desk.log(command.number, user=user))
             case "help":
                 said = reading.sentence(help_text())
+            case "tag" | "priority":
+                said = reading.sentence(await self._label(command, user=user))
             case _:
                 said = reading.sentence(await self._change(command, user=user))
         return said
@@ -91,6 +94,18 @@ class Typed:
         # in a thread: what knows the words of a language takes half a second to come to mind the first time
         until = await asyncio.to_thread(when, typed, at=now(), zone=person.tz)
         return await self._desk.snooze(number, user=user, until=until)
+
+    async def _label(self, command: Command, *, user: UserId) -> str:
+        """Say under what a conversation is sorted; the sentence that says it."""
+        number = command.number
+        if command.verb == "priority":
+            await self._desk.prioritise(number, user=user, priority=command.priority)
+            priority = say(PRIORITIES[command.priority])
+            return say("#{number} is of this priority now: {priority}.", number=number, priority=priority)
+        add, remove = command.tags
+        found = await self._desk.tag(number, user=user, add=add, remove=remove)
+        tags = " ".join(f"`#{one}`" for one in found.tags) or say("none")
+        return say("The tags of #{number}: {tags}", number=number, tags=tags)
 
     async def _change(self, command: Command, *, user: UserId) -> str:
         """Change a conversation; the sentence that says how it stands then."""

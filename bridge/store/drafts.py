@@ -130,6 +130,13 @@ async def to_conversation(conn: AsyncConnection, draft_ids: Collection[DraftId],
     await conn.execute(update(drafts).where(which).values(number=number, **moved))
 
 
+async def withdraw(conn: AsyncConnection, number: Number) -> None:
+    """Somebody answers that conversation: what was only proposed for it is of no more use."""
+    proposed = (drafts.c.number == number) & (drafts.c.state == DraftState.PROPOSED)
+    gone = {"state": DraftState.CANCELLED, "revision": drafts.c.revision + 1}
+    await conn.execute(update(drafts).where(proposed).values(**gone))
+
+
 async def let_go(conn: AsyncConnection, draft_id: DraftId, *, view_id: str) -> None:
     """That view shows something else from now on: where it followed the draft, it does so no more."""
     which = (drafts.c.id == draft_id) & (drafts.c.view_id == view_id)

@@ -238,7 +238,7 @@ conversations = Table(
     Column("merged_into", Id, nullable=True),  # the number of the conversation that has its mails now
     Column("split_from", Id, nullable=True),  # the number of the conversation that it was a part of
     Column("priority", Text, nullable=False, default=""),
-    Column("tags", Text, nullable=False, default=""),  # each between two blanks, so that one is found as a whole
+    Column("tags", Text, nullable=False, default=""),  # each between two blanks
     sqlite_autoincrement=True,  # a number is never given twice
 )
 
