@@ -10,6 +10,7 @@ import contextlib
 import functools
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 import structlog
 from slack_bolt.async_app import AsyncApp
@@ -28,6 +29,7 @@ from bridge.limits import give_large_blocks_back
 from bridge.mail.local import Intake
 from bridge.metrics import Metrics
 from bridge.model import ChannelId, MailboxName, UserId
+from bridge.numbers import lately
 from bridge.parts import Parts, made
 from bridge.post import Post
 from bridge.sentences import house
@@ -131,6 +133,7 @@ class Bridge:
             look_first=self._look_first,
         )
         await parts.ledger.begin()
+        await parts.summary.begin()
         await parts.desk.index_what_is_missing()
         await self._begin_work(parts)
         await self._connect(self._listen(parts), gateway=gateway, store=store, metrics=metrics)
@@ -178,6 +181,7 @@ class Bridge:
             regroup=parts.regroup,
             templates=parts.templates,
             status=status,
+            numbers=functools.partial(lately, parts.store, parts.mailboxes, zone=ZoneInfo(self._settings.summary.zone)),
         )
         app, windows = bolt_app(self._settings.slack, parts.me, gateway=gateway), Windows(gateway)
         acting = Acting(app, done=people.touched)
@@ -188,6 +192,7 @@ class Bridge:
             desk=desk,
             writing=parts.writing,
             answers=parts.answers,
+            proposals=parts.proposals,
             senders={name: box.address for name, box in parts.mailboxes.items()},
         )
         Listeners(

@@ -10,6 +10,7 @@ It must not open a connection, nor write anything but the one file `secret.key`,
 import contextlib
 import difflib
 import functools
+import importlib.util
 import os
 import re
 import secrets
@@ -44,6 +45,7 @@ from bridge.settings import (
     TemplateSettings,
     is_loopback,
 )
+from bridge.summarysettings import SummarySettings
 from bridge.timesettings import HoursSettings, NudgeSettings, SilenceSettings
 
 __all__ = [
@@ -108,6 +110,8 @@ def check_runnable(settings: Settings) -> None:
         )
     if not (slack.app_token or slack.signing_secret):
         problems.append("SLACK_APP_TOKEN is not set: make an app-level token (xapp-) with connections:write")
+    if settings.summary.weekly and importlib.util.find_spec("PIL") is None:
+        problems.append("`summary.weekly` needs an extra that is not installed: pip install 'mail-bridge[summary]'")
     if slack.signing_secret and not slack.app_token and settings.http.port is None:
         problems.append("BRIDGE_HTTP is off but Slack calls it without SLACK_APP_TOKEN: set either of them")
     if not settings.mailboxes:
@@ -329,6 +333,7 @@ _TABLES: dict[tuple[str, ...], type[BaseModel]] = {
     ("intake",): IntakeSettings,
     ("agents",): AgentSettings,
     ("flood",): FloodSettings,
+    ("summary",): SummarySettings,
     ("template",): TemplateSettings,
     ("rule",): RuleSettings,
     ("rule", "when"): WhenSettings,

@@ -467,6 +467,9 @@ class DraftState(StrEnum):
     FAILED = "failed"
     UNCERTAIN = "uncertain"  # it may have been delivered: a person decides
     CANCELLED = "cancelled"
+    SUGGESTED = "suggested"  # an assistant's: it never leaves by itself, a person makes an answer of their own of it
+    TAKEN_UP = "taken up"  # by a person, whose answer stands beside it
+    DISCARDED = "discarded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -532,6 +535,7 @@ class Where(StrEnum):
     HOME = "home"
     REACTION = "reaction"
     CLI = "cli"
+    MCP = "mcp"  # an assistant's tool call
     RULE = "rule"
     ELSEWHERE = "other mail client"
     BRIDGE = "bridge"  # by itself: an answer that left, a time that came

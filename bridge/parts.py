@@ -5,6 +5,7 @@ reception, answers, outbox, filing ... -> the engine, which runs their jobs -> w
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 from bridge.acknowledge import Acknowledge
 from bridge.admins import Admins, all_named, all_templates
@@ -29,6 +30,7 @@ from bridge.nudges import Nudges
 from bridge.originals import Originals
 from bridge.outbox import Outbox
 from bridge.post import Post
+from bridge.proposals import Proposals
 from bridge.reception import Reception
 from bridge.regroup import Regroup
 from bridge.rulebook import Rulebook
@@ -40,6 +42,7 @@ from bridge.silence import Silences
 from bridge.slack.gateway import Gateway, Identity
 from bridge.sorting import Sorting
 from bridge.store.database import Store
+from bridge.summary import Summary
 from bridge.teammates import Teammates
 from bridge.watches import Watches
 from bridge.webhooks import Webhooks
@@ -67,6 +70,7 @@ class Parts:
     templates: Templates
     rules: Rules
     writing: Writing
+    proposals: Proposals
     originals: Originals
     filing: Filing
     regroup: Regroup
@@ -74,6 +78,7 @@ class Parts:
     floods: Floods
     alarms: Alarms
     acknowledge: Acknowledge
+    summary: Summary
 
 
 def made(
@@ -185,7 +190,11 @@ def made(
         store, engine=engine, gateway=gateway, agents=agents, mailboxes=mailboxes, key=settings.secret_keys[0]
     )
     ledger = Ledger(store, mailboxes=mailboxes, posts=posts, reception=reception, metrics=metrics)
+    weekly = settings.summary
+    zone = ZoneInfo(weekly.zone) if weekly.weekly else None
+    summary = Summary(store, engine=engine, gateway=gateway, mailboxes=mailboxes, zone=zone)
     kinds |= {
+        "summary": summary.tell,
         "show": show.show,
         "digest": floods.show,
         "closed_channel": channels.tell,
@@ -215,6 +224,7 @@ def made(
         templates=templates,
         rules=rules,
         writing=writing,
+        proposals=Proposals(store, desk=desk, writing=writing),
         originals=originals,
         filing=filing,
         regroup=regroup,
@@ -222,4 +232,5 @@ def made(
         floods=floods,
         alarms=alarms,
         acknowledge=acknowledge,
+        summary=summary,
     )

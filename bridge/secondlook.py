@@ -21,7 +21,17 @@ from bridge.store import correspondents, drafts, mails
 
 DOMAINS = 2000  # of those ever written to, that a new one is compared with
 FIRST_WORDS = 500  # characters
-GONE = frozenset({DraftState.CANCELLED, DraftState.FAILED})
+GONE = frozenset(
+    {
+        DraftState.CANCELLED,
+        DraftState.FAILED,
+        DraftState.PROPOSED,
+        DraftState.SUGGESTED,
+        DraftState.TAKEN_UP,
+        DraftState.DISCARDED,
+    }
+)
+"""Nothing of these is on its way."""
 
 
 class AskAgain(Refused):

@@ -17,6 +17,7 @@ from bridge.model import MailboxName, Resurface
 from bridge.providers import Security, files_sent_mail
 from bridge.rulesettings import RuleSettings
 from bridge.sentences import Language
+from bridge.summarysettings import SummarySettings
 from bridge.timesettings import HoursSettings, NudgeSettings, SilenceSettings, Within
 from bridge.timesettings import template as _template
 from bridge.values import Table as _Model
@@ -358,6 +359,7 @@ class Settings(_Model):
         default_factory=dict
     )
     retention: RetentionSettings = RetentionSettings()
+    summary: SummarySettings = SummarySettings()
 
     @property
     def trusted(self) -> dict[MailboxName, tuple[str, ...]]:

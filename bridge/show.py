@@ -39,7 +39,7 @@ from bridge.model import (
 )
 from bridge.resurfacing import resurfaces
 from bridge.sentences import say, speaking
-from bridge.slack import blocks, modals, richtext
+from bridge.slack import blocks, modals, proposed, richtext
 from bridge.slack.about import about
 from bridge.slack.blocks import Surface
 from bridge.slack.card import Busy, earlier_thread, pointer
@@ -291,7 +291,8 @@ class Show:
         await self._show_view(draft, view_id)
 
     async def _show_draft(self, conversation: Conversation, card: Ts, draft: Draft, *, revision: int) -> None:
-        surface = blocks.line(draft, words=richtext.lines(draft.rich_text))
+        drawn = proposed.line if draft.state in proposed.STATES else blocks.line
+        surface = drawn(draft, words=richtext.lines(draft.rich_text))
         key = f"draft:{draft.shown_as}"
         try:
             ts, is_current = draft.line_ts, False

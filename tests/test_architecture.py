@@ -23,6 +23,7 @@ BASE = {
     "hours",
     "languages",
     "layers",
+    "figures",
     "limits",
     "lookup",
     "providers",
@@ -33,8 +34,10 @@ BASE = {
     "values",
     "logs",
     "sentences",
+    "summarysettings",
     "templates",
     "timesettings",
+    "untrusted",
 }
 WORLDS = {"store", "mail", "slack"}
 DESK = {
@@ -67,10 +70,13 @@ DESK = {
     "metrics",
     "notices",
     "nudges",
+    "numbers",
     "originals",
     "outbox",
     "parts",
+    "picture",
     "post",
+    "proposals",
     "reception",
     "regroup",
     "resurfacing",
@@ -84,6 +90,7 @@ DESK = {
     "silence",
     "sorting",
     "spoken",
+    "summary",
     "teammates",
     "tryout",
     "watches",
@@ -92,7 +99,7 @@ DESK = {
     "writing",
 }
 
-COMMANDS = {"backfill", "check", "commands", "init", "login", "personal", "replay", "scripts"}
+COMMANDS = {"backfill", "check", "commands", "init", "login", "mcp", "personal", "programs", "replay", "scripts"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     # Who stands where, and what it may know of. The package's own version is everyone's.
@@ -109,10 +116,23 @@ MAY_IMPORT: dict[str, set[str]] = {
     "timesettings": {"errors", "hours", "templates", "values"},
     "routing": {"errors", "model"},
     "rulesettings": {"errors", "model", "routing", "values"},
-    "settings": {"errors", "model", "providers", "rulesettings", "sentences", "templates", "timesettings", "values"},
+    "settings": {
+        "errors",
+        "model",
+        "providers",
+        "rulesettings",
+        "sentences",
+        "summarysettings",
+        "templates",
+        "timesettings",
+        "values",
+    },
     "layers": {"errors", "model"},
+    "figures": {"model"},
     "limits": set(),
-    "config": {"errors", "model", "providers", "rulesettings", "settings", "layers", "timesettings"},
+    "summarysettings": {"values"},
+    "untrusted": set(),
+    "config": {"errors", "model", "providers", "rulesettings", "settings", "summarysettings", "layers", "timesettings"},
     "rules": {"errors", "model", "sentences"},
     "lookup": {"errors", "model", "sentences"},
     "store": BASE | {"store"},
@@ -128,6 +148,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "commands": BASE | {"scripts"},
     "replay": BASE | WORLDS | DESK | {"app"},
     "personal": BASE | WORLDS | DESK | {"scripts"},
+    "mcp": BASE | WORLDS | DESK,
+    "programs": BASE | WORLDS | DESK | {"mcp", "stopping"},
     "login": BASE | WORLDS | {"accounts", "check"},
     "demo": BASE | WORLDS | DESK | {"app", "demo"},
     "stopping": set(),
@@ -207,7 +229,9 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "aiosmtpd": ("mail", "demo"),
     "babel": ("sentences",),
     "prometheus_client": ("metrics",),
-    "typer": ("cli", "commands", "init", "bench"),
+    "mcp": ("mcp",),
+    "PIL": ("picture",),
+    "typer": ("cli", "commands", "programs", "init", "bench"),
 }
 
 CONNECTION = "sqlalchemy.ext.asyncio.AsyncConnection"

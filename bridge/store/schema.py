@@ -167,6 +167,9 @@ messages = Table(
     Column("joined", Text, nullable=False, default=""),  # why it came to its conversation
     Column("moved", Integer, nullable=False, default=0),  # how often it went on to another
     UniqueConstraint("mailbox", "digest"),
+    Index(
+        None, "mailbox", "received", "direction", "number"
+    ),  # for numbers: texts would have to be read past otherwise
 )
 
 erased = Table(  # digests of mails that were taken out for good, so that they are not taken in again
@@ -236,7 +239,7 @@ conversations = Table(
     Column("due", Utc, nullable=True),  # when a customer who waits is to have an answer; nobody waits unless it is open
     Column("split_from", Id, nullable=True),  # the number of the conversation that it was a part of
     Column("priority", Text, nullable=False, default=""),
-    Column("tags", Text, nullable=False, default=""),  # each between two blanks, so that one is found as a whole
+    Column("tags", Text, nullable=False, default=""),  # each between two blanks
     sqlite_autoincrement=True,  # a number is never given twice
 )
 
