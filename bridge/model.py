@@ -174,6 +174,26 @@ class Authenticity:
     lookalike: str = ""
 
 
+class Spam(StrEnum):
+    """How a filter takes a mail, the better first."""
+
+    HAM = "ham"
+    SUSPICIOUS = "suspicious"
+    SPAM = "spam"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What a filter says of a mail. `by` names the filter; `score` is in its own points, None where it gives none;
+    `virus` is what a scanner calls the malware that it found, or empty.
+    """
+
+    level: Spam
+    by: str = ""
+    score: float | None = None
+    virus: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """One mail as read (RFC 5322): headers decoded, body as text, attachments apart.
@@ -181,7 +201,8 @@ class Message:
     `message_id`, `in_reply_to` and `references` keep their angle brackets. `text` is everything readable as plain
     text (from the HTML where there is no text part); `html` the HTML part, decoded, or None. `headers` are all
     headers in their order, decoded, names as written. `thread_index` is the root of Outlook's Thread-Index, the same in
-    all mails of one conversation: 44 hex digits, or empty. `notes` says what was odd about the mail, a sentence each.
+    all mails of one conversation: 44 hex digits, or empty. `verdict` is what its headers tell of the mail server's spam
+    filter, None where they tell nothing. `notes` says what was odd about the mail, a sentence each.
     """
 
     message_id: str = ""
@@ -204,6 +225,7 @@ class Message:
     thread_index: str = ""
     invitation: Invitation | None = None
     authenticity: Authenticity | None = None
+    verdict: Verdict | None = None
     notes: tuple[str, ...] = ()
 
     @property

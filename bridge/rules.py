@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from bridge.model import Address, Automatic, Direction, DraftKind, Joined, Message, Number, Status, StoredMessage
+from bridge.model import Address, Automatic, Direction, DraftKind, Joined, Message, Number, Spam, Status, StoredMessage
 
 # --- is it news? ------------------------------------------------------------------------------------------------------
 
@@ -136,7 +136,6 @@ _NOBODY = re.compile(
     r"|bounces?|notifications?|alerts?|listserv|majordomo|owner-.*|.*-(?:request|bounces?|owner|errors)|prvs|srs[01]",
     re.IGNORECASE,
 )
-_SPAM = (("X-Spam-Flag", "yes"), ("X-Spam-Status", "yes"), ("X-Spam", "yes"), ("X-Rspamd-Action", "reject"))
 
 
 def unanswerable(message: Message, *, own: Collection[str]) -> str:
@@ -151,7 +150,7 @@ def unanswerable(message: Message, *, own: Collection[str]) -> str:
         (not email or message.header("Return-Path").replace(" ", "") == "<>", "it has no sender"),
         (any(one in own for one in answers), "answers go to our own mailbox"),
         (any(_NOBODY.fullmatch(_local_part(one)) for one in answers), "nobody reads answers there"),
-        (any(message.header(name).lower().startswith(sign) for name, sign in _SPAM), "the mail server calls it spam"),
+        (message.verdict is not None and message.verdict.level is not Spam.HAM, "the mail server calls it spam"),
         (dmarc == "fail", "its sender is forged"),
     )
     return next((why for is_so, why in found if is_so), "")

@@ -27,6 +27,7 @@ from bridge.mail.flowed import unwrap
 from bridge.mail.html import CUT, plain
 from bridge.mail.mime import Part, head, tree
 from bridge.mail.reports import classify
+from bridge.mail.spam import verdict
 from bridge.mail.transfer import uuencoded
 from bridge.model import Address, Attachment, Invitation, Message
 
@@ -104,6 +105,7 @@ def parse(raw: bytes, *, trusted: Collection[str] = ()) -> Message:
             reply_to=said.reply_to,
             attachments=attachments,
         ),
+        verdict=verdict(headers),
         notes=tuple(dict.fromkeys(letter.notes)),
     )
 
