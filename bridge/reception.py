@@ -16,7 +16,7 @@ from types import MappingProxyType
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge import rules, settling
+from bridge import returned, rules, settling
 from bridge.as_read import AsRead, as_read, unreadable
 from bridge.desk import Mailbox, changed_by_itself
 from bridge.errors import BridgeError, Refused
@@ -167,6 +167,7 @@ class Reception:
                 await self._record(conn, mailbox, place, state="erased", mail_id=None)
                 continue
             await settling.hear(conn, mail.message)
+            await returned.hear(conn, mailbox.name, mail.message)
             if await self._is_own(conn, mailbox, mail.message):
                 await self._record(conn, mailbox, place, state="own", mail_id=None)
             else:

@@ -237,7 +237,7 @@ class Difference:
 
     `added` were not on that mail, `dropped` were and get no answer; `first` were never written to before; `inside` are
     addresses of the own organisation that outsiders will see although they were not on that mail; `alike` have a
-    domain that looks like a known one, named beside them.
+    domain that looks like a known one, named beside them; `bounced` are addresses that nothing reached any more.
     """
 
     added: tuple[Address, ...] = ()
@@ -245,6 +245,7 @@ class Difference:
     first: tuple[Address, ...] = ()
     inside: tuple[Address, ...] = ()
     alike: tuple[tuple[Address, str], ...] = ()
+    bounced: tuple[Address, ...] = ()
 
     def __bool__(self) -> bool:
         return self != Difference()

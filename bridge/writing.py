@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from bridge import canned, enclosures, rules
+from bridge import canned, enclosures, rules, secondlook
 from bridge.agents import MayAct
 from bridge.canned import Templates
 from bridge.desk import Desk, Mailbox, redraw
@@ -75,6 +75,8 @@ class Writing:
         if mail is None:
             raise Refused(f"#{number} has no mail yet that could be answered.")
         to = rules.recipients(kind, mail, own=own_addresses(self._mailboxes))
+        async with self._store.read() as conn:
+            gone = await secondlook.gone(conn, (*to.to, *to.cc))
         subject = mail.message.subject or conversation.subject
         subject = bare_subject(subject) if mail.written_by else subject
         forward = kind is DraftKind.FORWARD
@@ -95,6 +97,7 @@ class Writing:
             quote=None if forward else True,
             originals=enclosures.attachments_of(mail, checked=forward),
             templates=tuple(self._templates.listed()),
+            told=tuple(compose.came_back(one) for one in gone),
         )
 
     async def blank_form(self, channel: ChannelId, *, user: UserId, to: str = "") -> Form:

@@ -29,6 +29,7 @@ BASE = {
     "logs",
     "sentences",
     "templates",
+    "undelivered",
 }
 WORLDS = {"store", "mail", "slack"}
 DESK = {
@@ -64,6 +65,7 @@ DESK = {
     "reception",
     "regroup",
     "resurfacing",
+    "returned",
     "secondlook",
     "settling",
     "show",
@@ -91,6 +93,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "config": {"errors", "model", "providers", "settings", "layers"},
     "rules": {"errors", "model", "sentences"},
     "lookup": {"errors", "model", "sentences"},
+    "undelivered": {"model", "sentences"},
     "store": BASE | {"store"},
     "mail": BASE | {"mail"},
     "slack": BASE | {"slack"},

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from bridge import undelivered
 from bridge.model import (
     Address,
     Automatic,
@@ -25,6 +26,7 @@ from bridge.model import (
     StoredMessage,
     UserId,
 )
+from bridge.sentences import say
 from bridge.slack.mrkdwn import escape, sections
 
 Block = dict[str, Any]
@@ -89,12 +91,20 @@ def mail(stored: StoredMessage, *, about: Sequence[Block] = ()) -> Surface:
 
 
 def bounced(bounce: Bounce, kind: Automatic) -> str:
-    """Whom a mail did not reach, and why: the one thing a delivery report is read for."""
+    """Whom a mail did not reach, why, and what to do: all that a delivery report is read for."""
+    delayed = kind is Automatic.DELAYED
+    who = f"*{inert(shorten(bounce.recipient, NAME_LIMIT))}*" if bounce.recipient else say("The recipient")
+    reason = say(undelivered.meaning(bounce).reason)
+    lines = [
+        say(":hourglass: {who} is not reached yet: {reason}.", who=who, reason=reason)
+        if delayed
+        else say(":warning: {who} was not reached: {reason}.", who=who, reason=reason),
+        say(":bulb: {advice}", advice=say(undelivered.advice(bounce, delayed=delayed))),
+    ]
     status = bounce.status if bounce.status not in bounce.reason else ""
-    told = shorten(f"{status} {bounce.reason}", REASON_LIMIT)
-    who = f"*{inert(shorten(bounce.recipient, NAME_LIMIT))}*" if bounce.recipient else "The recipient"
-    reached = "is not reached yet" if kind is Automatic.DELAYED else "was not reached"
-    return f":warning: {who} {reached}" + (f": {inert(told)}" if told else ".")
+    if told := shorten(f"{status} {bounce.reason}", REASON_LIMIT):
+        lines.append(say("_The server's words:_ {words}", words=inert(told)))
+    return "\n".join(lines)
 
 
 def _menu(stored: StoredMessage) -> Block:

@@ -9,6 +9,7 @@ from typing import Any
 
 from bridge.canned import by_folder
 from bridge.model import Address, DraftKind, UserId
+from bridge.sentences import say
 from bridge.slack.blocks import Block, context, field, inert, moment, person, plain, section, shorten, size
 from bridge.slack.forms import Form, Kept, News
 
@@ -161,7 +162,9 @@ def _quoted(one: Address) -> str:
 # --- what is told above it --------------------------------------------------------------------------------------------
 
 
-def asked_again(news: Sequence[News], alike: Sequence[tuple[Address, str]]) -> tuple[str, ...]:
+def asked_again(
+    news: Sequence[News], alike: Sequence[tuple[Address, str]], bounced: Sequence[Address] = ()
+) -> tuple[str, ...]:
     """Why a submission asks whether it is to be sent all the same, in mrkdwn."""
     told = []
     if news:
@@ -174,7 +177,14 @@ def asked_again(news: Sequence[News], alike: Sequence[tuple[Address, str]]) -> t
             f":warning: *{inert(one.email)}* looks like an address at *{inert(like)}*, and is another."
             " Is it the one that you mean?"
         )
+    told += [came_back(one) for one in bounced]
     return tuple(one[:3000] for one in told)
+
+
+def came_back(recipient: Address) -> str:
+    """That the last mail to an address bounced for good."""
+    who = f"*{inert(recipient.email)}*"
+    return say(":warning: The last mail to {who} came back: nothing reaches that address, as far as we know.", who=who)
 
 
 def _news(one: News) -> str:

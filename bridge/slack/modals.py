@@ -24,6 +24,7 @@ from bridge.slack.blocks import (
     plain,
     shorten,
 )
+from bridge.slack.compose import came_back
 from bridge.slack.mrkdwn import escape, sections
 
 FULL_TEXT_SECTIONS = 90  # of the 100 blocks of a modal
@@ -131,10 +132,11 @@ def _told_apart(difference: Difference) -> list[str]:
         (":house: *Inside your organisation, and seen by the others:*", difference.inside),
     )
     lines = [f"{words} {addresses(whom)}" for words, whom in told if whom]
-    return lines + [
+    lines += [
         f":warning: *{inert(one.email)}* looks like an address at *{inert(like)}*, and is another."
         for one, like in difference.alike
     ]
+    return lines + [came_back(one) for one in difference.bounced]
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
