@@ -40,6 +40,7 @@ from bridge.slack.events import Events
 from bridge.slack.gateway import Gateway
 from bridge.slack.homes import Homes
 from bridge.slack.listeners import Listeners
+from bridge.slack.releasing import Releasing
 from bridge.slack.requests import PATH, Requests
 from bridge.slack.searching import Searching
 from bridge.slack.socket import Connection
@@ -191,6 +192,7 @@ class Bridge:
             originals=parts.originals,
             typed=typed,
         )
+        Releasing(acting, windows=windows, release=parts.release)
         Homes(app, acting, gateway=gateway, people=people)
         searching.listen(app)
         loops = parts.acknowledge

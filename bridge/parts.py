@@ -29,7 +29,9 @@ from bridge.outbox import Outbox
 from bridge.post import Post
 from bridge.reception import Reception
 from bridge.regroup import Regroup
+from bridge.release import Release
 from bridge.settling import Settling
+from bridge.sharing import Sharing
 from bridge.show import Show
 from bridge.slack.gateway import Gateway, Identity
 from bridge.store.database import Store
@@ -64,6 +66,7 @@ class Parts:
     floods: Floods
     alarms: Alarms
     acknowledge: Acknowledge
+    release: Release
 
 
 def made(
@@ -94,6 +97,7 @@ def made(
         metrics=metrics,
         own=own,
         trusted=settings.trusted,
+        unheld=settings.unheld,
         is_teammate=Teammates(gateway, team_id=me.team_id, mailboxes=own),
         holds=watches.holds,
     )
@@ -143,6 +147,8 @@ def made(
         channels=channels,
         metrics=metrics,
     )
+    sharing = Sharing(store, engine=engine, gateway=gateway)
+    release = Release(store, desk=desk, sharing=sharing, gateway=gateway, channels=channels)
     alarms = Alarms(store, engine=engine, gateway=gateway, mailboxes=mailboxes)
     acknowledge = Acknowledge(
         store, engine=engine, gateway=gateway, agents=agents, mailboxes=mailboxes, key=settings.secret_keys[0]
@@ -158,6 +164,7 @@ def made(
         "acknowledge": acknowledge.acknowledge,
         "loop": acknowledge.tell,
         "reconcile": ledger.reconcile,
+        "release": release.carry_out,
     }
     return Parts(
         store=store,
@@ -182,6 +189,7 @@ def made(
         floods=floods,
         alarms=alarms,
         acknowledge=acknowledge,
+        release=release,
     )
 
 

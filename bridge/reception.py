@@ -54,8 +54,8 @@ Pair = tuple[Arrival, AsRead]
 
 class Reception:
     """Takes mails in. `keys`: that may have signed our Message-IDs; `own`: our mailboxes' addresses in lower case;
-    `trusted`: by mailbox, the servers whose Authentication-Results are believed; `is_teammate`: whose forwards are
-    customers' mails.
+    `trusted`: by mailbox, the servers whose Authentication-Results are believed; `unheld`: the mailboxes whose files
+    are not held, whatever they are; `is_teammate`: whose forwards are customers' mails.
     """
 
     def __init__(
@@ -66,6 +66,7 @@ class Reception:
         metrics: Metrics,
         own: Collection[str] = (),
         trusted: Mapping[MailboxName, Collection[str]] = MappingProxyType({}),
+        unheld: Collection[MailboxName] = (),
         parse_mail: Callable[..., Message] = parse,
         is_teammate: IsTeammate = nobody,
         holds: Holds = alone,
@@ -75,6 +76,7 @@ class Reception:
         self._metrics = metrics
         self._own = own
         self._trusted = trusted
+        self._unheld = unheld
         self._parse_mail = parse_mail
         self._is_teammate = is_teammate
         self._joining = Joining(keys)
@@ -105,7 +107,8 @@ class Reception:
     def _parse(self, mailbox: MailboxName) -> Callable[[bytes], Message]:
         """How the mails of a mailbox are parsed."""
         trusted = self._trusted.get(mailbox)
-        return partial(self._parse_mail, trusted=trusted) if trusted else self._parse_mail
+        parse_mail = partial(self._parse_mail, trusted=trusted) if trusted else self._parse_mail
+        return (lambda raw: _holding_nothing(parse_mail(raw))) if mailbox in self._unheld else parse_mail
 
     async def _read(self, mailbox: Mailbox, arrival: Arrival) -> AsRead:
         mail = await asyncio.to_thread(as_read, arrival, self._parse(mailbox.name))
@@ -302,3 +305,7 @@ class Reception:
         if stored is None:
             raise Refused("The bridge sent this mail itself; it stands in its conversation already.")
         return stored.number
+
+
+def _holding_nothing(message: Message) -> Message:
+    return replace(message, attachments=tuple(replace(one, risk=None) for one in message.attachments))

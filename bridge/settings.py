@@ -273,6 +273,8 @@ class MailboxSettings(_Model):
     hold_seconds: float = Field(default=10, ge=0, le=3600)
     signature: str = Field(default="", max_length=2000)
     forwards: bool = True
+    hold_risky: bool = True
+    """Whether files that can do harm stay out of Slack until somebody releases them."""
     auto_ack: bool = False
     resurface: Resurface = Resurface.BROADCAST
     resurface_minutes: float = Field(default=60, ge=0, le=10_080)
@@ -380,3 +382,8 @@ class Settings(_Model):
     def trusted(self) -> dict[MailboxName, tuple[str, ...]]:
         """By mailbox, the servers whose Authentication-Results are believed."""
         return {MailboxName(one.name): one.trusted_servers for one in self.mailboxes}
+
+    @property
+    def unheld(self) -> frozenset[MailboxName]:
+        """The mailboxes whose files are not held, whatever they are."""
+        return frozenset(MailboxName(one.name) for one in self.mailboxes if not one.hold_risky)

@@ -17,7 +17,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
-from bridge.mail import files, smime, tnef
+from bridge.mail import files, risks, smime, spam, tnef
 from bridge.mail.authenticity import authenticity
 from bridge.mail.calendar import invitation
 from bridge.mail.charset import declared_in_html, decode
@@ -27,7 +27,6 @@ from bridge.mail.flowed import unwrap
 from bridge.mail.html import CUT, plain
 from bridge.mail.mime import Part, head, tree
 from bridge.mail.reports import classify
-from bridge.mail.spam import verdict
 from bridge.mail.transfer import uuencoded
 from bridge.model import Address, Attachment, Invitation, Message
 
@@ -105,7 +104,7 @@ def parse(raw: bytes, *, trusted: Collection[str] = ()) -> Message:
             reply_to=said.reply_to,
             attachments=attachments,
         ),
-        verdict=verdict(headers),
+        verdict=spam.verdict(headers),
         notes=tuple(dict.fromkeys(letter.notes)),
     )
 
@@ -311,7 +310,14 @@ class _Letter:
             count = self.default_names[name] = self.default_names.get(name, 0) + 1
             stem, dot, ending = name.rpartition(".")
             name = f"{stem}-{count}{dot}{ending}" if count > 1 else name
-        self.attachments.append(Attachment(filename=name, content_type=kind, content=content, content_id=content_id))
+        found = Attachment(
+            filename=name,
+            content_type=kind,
+            content=content,
+            content_id=content_id,
+            risk=risks.risk(name, kind, content),
+        )
+        self.attachments.append(found)
 
 
 def _root(part: Part) -> Part:

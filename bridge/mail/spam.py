@@ -12,7 +12,6 @@ from bridge.model import Spam, Verdict
 
 _LONGEST = 2_000  # characters of a field that are read
 _BY = re.compile(r"\bby\s+([\w.-]{1,255})", re.IGNORECASE)
-_WORST = {Spam.HAM: 0, Spam.SUSPICIOUS: 1, Spam.SPAM: 2}
 _SCORE = re.compile(r"(?:score|hits)\s*=\s*(-?\d{1,5}(?:\.\d{1,5})?)|\[(-?\d{1,5}(?:\.\d{1,5})?) / ", re.IGNORECASE)
 _NUMBER = re.compile(r"\s*(-?\d{1,5}(?:\.\d{1,5})?)\s*")
 _SCL = re.compile(r"(?:^|;)\s*SCL\s*:\s*(-?\d{1,2})\b", re.IGNORECASE)
@@ -41,18 +40,13 @@ def verdict(headers: Iterable[tuple[str, str]]) -> Verdict | None:
             found.append(said)
         elif said is not None and said.level is not Spam.HAM:
             found.append(Verdict(level=Spam.SUSPICIOUS, by=said.by, score=said.score))
-    return gravest(found)
+    return max(found, key=lambda one: one.gravity, default=None)
 
 
 def _organisation(host: str) -> str:
     """The last labels of a host's name: two, or three where the second is as short as in `co.uk`."""
     labels = host.lower().strip(".").split(".")
     return ".".join(labels[-3 if len(labels) > 2 and len(labels[-2]) <= 3 else -2 :])
-
-
-def gravest(verdicts: Iterable[Verdict]) -> Verdict | None:
-    """The one that matters of several filters' verdicts: a virus before all else, then spam; of equals the first."""
-    return max(verdicts, key=lambda one: (bool(one.virus), _WORST[one.level]), default=None)
 
 
 # --- each filter's own fields ---------------------------------------------------------------------------------------

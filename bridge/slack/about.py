@@ -18,6 +18,7 @@ from bridge.slack.blocks import (
     section,
     shorten,
 )
+from bridge.slack.guarding import held, judged
 
 FILES_NAMED = 5
 PLACE_LIMIT = 200  # characters of an event's summary or place
@@ -43,8 +44,9 @@ ANSWERED = {"ACCEPTED": "Accepted", "DECLINED": "Declined", "TENTATIVE": "Perhap
 def about(mail: StoredMessage) -> list[Block]:
     """What a mail's thread message says of it above its words."""
     message = mail.message
-    said = doubts(mail)
+    said = [*judged(mail), *doubts(mail)]
     blocks = [section("\n".join(said))] if said else []
+    blocks += held(mail)
     blocks += [section(invited(message.invitation))] if message.invitation else []
     notes = [passed_on(mail), why_here(mail)]
     return blocks + [context(note) for note in notes if note]
@@ -66,9 +68,10 @@ def doubts(mail: StoredMessage) -> list[str]:
         said.append(f":warning: Perhaps not from *{_domain(mail.message.author.email)}*: {forged}.")
     if signs.reply_to and mail.message.automatic is Automatic.NO and not mail.written_by:
         said.append(f":warning: Answers go to another domain: *{inert(shorten(signs.reply_to, NAME_LIMIT))}*.")
-    if signs.risky:
-        names = ", ".join(inert(shorten(one, 80)) for one in signs.risky[:FILES_NAMED])
-        more = f" and {len(signs.risky) - FILES_NAMED} more" if len(signs.risky) > FILES_NAMED else ""
+    kept_out = {one.filename for one in mail.files if one.kept_out}  # of these more is said than that
+    if risky := [one for one in signs.risky if one not in kept_out]:
+        names = ", ".join(inert(shorten(one, 80)) for one in risky[:FILES_NAMED])
+        more = f" and {len(risky) - FILES_NAMED} more" if len(risky) > FILES_NAMED else ""
         said.append(f":warning: Can do harm when opened: {names}{more}.")
     return said
 

@@ -39,6 +39,7 @@ from bridge.slack.blocks import (
     section,
     shorten,
 )
+from bridge.slack.guarding import held_in_short, judged
 from bridge.slack.mrkdwn import escape, sections
 
 HEADER_LIMIT = 150  # characters of a header block
@@ -97,7 +98,8 @@ def card(
     if latest:
         reading = overflow("more", _options(conversation, reading_menu(latest, inbound)))
         blocks += [section(from_line(latest), accessory=reading), section(_preview(latest))]
-        blocks += [section("\n".join(said)) for said in [doubts(latest)] if said]
+        warnings = [*judged(latest), *doubts(latest), *held_in_short(latest)]
+        blocks += [section("\n".join(warnings))] if warnings else []
         if facts := _about(messages, earlier):
             blocks.append(context(facts))
     blocks.append(context(_state(conversation, messages, inbound, mailbox=mailbox, waits=waits_since(messages))))
