@@ -310,14 +310,8 @@ class _Letter:
             count = self.default_names[name] = self.default_names.get(name, 0) + 1
             stem, dot, ending = name.rpartition(".")
             name = f"{stem}-{count}{dot}{ending}" if count > 1 else name
-        found = Attachment(
-            filename=name,
-            content_type=kind,
-            content=content,
-            content_id=content_id,
-            risk=risks.risk(name, kind, content),
-        )
-        self.attachments.append(found)
+        found = Attachment(filename=name, content_type=kind, content=content, content_id=content_id)
+        self.attachments.append(risks.judged(found))
 
 
 def _root(part: Part) -> Part:

@@ -14,8 +14,9 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
-from bridge.model import Risk
+from bridge.model import Attachment, Risk
 
 ENDINGS = {
     Risk.PROGRAM: "a3x apk appinstaller application appx cab com cpl dll dmg exe gadget jar msi msix msp mst pif pkg"
@@ -83,6 +84,12 @@ def risk(filename: str, content_type: str, content: bytes) -> Risk | None:
     if _is_drawing(filename, content_type):
         return Risk.PAGE if _ACTIVE.search(content) else None
     return named(filename, content_type) or _packed(filename, content)
+
+
+def judged(file: Attachment) -> Attachment:
+    """The file, with its risk."""
+    found = risk(file.filename, file.content_type, file.content)
+    return replace(file, risk=found) if found else file
 
 
 def _by_magic(content: bytes) -> Risk | None:
