@@ -158,7 +158,7 @@ class Bridge:
             gateway=gateway,
             mailboxes=parts.mailboxes,
             status=status,
-            setup=set_up(self._settings.agents),
+            setup=functools.partial(set_up, self._settings.agents),
         )
         self._finishing.append(people.close)
         searching = Searching(gateway=gateway, desk=desk)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from bridge import templates
 from bridge.errors import Refused
+from bridge.sentences import say
 from bridge.templates import Values
 
 
@@ -39,7 +40,7 @@ class Templates:
         """The one of that name, in any case. Raises Refused where there is none."""
         if found := self._by_name().get(name.strip().casefold()):
             return found
-        raise Refused(f"There is no template “{name[:60]}”. `/mail templates` lists them.")
+        raise Refused(say("There is no template “{name}”. `/mail templates` lists them.", name=name[:60]))
 
     def _by_name(self) -> dict[str, Template]:
         return {one.name.casefold(): one for one in reversed(self._all())}

@@ -18,6 +18,7 @@ from bridge.config import AgentSettings
 from bridge.desk import Desk, Mailbox
 from bridge.errors import BridgeError
 from bridge.model import ChannelId, MailboxName, UserId
+from bridge.sentences import say
 from bridge.slack import home
 from bridge.slack.gateway import Gateway
 from bridge.store import drafts, overview, people
@@ -41,7 +42,7 @@ class Home:
         gateway: Gateway,
         mailboxes: Mapping[MailboxName, Mailbox],
         status: Callable[[], Awaitable[Mapping[str, Any]]],
-        setup: Sequence[tuple[str, Sequence[str]]] = (),
+        setup: Callable[[], Sequence[tuple[str, Sequence[str]]]] = tuple,
     ) -> None:
         self._store = store
         self._desk = desk
@@ -114,7 +115,7 @@ class Home:
             mailboxes=await self._fare(channels, counts),
             signature=person.signature,
             reminders=person.reminders,
-            setup=self._setup if await self._agents.is_admin(user) else (),
+            setup=self._setup() if await self._agents.is_admin(user) else (),
         )
 
     async def _fare(
@@ -135,9 +136,10 @@ class Home:
 
 def set_up(agents: AgentSettings) -> list[tuple[str, list[str]]]:
     """What admins are shown of the settings: who may act, and who looks after the desk."""
-    who = ", ".join(f"<@{one}>" for one in agents.users) or "the full members of each mailbox's channel"
-    admins = ", ".join(f"<@{one}>" for one in agents.admins) or "the workspace's admins"
-    return [("Agents", [f"Who may act: {who}", f"Who sees this: {admins}", "Set in `bridge.toml`, under `[agents]`."])]
+    who = ", ".join(f"<@{one}>" for one in agents.users) or say("the full members of each mailbox's channel")
+    admins = ", ".join(f"<@{one}>" for one in agents.admins) or say("the workspace's admins")
+    lines = [say("Who may act: {people}", people=who), say("Who sees this: {people}", people=admins)]
+    return [(say("Agents"), [*lines, say("Set in `bridge.toml`, under `[agents]`.")])]
 
 
 def _moment(text: str | None) -> datetime | None:

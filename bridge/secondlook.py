@@ -14,6 +14,7 @@ from bridge.addressees import difference
 from bridge.errors import Refused
 from bridge.model import Address, Automatic, DraftKind, DraftState, Line, MailId, Number
 from bridge.rules import Difference
+from bridge.sentences import say
 from bridge.slack import richtext
 from bridge.slack.forms import Carried, News, sign
 from bridge.store import bounced, correspondents, drafts, mails
@@ -38,9 +39,20 @@ class AskAgain(Refused):
         alike: Sequence[tuple[Address, str]],
         bounced: Sequence[Address] = (),
     ) -> None:
-        what = "a recipient's address looks like another" if alike else "the conversation has changed meanwhile"
-        what = "a mail to a recipient came back" if bounced else what
-        super().__init__(f"Nothing was sent yet, since {what}: look again, and submit again to send it.")
+        what = say(
+            "Nothing was sent yet, since the conversation has changed meanwhile: "
+            "look again, and submit again to send it."
+        )
+        if bounced:
+            what = say(
+                "Nothing was sent yet, since a mail to a recipient came back: look again, and submit again to send it."
+            )
+        elif alike:
+            what = say(
+                "Nothing was sent yet, since a recipient's address looks like another: "
+                "look again, and submit again to send it."
+            )
+        super().__init__(what)
         self.carried = carried
         self.news = tuple(news)
         self.alike = tuple(alike)

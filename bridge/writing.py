@@ -33,6 +33,7 @@ from bridge.model import (
     UserId,
     now,
 )
+from bridge.sentences import say
 from bridge.slack import compose, richtext
 from bridge.slack.forms import Carried, Form, Kept, Submission
 from bridge.slack.markdown import literal, rich_text
@@ -71,9 +72,10 @@ class Writing:
         conversation, messages = await self._desk.messages(number, user=user)
         mail = rules.answered(one for one in messages if answers in (None, one.id))
         if conversation.merged_into:
-            raise Refused(f"#{number} was merged into #{conversation.merged_into}; answer there.")
+            into = conversation.merged_into
+            raise Refused(say("#{number} was merged into #{into}; answer there.", number=number, into=into))
         if mail is None:
-            raise Refused(f"#{number} has no mail yet that could be answered.")
+            raise Refused(say("#{number} has no mail yet that could be answered.", number=number))
         to = rules.recipients(kind, mail, own=own_addresses(self._mailboxes))
         async with self._store.read() as conn:
             gone = await secondlook.gone(conn, (*to.to, *to.cc))
@@ -106,7 +108,7 @@ class Writing:
         if not offered:
             if channel:  # a shortcut comes from nowhere
                 await self._agents.require(user, channel)
-            raise Refused("No mailbox shows in a channel of yours; an admin can invite you to one.")
+            raise Refused(say("No mailbox shows in a channel of yours; an admin can invite you to one."))
         offered.sort(key=lambda box: box.channel != channel)
         return Form(
             carried=Carried(

@@ -85,7 +85,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "model": set(),
     "logs": set(),
-    "providers": {"errors", "model"},
+    "providers": {"errors", "model", "sentences"},
     "sentences": {"sentences"},
     "templates": {"errors", "model", "sentences"},
     "canned": {"errors", "model", "sentences", "templates"},

@@ -29,6 +29,7 @@ from bridge.mail.mime import Part, head, tree
 from bridge.mail.reports import classify
 from bridge.mail.transfer import uuencoded
 from bridge.model import Address, Attachment, Invitation, Message
+from bridge.sentences import mark, say
 
 # Further forms of the same letter, which add nothing beside its plain or HTML form.
 _SPARE = frozenset({"text/enriched", "text/richtext", "text/x-amp-html", "text/watch-html", "text/x-watch-html"})
@@ -55,8 +56,7 @@ _NO_TEXT = re.compile(
     r"|html (?:only|content|message|version)|<html>)",
     re.IGNORECASE,
 )
-# A text that says no more than `_NO_TEXT` does is at most this many characters long.
-_LONGEST_NO_TEXT = 300
+_LONGEST_NO_TEXT = 300  # characters of a text that says no more than `_NO_TEXT` does
 _WORDS = re.compile(r"\w+")
 
 
@@ -81,12 +81,12 @@ def parse(raw: bytes, *, trusted: Collection[str] = ()) -> Message:
     chunks = _paired(letter.read(root))
     text, html = _plain_form(chunks), _html_form(chunks)
     if html and text.endswith(CUT):
-        letter.notes.append("The HTML is longer than what is read of it: the end of the text is missing.")
+        letter.notes.append(mark("The HTML is longer than what is read of it: the end of the text is missing."))
     named = html and any(attachment.content_id for attachment in letter.attachments)
     shown = frozenset(_references(html)) if named else frozenset()
     attachments = tuple(
-        replace(attachment, inline=attachment.content_id.lower() in shown) if attachment.content_id else attachment
-        for attachment in letter.attachments
+        risks.judged(replace(one, inline=one.content_id.lower() in shown) if one.content_id else one)
+        for one in letter.attachments
     )
     automatic, bounce = classify(headers, text=text, attachments=attachments)
     return replace(
@@ -135,11 +135,11 @@ class _Letter:
 
     def _multipart(self, part: Part) -> list[_Chunk]:
         if part.type == "multipart/encrypted":
-            self.notes.append("The mail is encrypted (OpenPGP): its content cannot be read here.")
+            self.notes.append(mark("The mail is encrypted (OpenPGP): its content cannot be read here."))
         elif part.type == "multipart/signed" and "pkcs7" in part.parameters.get("protocol", ""):
             self._verify_apart(part)
         elif part.type == "multipart/signed":
-            self.notes.append("The mail is signed (OpenPGP); the signature was not verified.")
+            self.notes.append(mark("The mail is signed (OpenPGP); the signature was not verified."))
         if part.type == "multipart/alternative":
             return self._alternative(part)
         root = _root(part) if part.type == "multipart/related" else None
@@ -178,7 +178,7 @@ class _Letter:
             yield from self._winmail(part)
             return
         if part.type in _SMIME and "sign" not in part.parameters.get("smime-type", ""):
-            self.notes.append("The mail is encrypted (S/MIME): its content cannot be read here.")
+            self.notes.append(mark("The mail is encrypted (S/MIME): its content cannot be read here."))
         elif part.type in _SMIME:
             yield from self._signed(part)
             return
@@ -202,7 +202,7 @@ class _Letter:
         signed = part.content()
         content = smime.signed_content(signed) if self.envelopes < _MOST_ENVELOPES else None
         if content is None:
-            self.notes.append("The mail is signed (S/MIME) in a form that cannot be read here.")
+            self.notes.append(mark("The mail is signed (S/MIME) in a form that cannot be read here."))
             self._attach(part)
             return
         self.envelopes += 1
@@ -223,14 +223,18 @@ class _Letter:
     def _note_signature(self, signature: smime.Signature) -> None:
         """Say what became of an S/MIME signature, and whose it is."""
         if signature.outcome is smime.Outcome.UNKNOWN:
-            self.notes.append("The mail is signed (S/MIME); the signature was not verified.")
+            self.notes.append(mark("The mail is signed (S/MIME); the signature was not verified."))
         elif signature.outcome is smime.Outcome.BROKEN:
-            self.notes.append("The signature (S/MIME) is not of this text: the mail was changed, or it is forged.")
+            self.notes.append(
+                mark("The signature (S/MIME) is not of this text: the mail was changed, or it is forged.")
+            )
         elif self.author.email.lower() in signature.signers:
-            self.notes.append("The mail is signed (S/MIME) with its author's certificate; its issuer was not checked.")
+            self.notes.append(
+                mark("The mail is signed (S/MIME) with its author's certificate; its issuer was not checked.")
+            )
         else:
-            signer = ", ".join(map(clean, signature.signers)) or "somebody without an address"
-            self.notes.append(f"The mail is signed (S/MIME) by {signer}, who is not its author.")
+            signer = ", ".join(map(clean, signature.signers)) or say("somebody without an address")
+            self.notes.append(say("The mail is signed (S/MIME) by {signer}, who is not its author.", signer=signer))
 
     def _is_letter(self, part: Part, *, beside_others: bool) -> bool:
         if part.disposition == "attachment":
@@ -259,9 +263,9 @@ class _Letter:
         if part.parameters.get("format", "").strip().lower() == "flowed":
             text = unwrap(text, delsp=part.parameters.get("delsp", ""))
         if "-----BEGIN PGP MESSAGE-----" in text:
-            self.notes.append("The mail is encrypted (OpenPGP): its content cannot be read here.")
+            self.notes.append(mark("The mail is encrypted (OpenPGP): its content cannot be read here."))
         elif "-----BEGIN PGP SIGNED MESSAGE-----" in text:
-            self.notes.append("The mail is signed (OpenPGP); the signature was not verified.")
+            self.notes.append(mark("The mail is signed (OpenPGP); the signature was not verified."))
         return _Chunk(text=text)
 
     def _without_uuencoded(self, content: bytes) -> bytes:
@@ -275,7 +279,7 @@ class _Letter:
     def _winmail(self, part: Part) -> Iterator[_Chunk]:
         contents = tnef.read(part.content())
         if contents is None:
-            self.notes.append("The mail holds a winmail.dat that could not be opened.")
+            self.notes.append(mark("The mail holds a winmail.dat that could not be opened."))
             self._attach(part)
             return
         for file in contents.files:
@@ -310,8 +314,7 @@ class _Letter:
             count = self.default_names[name] = self.default_names.get(name, 0) + 1
             stem, dot, ending = name.rpartition(".")
             name = f"{stem}-{count}{dot}{ending}" if count > 1 else name
-        found = Attachment(filename=name, content_type=kind, content=content, content_id=content_id)
-        self.attachments.append(risks.judged(found))
+        self.attachments.append(Attachment(filename=name, content_type=kind, content=content, content_id=content_id))
 
 
 def _root(part: Part) -> Part:

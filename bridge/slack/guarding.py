@@ -5,7 +5,7 @@ Pure: records in, Block Kit out. Quiet where nothing is wrong, as `bridge.slack.
 
 from bridge.model import Direction, Risk, Spam, StoredFile, StoredMessage, Verdict
 from bridge.sentences import mark, plural, say
-from bridge.slack.blocks import Block, button, inert, mail_value, marked, plain, section, shorten, size
+from bridge.slack.blocks import Block, and_more, button, inert, mail_value, marked, plain, section, shorten, size
 
 HELD_SHOWN = 10  # files with a button each, of the 50 blocks that a message may have
 NAMED = 3  # on the card
@@ -48,8 +48,7 @@ def held_in_short(mail: StoredMessage) -> list[str]:
     held = [one for one in mail.files if one.kept_out]
     if not held:
         return []
-    names = ", ".join(_name(one) for one in held[:NAMED])
-    names += say(" and {n} more", n=len(held) - NAMED) if len(held) > NAMED else ""
+    names = and_more(", ".join(_name(one) for one in held[:NAMED]), len(held) - NAMED)
     return [say(":lock: Held back, and to be released in the thread: {names}", names=names)]
 
 

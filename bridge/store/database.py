@@ -25,6 +25,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bridge.errors import Misconfigured, Temporary
+from bridge.sentences import say
 from bridge.store import migrations
 from bridge.store.postgresql import Postgresql
 from bridge.store.sqlite import Sqlite
@@ -126,7 +127,7 @@ class Store:
         try:
             yield
         except PoolTimeout as error:
-            raise Temporary("The database is too busy to answer; it is tried again.") from error
+            raise Temporary(say("The database is too busy to answer; it is tried again.")) from error
         except (DBAPIError, OSError) as error:
             sentence = self._backend.trouble(error)
             if sentence is None:
