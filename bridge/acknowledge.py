@@ -32,6 +32,7 @@ from bridge.model import (
     MailboxName,
     MailId,
     Number,
+    Spam,
     StoredMessage,
     UserId,
     now,
@@ -76,6 +77,8 @@ class Acknowledge:
             stored = await mails.get(conn, MailId(job.payload["mail"]))
             mailbox = self._mailboxes.get(conversation.mailbox) if conversation else None
             if conversation is None or stored is None or mailbox is None or mailbox.ack is None:
+                return
+            if stored.verdict and stored.verdict.level is not Spam.HAM:  # a filter was asked meanwhile
                 return
             email = stored.message.author.email.lower()
             if await automatics.is_quiet(conn, mailbox.name, email):

@@ -125,7 +125,8 @@ class Bridge:
         await parts.ledger.begin()
         await parts.desk.index_what_is_missing()
         await self._begin_work(parts)
-        await self._connect(self._listen(parts), gateway=gateway, store=store, metrics=metrics)
+        filters = parts.checking.told
+        await self._connect(self._listen(parts), gateway=gateway, store=store, metrics=metrics, filters=filters)
         await self._watch(parts)
         log.info("bridge ready", mailboxes=len(mailboxes))
 
@@ -144,7 +145,8 @@ class Bridge:
             entered = await all_in_words(conn, list(parts.mailboxes))
         waiting = counts[jobs.State.READY] + counts[jobs.State.RUNNING]
         told = [{**one.told(), "ledger": entered[one.name]} for one in self._health]
-        reasons = list(dict.fromkeys(reason for _, reason in parked if reason))
+        silent = (one["reason"] for one in parts.checking.told())
+        reasons = list(dict.fromkeys(reason for reason in (*silent, *(told for _, told in parked)) if reason))
         return {"mailboxes": told, "waiting": waiting, "parked": counts[jobs.State.PARKED], "reasons": reasons}
 
     def _listen(self, parts: Parts) -> AsyncApp:
@@ -211,7 +213,15 @@ class Bridge:
         Events(app, gateway=gateway, channels=parts.channels, spoken=spoken, me=parts.me.bot_user_id)
         return app
 
-    async def _connect(self, app: AsyncApp, *, gateway: Gateway, store: Store, metrics: Metrics) -> None:
+    async def _connect(
+        self,
+        app: AsyncApp,
+        *,
+        gateway: Gateway,
+        store: Store,
+        metrics: Metrics,
+        filters: Callable[[], list[dict[str, str]]],
+    ) -> None:
         """Open Slack's way in, and before it the site that tells whether it is open."""
         app_token = self._settings.slack.app_token.get_secret_value()
         way_in = Connection(app, token=app_token) if app_token else Requests(app)
@@ -221,6 +231,7 @@ class Bridge:
             metrics=metrics,
             mailboxes=self._health,
             connected=lambda: way_in.connected and not gateway.revoked,
+            filters=filters,
             routes=[(PATH, way_in.answer)] if isinstance(way_in, Requests) else (),
         )
         await self.site.start()

@@ -12,6 +12,7 @@ from bridge.alarms import Alarms
 from bridge.answers import Answers
 from bridge.canned import Template, Templates
 from bridge.channels import Channels
+from bridge.checking import Checking
 from bridge.config import Settings
 from bridge.desk import Desk, Mailbox
 from bridge.erasure import Eraser
@@ -21,6 +22,8 @@ from bridge.floods import Floods
 from bridge.instep import InStep
 from bridge.jobs import Engine, Tenure
 from bridge.ledger import Ledger
+from bridge.lessons import Teacher
+from bridge.mail.filters import Clamd, Rspamd
 from bridge.metrics import Metrics
 from bridge.model import Job, MailboxName, UserId
 from bridge.notices import Notices
@@ -30,8 +33,8 @@ from bridge.post import Post
 from bridge.reception import Reception
 from bridge.regroup import Regroup
 from bridge.release import Release
+from bridge.settings import SpamSettings
 from bridge.settling import Settling
-from bridge.sharing import Sharing
 from bridge.show import Show
 from bridge.slack.gateway import Gateway, Identity
 from bridge.store.database import Store
@@ -67,6 +70,7 @@ class Parts:
     alarms: Alarms
     acknowledge: Acknowledge
     release: Release
+    checking: Checking
 
 
 def made(
@@ -98,6 +102,7 @@ def made(
         own=own,
         trusted=settings.trusted,
         unheld=settings.unheld,
+        checks=bool(_filters(settings.spam)),
         is_teammate=Teammates(gateway, team_id=me.team_id, mailboxes=own),
         holds=watches.holds,
     )
@@ -147,8 +152,9 @@ def made(
         channels=channels,
         metrics=metrics,
     )
-    sharing = Sharing(store, engine=engine, gateway=gateway)
-    release = Release(store, desk=desk, sharing=sharing, gateway=gateway, channels=channels)
+    filters = _filters(settings.spam)
+    checking = Checking(store, filters=filters, own=own)
+    rspamd = next((one for one in filters if isinstance(one, Rspamd) and one.controller), None)
     alarms = Alarms(store, engine=engine, gateway=gateway, mailboxes=mailboxes)
     acknowledge = Acknowledge(
         store, engine=engine, gateway=gateway, agents=agents, mailboxes=mailboxes, key=settings.secret_keys[0]
@@ -164,7 +170,9 @@ def made(
         "acknowledge": acknowledge.acknowledge,
         "loop": acknowledge.tell,
         "reconcile": ledger.reconcile,
-        "release": release.carry_out,
+        "show_mail": show.show_mail,
+        "check": checking.check,
+        "learn": Teacher(store, rspamd=rspamd).teach,
     }
     return Parts(
         store=store,
@@ -189,8 +197,22 @@ def made(
         floods=floods,
         alarms=alarms,
         acknowledge=acknowledge,
-        release=release,
+        release=Release(store, desk=desk),
+        checking=checking,
     )
+
+
+def _filters(spam: SpamSettings) -> list[Rspamd | Clamd]:
+    """The filters that the settings name."""
+    found: list[Rspamd | Clamd] = []
+    if spam.rspamd:
+        password = spam.rspamd_password.get_secret_value()
+        found.append(Rspamd(url=spam.rspamd, controller=spam.rspamd_controller or "", password=password))
+    if spam.clamd:
+        path = spam.clamd.removeprefix("unix:") if spam.clamd.startswith("unix:") else ""
+        host, _, port = ("", "", "0") if path else spam.clamd.rpartition(":")
+        found.append(Clamd(path=path, host=host.strip("[]"), port=int(port)))
+    return found
 
 
 def _templates(settings: Settings) -> Templates:

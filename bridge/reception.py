@@ -16,7 +16,7 @@ from types import MappingProxyType
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge import returned, rules, settling
+from bridge import checking, lessons, returned, rules, settling
 from bridge.as_read import AsRead, as_read, unreadable
 from bridge.desk import Mailbox, changed_by_itself
 from bridge.errors import BridgeError, Refused
@@ -55,7 +55,8 @@ Pair = tuple[Arrival, AsRead]
 class Reception:
     """Takes mails in. `keys`: that may have signed our Message-IDs; `own`: our mailboxes' addresses in lower case;
     `trusted`: by mailbox, the servers whose Authentication-Results are believed; `unheld`: the mailboxes whose files
-    are not held, whatever they are; `is_teammate`: whose forwards are customers' mails.
+    are not held, whatever they are; `checks`: filters are to be asked about new mails; `is_teammate`: whose forwards
+    are customers' mails.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Reception:
         own: Collection[str] = (),
         trusted: Mapping[MailboxName, Collection[str]] = MappingProxyType({}),
         unheld: Collection[MailboxName] = (),
+        checks: bool = False,
         parse_mail: Callable[..., Message] = parse,
         is_teammate: IsTeammate = nobody,
         holds: Holds = alone,
@@ -77,6 +79,7 @@ class Reception:
         self._own = own
         self._trusted = trusted
         self._unheld = unheld
+        self._checks = checks
         self._parse_mail = parse_mail
         self._is_teammate = is_teammate
         self._joining = Joining(keys)
@@ -203,10 +206,19 @@ class Reception:
             for mail_id, one in zip(mail_ids, incoming, strict=True)
         ]
         await places.arrived_new(conn, mailbox.name, there)
-        if mailbox.ack and not old:
-            for mail_id, matter, (_, mail) in zip(mail_ids, matters, new, strict=True):
-                if matter.begun and not mail.passed_on:
-                    await self._acknowledge(conn, mailbox, matter.number, mail_id, mail.message)
+        if old:
+            return len(new)
+        if self._checks:
+            await checking.promise(conn, mail_ids)
+        spammers = await lessons.known(conn, mailbox.name, [mail.message for _, mail in new], own=self._own)
+        for mail_id, matter, (_, mail) in zip(mail_ids, matters, new, strict=True):
+            if not matter.begun or mail.passed_on:
+                continue
+            called_spam = mail.message.author.email.lower() in spammers
+            if called_spam and (why := lessons.against(mail.message, mail.message.verdict)):
+                await lessons.to_junk(conn, matter.number, mail_id, why=why)
+            elif mailbox.ack and not called_spam:
+                await self._acknowledge(conn, mailbox, matter.number, mail_id, mail.message)
         return len(new)
 
     def _judged(self, mailbox: Mailbox, mail: AsRead) -> Message:

@@ -25,12 +25,15 @@ from bridge.model import (
     Direction,
     Draft,
     DraftState,
+    Folder,
     Job,
     MailboxName,
+    MailId,
     Number,
     Resurface,
     StoredMessage,
     Ts,
+    UserId,
     now,
 )
 from bridge.resurfacing import resurfaces
@@ -44,7 +47,7 @@ from bridge.slack.card import card as card_of
 from bridge.slack.faults import Gone, Malformed
 from bridge.slack.gateway import Gateway
 from bridge.slack.turns import hurried
-from bridge.store import acquaintances, cards, conversations, drafts, forms, mails
+from bridge.store import acquaintances, cards, conversations, drafts, forms, mails, spammers
 from bridge.store.cards import Standing
 from bridge.store.database import Store
 
@@ -92,6 +95,7 @@ class Show:
             messages = await mails.of_conversation(conn, number)
             behind = await drafts.unshown(conn, number)
             earlier = await self._earlier(conn, messages)
+            called_spam = await self._called_spam(conn, messages)
             busy = Busy(
                 writing=tuple(await forms.writing(conn, number, at=now())),
                 waiting=tuple(await drafts.waiting(conn, number)),
@@ -101,7 +105,9 @@ class Show:
         await self._channels.require_ours(conversation.channel)
         if conversation.card_ts is None and not await self._floods.gets_card(conversation):
             return
-        surface = card_of(conversation, messages, mailbox=conversation.mailbox, busy=busy, earlier=earlier)
+        surface = card_of(
+            conversation, messages, mailbox=conversation.mailbox, busy=busy, earlier=earlier, called_spam=called_spam
+        )
         try:
             await self._bring_up(conversation, standing, surface, messages, behind)
         except Gone as gone:
@@ -112,12 +118,36 @@ class Show:
         async with self._store.write() as conn:
             await conversations.mark_shown(conn, number, version=conversation.version)
 
+    async def show_mail(self, job: Job) -> None:
+        """The job "show_mail": a mail's message in the thread is drawn anew; `released`: the position of a file of it
+        that comes in now.
+        """
+        async with self._store.read() as conn:
+            stored = await mails.get(conn, MailId(job.payload["mail"]))
+            conversation = await conversations.get(conn, stored.number) if stored else None
+        if stored is None or conversation is None or conversation.card_ts is None or stored.thread_ts is None:
+            return  # nothing shows it yet: it will be shown as it is
+        await self._channels.require_ours(conversation.channel)
+        with contextlib.suppress(Gone):  # somebody deleted the card or that post: what is posted anew is whole
+            for position, file in await self._sharing.released(stored):
+                if position == job.payload.get("released"):
+                    await self._sharing.let_in(conversation.channel, conversation.card_ts, stored, (position, file))
+            surface = blocks.mail(stored, about=about(stored))
+            await self._update(conversation, stored.thread_ts, surface, key=f"mail:{stored.shown_as}")
+
     async def _earlier(self, conn: AsyncConnection, messages: Sequence[StoredMessage]) -> int | None:
         """In how many conversations its customer wrote before; None of one without a customer's mail."""
         first = next((one for one in messages if one.direction is Direction.IN), None)
         if first is None:
             return None
         return await acquaintances.earlier(conn, first.mailbox, first.customer.email, before=first.number)
+
+    async def _called_spam(self, conn: AsyncConnection, messages: Sequence[StoredMessage]) -> UserId | None:
+        """Who called its customer's mail spam before, where it is not already in junk."""
+        first = next((one for one in messages if one.direction is Direction.IN), None)
+        if first is None or first.folder is Folder.JUNK:
+            return None
+        return next(iter((await spammers.among(conn, first.mailbox, [first.customer.email])).values()), None)
 
     async def _bring_up(
         self,

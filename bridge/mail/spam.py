@@ -112,7 +112,7 @@ def _score(value: str) -> float | None:
     return float(found[1] or found[2]) if found else None
 
 
-_RSPAMD_ACTIONS = {
+RSPAMD_ACTIONS = {
     "no action": Spam.HAM,
     "greylist": Spam.HAM,  # it only came later
     "soft reject": Spam.HAM,
@@ -122,11 +122,12 @@ _RSPAMD_ACTIONS = {
     "quarantine": Spam.SPAM,
     "discard": Spam.SPAM,
 }
+"""What Rspamd would have done with a mail, by its own words for it."""
 _READERS: dict[str, Callable[[str], Said]] = {
     "x-spam-flag": _yes_or_no("mail server"),
     "x-spam-status": _yes_or_no("SpamAssassin"),
     "x-spam": _yes_or_no("mail server"),
-    "x-rspamd-action": _words("Rspamd", _RSPAMD_ACTIONS),
+    "x-rspamd-action": _words("Rspamd", RSPAMD_ACTIONS),
     "x-spamd-result": _rspamd_result,
     "x-bogosity": _words(
         "Bogofilter", {"spam": Spam.SPAM, "yes": Spam.SPAM, "unsure": Spam.SUSPICIOUS, "ham": Spam.HAM, "no": Spam.HAM}

@@ -90,8 +90,11 @@ def card(
     mailbox: str,
     busy: Busy = NOBODY,
     earlier: int | None = None,
+    called_spam: UserId | None = None,
 ) -> Surface:
-    """The card of a conversation. `earlier`: in how many its customer wrote before, where that was asked."""
+    """The card of a conversation. `earlier`: in how many its customer wrote before, where that was asked;
+    `called_spam`: who called their mail spam before.
+    """
     subject = shorten(conversation.subject, HEADER_LIMIT) or say("(no subject)")
     inbound = [one for one in messages if one.direction is Direction.IN]
     latest = next(reversed(inbound), None) or next(reversed(messages), None)
@@ -100,6 +103,9 @@ def card(
         reading = overflow("more", _options(conversation, reading_menu(latest, inbound)))
         blocks += [section(from_line(latest), accessory=reading), section(_preview(latest))]
         warnings = [*judged(latest), *doubts(latest), *held_in_short(latest)]
+        if called_spam:
+            by = person(called_spam)
+            warnings.append(say(":no_entry_sign: Mail of this sender was called spam before, by {who}.", who=by))
         blocks += [section("\n".join(warnings))] if warnings else []
         if facts := _about(messages, earlier):
             blocks.append(context(facts))

@@ -22,6 +22,7 @@ from bridge.model import (
     StoredFile,
     StoredMessage,
     Ts,
+    Verdict,
     now,
 )
 from bridge.rules import outlook_thread
@@ -32,6 +33,7 @@ from bridge.store.packing import (
     pack_addresses,
     pack_message,
     pack_reading,
+    pack_verdict,
     unpack_addresses,
     unpack_message,
     unpack_reading,
@@ -249,6 +251,12 @@ async def holds(conn: AsyncConnection, number: Number, message_id: str) -> bool:
 async def stand(conn: AsyncConnection, mail_ids: Collection[MailId], **values: Any) -> None:
     """How these mails are to stand in their mailbox from now on: `folder`, `seen`, `flagged`, `answered`."""
     await conn.execute(update(messages).where(messages.c.id.in_(mail_ids)).values(**values))
+
+
+async def checked(conn: AsyncConnection, mail_id: MailId, verdicts: Sequence[Verdict]) -> None:
+    """What the filters said of a mail that were asked so far."""
+    packed = [pack_verdict(one) for one in verdicts]
+    await conn.execute(update(messages).where(messages.c.id == mail_id).values(checked=packed))
 
 
 async def posted(conn: AsyncConnection, stored: StoredMessage, *, ts: Ts, shared: bool) -> None:
