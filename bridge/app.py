@@ -145,9 +145,10 @@ class Bridge:
             entered = await all_in_words(conn, list(parts.mailboxes))
         waiting = counts[jobs.State.READY] + counts[jobs.State.RUNNING]
         told = [{**one.told(), "ledger": entered[one.name]} for one in self._health]
-        silent = (one["reason"] for one in parts.checking.told())
-        reasons = list(dict.fromkeys(reason for reason in (*silent, *(told for _, told in parked)) if reason))
-        return {"mailboxes": told, "waiting": waiting, "parked": counts[jobs.State.PARKED], "reasons": reasons}
+        reasons = list(dict.fromkeys(reason for _, reason in parked if reason))
+        silent = [one["reason"] for one in parts.checking.told() if one["reason"]]
+        counted = {"waiting": waiting, "parked": counts[jobs.State.PARKED]}
+        return {"mailboxes": told, **counted, "reasons": reasons, "silent": silent}
 
     def _listen(self, parts: Parts) -> AsyncApp:
         """What Slack says, each thing to its listener."""

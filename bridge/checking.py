@@ -7,7 +7,9 @@ A filter that is away is asked a few times and then let be: the mail is shown as
 tell which filter is silent until it answers again.
 """
 
-from collections.abc import Collection, Sequence
+import time
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -16,22 +18,44 @@ from bridge import lessons
 from bridge.desk import changed_by_itself, write_down
 from bridge.errors import Permanent, Temporary
 from bridge.mail.filters import Filter
-from bridge.model import BRIDGE, DraftId, DraftState, Folder, Job, MailId, Number, Spam, Status, StoredMessage, Verdict
+from bridge.model import (
+    BRIDGE,
+    DraftId,
+    DraftState,
+    Folder,
+    Job,
+    MailId,
+    Number,
+    Spam,
+    Status,
+    StoredMessage,
+    Verdict,
+    now,
+)
 from bridge.store import conversations, drafts, jobs, mails, raws
 from bridge.store.database import Store
 
 log = structlog.get_logger()
 
-TRIES = 4
-"""How often a filter that is away is asked about one mail."""
+WAITS = (timedelta(seconds=30), timedelta(minutes=3), timedelta(minutes=20))
+"""After which a filter that was silent is asked again about a mail; then no more."""
 
+LET_BE = 20.0  # seconds for which a silent filter is asked about no other mail either: each may cost its whole patience
 HANDS = 2  # mails that are checked at a time: a slow filter takes no more of what works for the rest
 
 
-async def promise(conn: AsyncConnection, mail_ids: Sequence[MailId]) -> None:
-    """Promise that these mails are checked."""
+async def promise(
+    conn: AsyncConnection, mail_ids: Sequence[MailId], *, tries: int = 0, due: datetime | None = None
+) -> None:
+    """Promise that these mails are checked, now or then. `tries`: how often they were to be before."""
     promises = [
-        jobs.Promise(key=f"check:{one}", kind="check", lane=f"check:{one % HANDS}", payload={"mail": one})
+        jobs.Promise(
+            key=f"check:{one}:{tries}",
+            kind="check",
+            lane=f"check:{one % HANDS}",
+            payload={"mail": one, "tries": tries},
+            due=due,
+        )
         for one in mail_ids
     ]
     await jobs.add_all(conn, promises)
@@ -40,12 +64,21 @@ async def promise(conn: AsyncConnection, mail_ids: Sequence[MailId]) -> None:
 class Checking:
     """Asks the filters."""
 
-    def __init__(self, store: Store, *, filters: Sequence[Filter], own: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        filters: Sequence[Filter],
+        own: Collection[str] = (),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """`own`: our mailboxes' addresses, in lower case."""
         self._store = store
         self._own = own
         self._filters = filters
+        self._clock = clock
         self._silent: dict[str, str] = {}
+        self._let_be: dict[str, float] = {}
 
     def told(self) -> list[dict[str, str]]:
         """How each filter fares: its name, a state, and why it is silent."""
@@ -59,7 +92,7 @@ class Checking:
         ]
 
     async def check(self, job: Job) -> None:
-        """The job "check". Raises Temporary where a filter is to be asked again."""
+        """The job "check"."""
         mail_id = MailId(job.payload["mail"])
         async with self._store.read() as conn:
             stored = await mails.get(conn, mail_id)
@@ -67,23 +100,29 @@ class Checking:
         if stored is None or raw is None:
             return
         asked = {one.by for one in stored.checked}
-        again: Temporary | None = None
-        for one in self._filters:
-            if one.name in asked:
-                continue
-            try:
-                verdict = await one.check(raw)
-            except Temporary as error:
-                self._silent[one.name] = str(error)
-                log.warning("a filter does not answer", filter=one.name, attempts=job.attempts, detail=error.detail)
-                again = error
-            except Permanent as error:
-                log.info("a filter does not take a mail", filter=one.name, mail=mail_id, reason=str(error))
-            else:
-                self._silent.pop(one.name, None)
-                await self._keep(stored, verdict)
-        if again and job.attempts + 1 < TRIES:
-            raise again
+        answered = [await self._ask(one, stored, raw) for one in self._filters if one.name not in asked]
+        tries = job.payload["tries"]
+        if not all(answered) and tries < len(WAITS):
+            async with self._store.write() as conn:
+                await promise(conn, [mail_id], tries=tries + 1, due=now() + WAITS[tries])
+
+    async def _ask(self, one: Filter, stored: StoredMessage, raw: bytes) -> bool:
+        """Ask a filter about a mail; False where it is to be asked again later, since it is silent."""
+        if self._let_be.get(one.name, 0) > self._clock():
+            return False
+        try:
+            verdict = await one.check(raw)
+        except Temporary as error:
+            self._silent[one.name] = str(error)
+            self._let_be[one.name] = self._clock() + LET_BE
+            log.warning("a filter does not answer", filter=one.name, detail=error.detail)
+            return False
+        except Permanent as error:
+            log.info("a filter does not take a mail", filter=one.name, mail=stored.id, reason=str(error))
+            return True
+        self._silent.pop(one.name, None)
+        await self._keep(stored, verdict)
+        return True
 
     async def _keep(self, stored: StoredMessage, verdict: Verdict) -> None:
         async with self._store.write() as conn:

@@ -97,10 +97,18 @@ def _actor(act: Act) -> str:
 
 
 def status(
-    mailboxes: Iterable[Mapping[str, str | None]], *, waiting: int, parked: int, reasons: Sequence[str]
+    mailboxes: Iterable[Mapping[str, str | None]],
+    *,
+    waiting: int,
+    parked: int,
+    reasons: Sequence[str],
+    silent: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """How the mailboxes fare, and what is still to be done, as an answer to a command. `reasons`: why some is not."""
+    """How the mailboxes fare, and what is still to be done, as an answer to a command. `reasons`: why some is not;
+    `silent`: of filters that do not answer.
+    """
     lines = [_fares(one) for one in mailboxes]
+    lines += [f":warning: {blocks.inert(one)}" for one in silent]
     lines.append(plural(waiting, "{n} thing still to be done", "{n} things still to be done"))
     if parked:
         lines.append(
