@@ -173,7 +173,6 @@ class Reception:
                 await self._record(conn, mailbox, place, state="erased", mail_id=None)
                 continue
             await settling.hear(conn, mail.message)
-            await returned.hear(conn, mailbox.name, mail.message)
             if await self._is_own(conn, mailbox, mail.message):
                 await self._record(conn, mailbox, place, state="own", mail_id=None)
             else:
@@ -208,6 +207,7 @@ class Reception:
         await places.arrived_new(conn, mailbox.name, there)
         if old:
             return len(new)
+        await returned.hear(conn, mailbox.name, [mail.message for _, mail in new])
         if self._checks:
             await checking.promise(conn, mail_ids)
         spammers = await lessons.known(conn, mailbox.name, [mail.message for _, mail in new], own=self._own)

@@ -3,9 +3,11 @@
     a bounce of one of our mails -> its line in the thread says so; for good -> the address is remembered
     a mail from that address, or an answer to a mail to it -> it is forgotten again
 
-Asked of every mail in the transaction that keeps it. A bounce counts by the Message-ID of a mail that we sent: who has
+Asked of all mail in the transaction that keeps it. A bounce counts by the Message-ID of a mail that we sent: who has
 not seen that mail cannot make one up.
 """
+
+from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -17,12 +19,16 @@ from bridge.store import bounced, drafts, mails
 _REPORTS = frozenset({Automatic.BOUNCE, Automatic.DELAYED})
 
 
-async def hear(conn: AsyncConnection, mailbox: MailboxName, message: Message) -> None:
-    """A mail came in."""
-    if message.automatic not in _REPORTS:
-        await _is_alive(conn, mailbox, message)
-    elif message.bounce and message.automatic is Automatic.BOUNCE and message.bounce.about:
-        await _came_back(conn, mailbox, message.bounce)
+async def hear(conn: AsyncConnection, mailbox: MailboxName, messages: Sequence[Message]) -> None:
+    """These mails came in, in this order."""
+    bounces = [one.bounce for one in messages if one.bounce and one.automatic is Automatic.BOUNCE and one.bounce.about]
+    if not bounces and not await bounced.any_known(conn):
+        return
+    for message in messages:
+        if message.automatic not in _REPORTS:
+            await _is_alive(conn, mailbox, message)
+        elif message.bounce in bounces:
+            await _came_back(conn, mailbox, message.bounce)
 
 
 async def _came_back(conn: AsyncConnection, mailbox: MailboxName, bounce: Bounce) -> None:
@@ -53,8 +59,6 @@ async def _tell_its_line(conn: AsyncConnection, bounce: Bounce, whom: str) -> No
 
 async def _is_alive(conn: AsyncConnection, mailbox: MailboxName, message: Message) -> None:
     """Whoever writes can be reached; whoever answers got what was answered."""
-    if not await bounced.any_known(conn):
-        return
     alive = [one.email for one in (message.author, *message.reply_to) if one.email]
     for one in message.in_reply_to:
         answered = await _recipients(conn, mailbox, one)
