@@ -20,19 +20,21 @@ from bridge.config import Settings, check_runnable
 from bridge.desk import Mailbox
 from bridge.errors import Misconfigured, Temporary
 from bridge.health import Health, Site
-from bridge.home import Home, set_up
+from bridge.home import Home
 from bridge.housekeeping import keep_house
 from bridge.jobs import Tenure
 from bridge.ledger import all_in_words
 from bridge.limits import give_large_blocks_back
 from bridge.mail.local import Intake
 from bridge.metrics import Metrics
-from bridge.model import ChannelId, MailboxName
+from bridge.model import ChannelId, MailboxName, UserId
 from bridge.parts import Parts, made
 from bridge.post import Post
 from bridge.sentences import house
 from bridge.slack.acting import Acting
+from bridge.slack.administering import Administering
 from bridge.slack.aside import Aside
+from bridge.slack.blocks import Block
 from bridge.slack.bolt import bolt_app
 from bridge.slack.composer import Composer
 from bridge.slack.decisions import Decisions
@@ -42,6 +44,7 @@ from bridge.slack.homes import Homes
 from bridge.slack.listeners import Listeners
 from bridge.slack.releasing import Releasing
 from bridge.slack.requests import PATH, Requests
+from bridge.slack.rulings import Rulings
 from bridge.slack.searching import Searching
 from bridge.slack.socket import Connection
 from bridge.slack.typed import Typed
@@ -157,11 +160,10 @@ class Bridge:
         people = Home(
             parts.store,
             desk=desk,
-            agents=parts.agents,
             gateway=gateway,
             mailboxes=parts.mailboxes,
             status=status,
-            setup=functools.partial(set_up, self._settings.agents),
+            setup=functools.partial(_set_up, parts),
         )
         self._finishing.append(people.close)
         searching = Searching(gateway=gateway, desk=desk)
@@ -197,6 +199,8 @@ class Bridge:
         )
         Releasing(acting, windows=windows, release=parts.release)
         Homes(app, acting, gateway=gateway, people=people)
+        Administering(acting, windows=windows, admins=parts.admins)
+        Rulings(acting, windows=windows, rules=parts.rules)
         searching.listen(app)
         loops = parts.acknowledge
         Decisions(app, gateway=gateway, buttons={"mute_sender": loops.mute, "resume_sender": loops.resume})
@@ -274,6 +278,11 @@ class Bridge:
             for intake in (self.smtp, self.lmtp):
                 await intake.start()
                 self._finishing.append(intake.stop)
+
+
+async def _set_up(parts: Parts, user: UserId) -> list[Block]:
+    """An admin's part of Home."""
+    return [*await parts.admins.setup(user), *await parts.rules.setup(user)]
 
 
 async def with_channels(settings: Settings, *, gateway: Gateway) -> dict[MailboxName, Mailbox]:

@@ -35,7 +35,7 @@ from bridge.model import (
 )
 from bridge.notices import tell
 from bridge.sentences import say, to_everyone
-from bridge.store import acts, cards, conversations, correspondents, jobs, mails, search, wordindex
+from bridge.store import acts, cards, conversations, jobs, mails, search, wordindex
 from bridge.store.database import Store
 
 log = structlog.get_logger()
@@ -134,6 +134,11 @@ async def write_down(conn: AsyncConnection, number: Number, verb: str, *, user: 
     """Enter an act into the audit log, with the place that it comes from."""
     place = Where.ELSEWHERE if user == ELSEWHERE else where.here()
     await acts.add(conn, number, Act(at=now(), actor=user, verb=verb, detail=detail, place=place))
+
+
+async def write_down_of_desk(conn: AsyncConnection, verb: str, *, user: UserId, detail: str = "") -> None:
+    """As `write_down`, for what an admin does to the desk itself."""
+    await acts.add_to_desk(conn, Act(at=now(), actor=user, verb=verb, detail=detail, place=where.here()))
 
 
 class Desk:
@@ -263,11 +268,6 @@ class Desk:
         async with self._store.read() as conn:
             return found, await acts.of_conversation(conn, number, limit=limit)
 
-    async def uses(self) -> dict[str, int]:
-        """How often each template was sent, by name."""
-        async with self._store.read() as conn:
-            return await correspondents.uses(conn)
-
     async def inbox(self, *, user: UserId, limit: int = 20) -> list[Conversation]:
         """What is not closed in the channels where the user may act, the longest waiting first."""
         channels = await self.channels(user)
@@ -296,10 +296,16 @@ class Desk:
                 await promise_index(conn)
 
     async def channels(self, user: UserId) -> list[ChannelId]:
-        """Where the user may act; `Refused` with the sentence where that is nowhere."""
+        """Where the user may act, of the mailboxes' channels and those that conversations show in; `Refused` with the
+        sentence where that is nowhere.
+        """
         open_to_user: list[ChannelId] = []
         last: BridgeError = Refused(say("No mailbox is configured; ask whoever runs the bridge."))
-        for channel in dict.fromkeys(box.channel for box in self._mailboxes.values() if box.channel):
+        async with self._store.read() as conn:
+            shown_in = await conversations.channels(conn)
+        of_mailboxes = dict.fromkeys(box.channel for box in self._mailboxes.values() if box.channel)
+        others = [one for one in shown_in if one not in of_mailboxes]  # first: what is refused is told of a mailbox's
+        for channel in (*others, *of_mailboxes):
             try:
                 await self._agents.require(user, channel)
                 open_to_user.append(channel)

@@ -26,6 +26,8 @@ ChannelId = NewType("ChannelId", str)
 Ts = NewType("Ts", str)
 """A Slack message's timestamp, which is its id within a channel."""
 FileId = NewType("FileId", str)
+TemplateId = NewType("TemplateId", int)
+"""A canned answer that was made in Slack."""
 
 
 def now() -> datetime:
@@ -348,11 +350,20 @@ class Status(StrEnum):
     CLOSED = "closed"
 
 
+class Priority(StrEnum):
+    """How much it matters, where somebody or something said so."""
+
+    URGENT = "urgent"
+    HIGH = "high"
+    NORMAL = ""
+    LOW = "low"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversation:
     """The messages of one matter in one mailbox. `version` grows with every change; what Slack shows follows it.
     `trouble` says why the mailbox did not do what an agent last asked for; `wakes` is when a snoozed one opens again;
-    `merged_into` is the one that has its mails now.
+    `merged_into` is the one that has its mails now. `tags`: words without blanks, in lower case.
     """
 
     number: Number
@@ -368,6 +379,8 @@ class Conversation:
     trouble: str = ""
     wakes: datetime | None = None
     merged_into: Number | None = None
+    priority: Priority = Priority.NORMAL
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -490,6 +503,7 @@ class DraftKind(StrEnum):
 class DraftState(StrEnum):
     """Where an answer is on its way out."""
 
+    PROPOSED = "proposed"  # made by a rule: leaves only when a person says so
     HELD = "held"  # can still be undone
     QUEUED = "queued"  # its time has come; waiting for the server
     HANDING_OVER = "handing over"  # committed before DATA: from here on a silence is uncertain
@@ -590,6 +604,22 @@ class Act:
     verb: str
     detail: str = ""
     place: Where | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """People whom somebody named: `users` may act, and where there are any, nobody else; `admins` look after the desk.
+    Nobody may do so by their name alone.
+    """
+
+    users: frozenset[UserId] = frozenset()
+    admins: frozenset[UserId] = frozenset()
+
+    def __or__(self, other: "Named") -> "Named":
+        return Named(users=self.users | other.users, admins=self.admins | other.admins)
+
+    def __sub__(self, other: "Named") -> "Named":
+        return Named(users=self.users - other.users, admins=self.admins - other.admins)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from bridge.acknowledge import Acknowledge
+from bridge.admins import Admins, all_named, all_templates
 from bridge.agents import Agents
 from bridge.alarms import Alarms
 from bridge.answers import Answers
@@ -25,7 +26,7 @@ from bridge.ledger import Ledger
 from bridge.lessons import Teacher
 from bridge.mail.filters import Clamd, Rspamd
 from bridge.metrics import Metrics
-from bridge.model import Job, MailboxName, UserId
+from bridge.model import Address, Job, MailboxName, Named, UserId
 from bridge.notices import Notices
 from bridge.originals import Originals
 from bridge.outbox import Outbox
@@ -33,13 +34,18 @@ from bridge.post import Post
 from bridge.reception import Reception
 from bridge.regroup import Regroup
 from bridge.release import Release
+from bridge.rulebook import Rulebook
+from bridge.ruledmail import RuledMail
+from bridge.ruling import Rules
 from bridge.settings import SpamSettings
 from bridge.settling import Settling
 from bridge.show import Show
 from bridge.slack.gateway import Gateway, Identity
+from bridge.sorting import Sorting
 from bridge.store.database import Store
 from bridge.teammates import Teammates
 from bridge.watches import Watches
+from bridge.webhooks import Webhooks
 from bridge.writing import Writing
 
 
@@ -53,6 +59,7 @@ class Parts:
     mailboxes: dict[MailboxName, Mailbox]
     posts: dict[MailboxName, Post]
     engine: Engine
+    admins: Admins
     agents: Agents
     desk: Desk
     watches: Watches
@@ -61,6 +68,7 @@ class Parts:
     ledger: Ledger
     answers: Answers
     templates: Templates
+    rules: Rules
     writing: Writing
     originals: Originals
     filing: Filing
@@ -86,15 +94,14 @@ def made(
     look_first: bool,
 ) -> Parts:
     """Make them, in the order in which each needs the one before."""
-    agents = Agents(
-        gateway,
-        team_id=me.team_id,
-        only=[UserId(one) for one in settings.agents.users],
-        admins=[UserId(one) for one in settings.agents.admins],
+    operators = Named(
+        users=frozenset(map(UserId, settings.agents.users)), admins=frozenset(map(UserId, settings.agents.admins))
     )
+    agents = Agents(gateway, team_id=me.team_id, named=lambda: all_named(store, operators))
     desk = Desk(store, agents=agents, mailboxes=mailboxes)
     watches = Watches(store)
     own = [box.address.email.lower() for box in mailboxes.values()]
+    rulebook = Rulebook([one.rule for one in settings.rules], own=own)
     reception = Reception(
         store,
         keys=settings.secret_keys,
@@ -104,12 +111,22 @@ def made(
         unheld=settings.unheld,
         checks=bool(_filters(settings.spam)),
         is_teammate=Teammates(gateway, team_id=me.team_id, mailboxes=own),
+        rulebook=rulebook,
         holds=watches.holds,
     )
     answers = Answers(
         store, desk=desk, agents=agents, gateway=gateway, mailboxes=mailboxes, key=settings.secret_keys[0]
     )
-    templates = _templates(settings)
+    in_file = [Template(**one.model_dump()) for one in settings.templates]
+    templates = Templates(lambda: all_templates(store, in_file))
+    admins = Admins(
+        store,
+        agents=agents,
+        gateway=gateway,
+        templates=templates,
+        operators=operators,
+        mailbox=next((box.address for box in mailboxes.values()), Address(email="")),
+    )
     writing = Writing(store, desk=desk, agents=agents, mailboxes=mailboxes, templates=templates)
     originals = Originals(store, posts=posts)
     outbox = Outbox(
@@ -123,6 +140,21 @@ def made(
     )
     filing = Filing(store, desk=desk, posts=posts)
     regroup = Regroup(store, desk=desk)
+    rules = Rules(
+        store,
+        agents=agents,
+        rulebook=rulebook,
+        mailboxes=mailboxes,
+        templates=templates,
+        webhooks=settings.webhooks,
+    )
+    sorting = Sorting(
+        store,
+        gateway=gateway,
+        agents=agents,
+        mailboxes=mailboxes,
+        mail=RuledMail(templates=templates, own=own, key=settings.secret_keys[0]),
+    )
     in_step = InStep(store, posts=posts, keys=settings.secret_keys, holds=watches.holds)
     kinds: dict[str, Callable[[Job], Awaitable[None]]] = {
         "fetch": outbox.fetch,
@@ -134,6 +166,8 @@ def made(
         "wake": desk.wake,
         "index": desk.index,
         "lapse": writing.lapse,
+        "sort": sorting.sort,
+        "webhook": Webhooks(store, addresses=settings.webhooks, key=settings.secret_keys[0]).call,
         "erase": Eraser(gateway).erase,
     }
 
@@ -181,6 +215,7 @@ def made(
         mailboxes=mailboxes,
         posts=posts,
         engine=engine,
+        admins=admins,
         agents=agents,
         desk=desk,
         watches=watches,
@@ -189,6 +224,7 @@ def made(
         ledger=ledger,
         answers=answers,
         templates=templates,
+        rules=rules,
         writing=writing,
         originals=originals,
         filing=filing,
@@ -213,8 +249,3 @@ def _filters(spam: SpamSettings) -> list[Rspamd | Clamd]:
         host, _, port = ("", "", "0") if path else spam.clamd.rpartition(":")
         found.append(Clamd(path=path, host=host.strip("[]"), port=int(port)))
     return found
-
-
-def _templates(settings: Settings) -> Templates:
-    made = [Template(**one.model_dump()) for one in settings.templates]
-    return Templates(lambda: made)

@@ -156,6 +156,11 @@ def unanswerable(message: Message, *, own: Collection[str]) -> str:
     return next((why for is_so, why in found if is_so), "")
 
 
+def called_spam(message: Message) -> bool:
+    """Whether the mail server's filter says that it is spam."""
+    return message.verdict is not None and message.verdict.level is Spam.SPAM
+
+
 def _local_part(email: str) -> str:
     """Before the @, and before what a sender adds to it (`noreply+7@`, `bounces=dana@`)."""
     return re.split(r"[+=@]", email, maxsplit=1)[0]

@@ -49,7 +49,8 @@ def check(template: str) -> None:
     try:
         names = meta.find_undeclared_variables(_environment(str).parse(template))
     except TemplateError as error:
-        raise Refused(say("line {line}: {why}.", line=getattr(error, "lineno", 1), why=error.message)) from None
+        why = (error.message or "").rstrip(".")
+        raise Refused(say("line {line}: {why}.", line=getattr(error, "lineno", 1), why=why)) from None
     if unknown := sorted(names - NAMES):
         raise Refused(
             say("there is no {name}; it may speak of {names}.", name=unknown[0], names=", ".join(sorted(NAMES)))

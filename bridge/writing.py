@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from bridge import canned, enclosures, rules, secondlook
+from bridge import canned, enclosures, languages, rules, secondlook
 from bridge.agents import MayAct
 from bridge.canned import Templates
 from bridge.desk import Desk, Mailbox, redraw
@@ -98,7 +98,6 @@ class Writing:
             subject=forward_subject(subject) if forward else reply_subject(subject),
             quote=None if forward else True,
             originals=enclosures.attachments_of(mail, checked=forward),
-            templates=tuple(self._templates.listed()),
             told=tuple(compose.came_back(one) for one in gone),
         )
 
@@ -116,7 +115,6 @@ class Writing:
             ),
             to=to,
             mailboxes=tuple((box.name, f"{box.name} <{box.address.email}>") for box in offered),
-            templates=tuple(self._templates.listed()),
         )
 
     async def refilled(self, typed: Submission, *, user: UserId) -> Form:
@@ -126,14 +124,23 @@ class Writing:
             fresh = await self.form(carried.kind, carried.number, user=user, answers=carried.answers)
         elif carried.number:  # a new mail that was undone has a conversation already
             await self._desk.conversation(carried.number, user=user)
-            fresh = Form(carried=carried, templates=tuple(self._templates.listed()))
+            fresh = Form(carried=carried)
         else:
             fresh = await self.blank_form(carried.channel, user=user)
         async with self._store.read() as conn:
             files = await enclosures.at_hand(conn, carried.number, author=user)
         there = {one.value for one in fresh.originals}
         chosen = [Kept(file=files[value], checked=True) for value in typed.originals if value in files.keys() - there]
-        return replace(fresh, originals=(*chosen, *fresh.originals)).refilled(typed)
+        return await self._offering(replace(fresh, originals=(*chosen, *fresh.originals)).refilled(typed))
+
+    async def _offering(self, form: Form) -> Form:
+        """The form with the canned answers to choose from, those in the customer's language first."""
+        carried = form.carried
+        async with self._store.read() as conn:
+            answered = carried.answers if carried.kind in ANSWERS else None
+            mail = await mails.get(conn, answered) if answered else None
+        first = languages.of("\n".join(one.text for one in mail.reading.new)) if mail else frozenset[str]()
+        return replace(form, templates=tuple(await self._templates.listed(first=first)), languages=first)
 
     async def with_template(self, typed: Submission, *, user: UserId) -> Form:
         """The form as it is filled in, with the chosen template's text below what was typed already."""
@@ -150,7 +157,7 @@ class Writing:
             mailbox=box.address if box else Address(email=""),
             agent=Address(name=person.full_name or person.name, email=person.email),
         )
-        filled = canned.filled(self._templates.find(typed.template), values, literal=literal)
+        filled = canned.filled(await self._templates.find(typed.template), values, literal=literal)
         words = rich_text(filled.text)
         if not richtext.is_blank(typed.rich_text):
             words = richtext.below(typed.rich_text, words)
@@ -188,7 +195,7 @@ class Writing:
                 await redraw(conn, carried.number)
             payload = {"form": carried.draft, "number": carried.number}
             await jobs.add(conn, key=f"lapse:{carried.draft}", kind="lapse", payload=payload, due=at + LEASE)
-        form = replace(form, templates=tuple(self._templates.listed()))
+        form = await self._offering(form)
         if kept and form.rich_text is None:
             form = _taken_up(form, *kept)
         if others := [one for one in others if one != user]:

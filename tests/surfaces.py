@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from bridge.canned import Template
 from bridge.lookup import PAGE, Found, Hit
 from bridge.model import (
     Act,
@@ -27,17 +28,33 @@ from bridge.model import (
     MailboxName,
     MailId,
     Message,
+    Named,
     Number,
     Reading,
     Span,
     Status,
     StoredFile,
     StoredMessage,
+    TemplateId,
     UserId,
 )
-from bridge.slack import blocks, compose, digest, home, modals, reading, results
+from bridge.slack import (
+    blocks,
+    canned,
+    compose,
+    digest,
+    home,
+    modals,
+    notices,
+    parting,
+    reading,
+    results,
+    setup,
+)
 from bridge.slack.card import Busy, card, earlier_thread, pointer
+from bridge.slack.commands import help_text
 from bridge.slack.forms import Carried, Form, Kept
+from bridge.templates import Values
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MINA = UserId("U0MINA0001")
@@ -48,6 +65,11 @@ HARD = (
     "日本語のメール " * 60, "line\n" * 400, "http://example.com/" + "y" * 3000, "'\"<>&" * 300,
 )  # fmt: skip
 WORDS = ("order", "invoice", "refund", "Friday", "please", "thanks", "the", "a", "bag", "커피", "заказ", "Überweisung")
+
+STATUS = (
+    {"name": "support", "state": "watched", "reason": None, "last_heard": AT.isoformat()},
+    {"name": "sales", "state": "watched elsewhere", "reason": None, "last_heard": None},
+)
 
 RARELY = 0.05
 """The share of conversations for which lists of many are drawn too: they hold a dozen to forty conversations each."""
@@ -200,6 +222,8 @@ class Draw:
             quote=True,
             originals=kept,
             mailboxes=((MailboxName("support"), "support <s@example.com>"),),
+            templates=tuple(self.templates()) if self.dice.random() < RARELY else (),
+            languages=frozenset({"ko"}),
         )
 
     def board(self) -> home.Board:
@@ -217,8 +241,26 @@ class Draw:
             mailboxes=states,
             signature=self.words(),
             reminders=True,
-            setup=[("Agents", [self.words() or "Nobody"])],
         )
+
+    def template(self, number: int) -> Template:
+        return Template(
+            name=self.words()[:60].strip() or "x",
+            text=self.words(),
+            subject=self.words()[:250],
+            language=self.dice.choice(("", "ko", "de", "Klingon", "x" * 40)),
+            folder=self.dice.choice(("", "Care", self.words()[:60].strip())),
+            id=TemplateId(number) if self.dice.random() < 0.7 else None,
+            revision=1,
+            uses=self.dice.choice((0, 1, 10**6)),
+        )
+
+    def templates(self) -> list[Template]:
+        return [self.template(number) for number in range(1, self.dice.choice((1, 2, 60, 130, 300)) + 1)]
+
+    def named(self) -> Named:
+        people = [UserId(f"U0PERSON{number:03}") for number in range(self.dice.choice((0, 1, 100)))]
+        return Named(users=frozenset(people), admins=frozenset(people[:50]))
 
     def found(self) -> Found:
         hits = tuple(
@@ -247,12 +289,16 @@ def messages(dice: random.Random) -> Iterator[Made]:
         "mail": blocks.mail(mails[0]),
         "line": blocks.line(draw.draft(), words=draw.lines()),
         "alarm": blocks.alarm("support", reason=draw.words()),
+        "loop": notices.loop(1, draw.address().email, mailbox="support"),
     }
     if dice.random() < RARELY:
         listed = [(draw.conversation(), draw.address()) for _ in range(digest.IN_MESSAGE)]
         surfaces["digest"] = digest.message(1, listed, every=dice.choice((0, 5, 500)), left=dice.choice((0, 5, 400)))
         yield "log", reading.log(found, [Act(at=AT, actor=MINA, verb="claim", detail=draw.words()) for _ in range(30)])
         yield "listing", reading.listing(draw.words(), [draw.conversation() for _ in range(20)])
+        yield "answer", results.answer(draw.found(), draw.words(), workspace="https://example.slack.com/")
+        yield "status", reading.status(STATUS, waiting=2, parked=9, reasons=[draw.words() for _ in range(9)])
+        yield "help", reading.sentence(help_text())
     for name, surface in surfaces.items():
         yield name, {"text": surface.text, "blocks": surface.blocks}
         yield f"bare {name}", {"text": surface.bare().text, "blocks": surface.bare().blocks}
@@ -269,10 +315,20 @@ def views(dice: random.Random) -> Iterator[Made]:
     yield "original", reading.original(found, raw)
     yield "delete", modals.confirm_delete(found, mails=dice.choice((1, 40)))
     yield "snooze", modals.snooze(found)
-    yield "notice", modals.notice(draw.words() or "Mail", draw.words() or "A sentence.")
+    yield "split", parting.split(found, [mail, *(draw.mail() for _ in range(dice.choice((1, 5))))])
+    yield "settings", home.settings(signature=draw.words()[:2000], reminders=True)
+    yield "notice", modals.notice(draw.words() or "Fernhill", draw.words() or "A sentence.")
     if dice.random() < RARELY:
         rows = [(draw.conversation(), draw.address(), dice.random() < 0.5) for _ in range(digest.IN_WINDOW)]
         yield "digest", digest.window(1, rows, every=500, page=dice.choice((0, 3, 24)), told=draw.words())
-        yield "home", home.home(draw.board())
+        yield "home", home.home(draw.board(), setup=setup.home(draw.templates(), draw.named()))
+        yield "templates", canned.window(draw.templates(), page=dice.choice((0, 1, 9)))
+        yield "template", canned.form(dice.choice((None, draw.template(1))))
+        yield "agents", setup.agents(draw.named(), operators=draw.named())
+        log = [Act(at=AT, actor=MINA, verb="template changed", detail=draw.words()) for _ in range(30)]
+        yield "desk log", setup.log(log)
+        yield "remove", canned.confirm_remove(draw.template(1))
+        values = Values(number=Number(1042), subject=draw.words(), sender=draw.address(), mailbox=draw.address())
+        yield "preview", canned.preview(draw.template(1), values)
         yield "found", results.modal(draw.found(), draw.words(), workspace="https://example.slack.com/")
-        yield "closed home", home.closed("Only full members of this workspace may handle the mail; ask one of them.")
+        yield "closed home", home.closed("You cannot see this.")

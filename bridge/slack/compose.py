@@ -8,10 +8,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from bridge.canned import by_folder
 from bridge.model import Address, DraftKind, UserId
 from bridge.sentences import mark, plural, say
 from bridge.slack.blocks import Block, context, field, inert, moment, person, plain, section, shorten, size
+from bridge.slack.canned import menu
 from bridge.slack.forms import Form, Kept, News
 
 TITLES = {
@@ -21,7 +21,6 @@ TITLES = {
     DraftKind.NEW: mark("New mail"),
 }
 CHECKBOXES = 10  # options of one group
-OPTIONS = 100  # of one select, or of one group of a select
 NEWS_SHOWN = 5
 NEWS_WORDS = 200  # characters of each
 
@@ -64,7 +63,7 @@ def _blocks(form: Form) -> list[Block]:
         field("bcc", say("Bcc"), _text(form.bcc), optional=True),
         field("subject", say("Subject"), _text(form.subject), optional=True),
     ]
-    blocks += [_template(form)] if form.templates else []
+    blocks += [menu(form.templates, chosen=form.template, first=form.languages)] if form.templates else []
     blocks.append(field("body", say("Message"), _rich(form.rich_text), optional=forward))
     if form.originals:
         kept = any(not one.file.mail_id for one in form.originals)
@@ -124,26 +123,6 @@ def _mailbox(form: Form) -> Block:
     initial = next((option for option in options if option["value"] == form.carried.mailbox), options[0])
     element = {"type": "static_select", "action_id": "value", "options": options, "initial_option": initial}
     return field("mailbox", say("From"), element)
-
-
-def _template(form: Form) -> Block:
-    """The canned answers, in their folders. Choosing one tells us at once."""
-    folders = [
-        (folder, [_option(f"{one.name} ({one.language})" if one.language else one.name, one.name) for one in inside])
-        for folder, inside in by_folder(form.templates)
-    ]
-    shown = [(folder, options[:OPTIONS]) for folder, options in folders[:OPTIONS]]
-    element: Block = {"type": "static_select", "action_id": "value", "placeholder": plain(say("A canned answer"))}
-    if len(shown) == 1:
-        element["options"] = shown[0][1]
-    else:
-        element["option_groups"] = [
-            {"label": plain(shorten(folder, 75) or say("Others")), "options": options} for folder, options in shown
-        ]
-    offered = (option for _, options in shown for option in options)
-    if chosen := next((option for option in offered if option["value"] == form.template), None):
-        element["initial_option"] = chosen
-    return field("template", say("Template"), element, optional=True) | {"dispatch_action": True}
 
 
 def _option(words: str, value: str) -> Block:

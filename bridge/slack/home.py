@@ -54,8 +54,8 @@ class MailboxState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Board:
-    """What a person's Home shows. Of each list the first, and how many there are; `setup`, for admins alone: titles and
-    lines of mrkdwn. `workspace`: its address, for links to cards.
+    """What a person's Home shows. Of each list the first, and how many there are. `workspace`: its address, for links
+    to cards.
     """
 
     user: UserId
@@ -69,11 +69,10 @@ class Board:
     mailboxes: Sequence[MailboxState]
     signature: str
     reminders: bool
-    setup: Sequence[tuple[str, Sequence[str]]] = ()
 
 
-def home(board: Board) -> View:
-    """The Home of somebody who may act."""
+def home(board: Board, *, setup: Sequence[Block] = ()) -> View:
+    """The Home of somebody who may act; `setup`: what they see of it as an admin."""
     blocks = [section(_summary(board)), _search(), _new_mail()]
     blocks += _troubled(board)
     blocks += _conversations(say("Mine"), board.mine, board.mine_total, board=board, more="is:mine -is:closed")
@@ -83,14 +82,13 @@ def home(board: Board) -> View:
     blocks += _waiting(board)
     blocks += _mailboxes(board.mailboxes)
     blocks += _settings(board)
-    for title, lines in board.setup:
-        blocks += [_header(title), section("\n".join(lines)[:TOLD_LIMIT])]
+    blocks += setup
     return {"type": "home", "blocks": blocks}
 
 
-def closed(sentence: str) -> View:
-    """The Home of somebody who may not see the mail."""
-    return {"type": "home", "blocks": [{"type": "section", "text": marked(sentence)}]}
+def closed(sentence: str, *, setup: Sequence[Block] = ()) -> View:
+    """The Home of somebody who may not see the mail, and may be an admin all the same."""
+    return {"type": "home", "blocks": [{"type": "section", "text": marked(sentence)}, *setup]}
 
 
 # --- what waits -------------------------------------------------------------------------------------------------------

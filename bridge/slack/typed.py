@@ -67,7 +67,7 @@ class Typed:
                 said = await self._searching.answer(command.sought, user=user)
             case "templates":
                 await self._desk.inbox(user=user, limit=1)  # whoever may not see the mail learns nothing of its answers
-                said = reading.templates(self._templates.listed(), await self._desk.uses())
+                said = reading.templates(await self._templates.listed())
             case "status":
                 await self._desk.inbox(user=user, limit=1)  # who may not see the mail learns nothing of the mailboxes
                 said = reading.status(**await self._status())

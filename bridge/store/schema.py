@@ -237,6 +237,8 @@ conversations = Table(
     Index(None, "channel", "carded"),
     Column("merged_into", Id, nullable=True),  # the number of the conversation that has its mails now
     Column("split_from", Id, nullable=True),  # the number of the conversation that it was a part of
+    Column("priority", Text, nullable=False, default=""),
+    Column("tags", Text, nullable=False, default=""),  # each between two blanks, so that one is found as a whole
     sqlite_autoincrement=True,  # a number is never given twice
 )
 
@@ -276,6 +278,25 @@ acts = Table(  # the audit log
     Column("verb", Text, nullable=False),
     Column("detail", Text, nullable=False, default=""),
     Column("place", Text, nullable=False, default=""),  # from where: a button, a command, another mail client
+)
+
+desk_acts = Table(  # its other half: what was done to the desk itself, by admins
+    "desk_acts",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("at", Utc, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("verb", Text, nullable=False),
+    Column("detail", Text, nullable=False, default=""),
+    Column("place", Text, nullable=False, default=""),
+)
+
+agents = Table(  # whom admins have named, beside those of bridge.toml
+    "agents",
+    metadata,
+    Column("user", Text, primary_key=True),
+    Column("acts", Boolean, nullable=False),
+    Column("admin", Boolean, nullable=False),
 )
 
 # --- people -----------------------------------------------------------------------------------------------------------
@@ -352,6 +373,19 @@ spammers = Table(  # senders of what an agent called spam
     Column("at", Utc, nullable=False),
 )
 
+templates = Table(  # canned answers that admins have made, beside those of bridge.toml
+    "templates",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("folded", Text, nullable=False, unique=True),  # the name, to know it again in any case
+    Column("name", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("folder", Text, nullable=False),
+    Column("revision", Integer, nullable=False),  # grows with every change: two admins do not write over each other
+)
+
 template_uses = Table(
     "template_uses",
     metadata,
@@ -394,6 +428,28 @@ quiet = Table(  # senders who get no automatic mail: a loop was seen, or an agen
     Column("email", Text, nullable=False),
     Column("at", Utc, nullable=False),
     UniqueConstraint("mailbox", "email"),
+)
+
+# --- rules ------------------------------------------------------------------------------------------------------------
+
+rules = Table(  # those that admins made in Slack; they come after those of bridge.toml
+    "rules",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("is_on", Boolean, nullable=False, default=False),
+    Column("rule", Json, nullable=False),  # bridge.routing.packed
+    Column("changed_by", Text, nullable=False),
+    Column("changed", Utc, nullable=False),
+)
+
+given = Table(  # when a rule last gave a conversation to somebody: whose turn it is
+    "given",
+    metadata,
+    Column("rule", Text, primary_key=True),
+    Column("user", Text, primary_key=True),
+    Column("at", Utc, nullable=False),
 )
 
 # --- the durable engine ---------------------------------------------------------------------------------------------
