@@ -35,6 +35,7 @@ from bridge.model import (
 )
 from bridge.sentences import say
 from bridge.slack import compose, richtext
+from bridge.slack.blocks import came_back
 from bridge.slack.forms import Carried, Form, Kept, Submission
 from bridge.slack.markdown import literal, rich_text
 from bridge.store import forms, jobs, mails
@@ -98,7 +99,7 @@ class Writing:
             subject=forward_subject(subject) if forward else reply_subject(subject),
             quote=None if forward else True,
             originals=enclosures.attachments_of(mail, checked=forward),
-            told=tuple(compose.came_back(one) for one in gone),
+            told=tuple(came_back(one) for one in gone),
         )
 
     async def blank_form(self, channel: ChannelId, *, user: UserId, to: str = "") -> Form:

@@ -104,6 +104,12 @@ def bounced(bounce: Bounce, kind: Automatic) -> str:
     return "\n".join(lines)
 
 
+def came_back(recipient: Address) -> str:
+    """That the last mail to an address bounced for good."""
+    who = f"*{inert(recipient.email)}*"
+    return say(":warning: The last mail to {who} came back: nothing reaches that address, as far as we know.", who=who)
+
+
 def _menu(stored: StoredMessage) -> Block:
     value = mail_value(stored.number, stored.id)
     verbs = (

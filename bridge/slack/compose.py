@@ -10,7 +10,7 @@ from typing import Any
 
 from bridge.model import Address, DraftKind, UserId
 from bridge.sentences import mark, plural, say
-from bridge.slack.blocks import Block, context, field, inert, moment, person, plain, section, shorten, size
+from bridge.slack.blocks import Block, came_back, context, field, inert, moment, person, plain, section, shorten, size
 from bridge.slack.canned import menu
 from bridge.slack.forms import Form, Kept, News
 
@@ -163,12 +163,6 @@ def asked_again(
         told.append(doubt)
     told += [came_back(one) for one in bounced]
     return tuple(one[:3000] for one in told)
-
-
-def came_back(recipient: Address) -> str:
-    """That the last mail to an address bounced for good."""
-    who = f"*{inert(recipient.email)}*"
-    return say(":warning: The last mail to {who} came back: nothing reaches that address, as far as we know.", who=who)
 
 
 def _news(one: News) -> str:

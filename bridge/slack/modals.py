@@ -14,6 +14,7 @@ from bridge.slack.blocks import (
     REASON_LIMIT,
     Block,
     addresses,
+    came_back,
     clock,
     context,
     draft_buttons,
@@ -25,7 +26,6 @@ from bridge.slack.blocks import (
     plain,
     shorten,
 )
-from bridge.slack.compose import came_back
 from bridge.slack.mrkdwn import escape, sections
 
 FULL_TEXT_SECTIONS = 90  # of the 100 blocks of a modal
