@@ -95,7 +95,7 @@ class Admins:
             raise Invalid(wrong)
         values = Values(
             number=Number(1042),
-            subject=say("Two bags are missing"),
+            subject=say("Where is my order?"),
             sender=Address(name="Dana Reyes", email="dana@example.com"),
             mailbox=self._mailbox,
             agent=Address(name=person.full_name or person.name, email=person.email),
