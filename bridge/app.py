@@ -44,6 +44,7 @@ from bridge.slack.events import Events
 from bridge.slack.gateway import Gateway
 from bridge.slack.homes import Homes
 from bridge.slack.listeners import Listeners
+from bridge.slack.releasing import Releasing
 from bridge.slack.requests import PATH, Requests
 from bridge.slack.rulings import Rulings
 from bridge.slack.searching import Searching
@@ -136,7 +137,8 @@ class Bridge:
         await parts.summary.begin()
         await parts.desk.index_what_is_missing()
         await self._begin_work(parts)
-        await self._connect(self._listen(parts), gateway=gateway, store=store, metrics=metrics)
+        filters = parts.checking.told
+        await self._connect(self._listen(parts), gateway=gateway, store=store, metrics=metrics, filters=filters)
         await self._watch(parts)
         log.info("bridge ready", mailboxes=len(mailboxes))
 
@@ -157,7 +159,9 @@ class Bridge:
         waiting = counts[jobs.State.READY] + counts[jobs.State.RUNNING]
         told = [{**one.told(), "ledger": entered[one.name]} for one in self._health]
         reasons = list(dict.fromkeys(reason for _, reason in parked if reason))
-        return {"mailboxes": told, "waiting": waiting, "parked": counts[jobs.State.PARKED], "reasons": reasons}
+        silent = [one["reason"] for one in parts.checking.told() if one["reason"]]
+        counted = {"waiting": waiting, "parked": counts[jobs.State.PARKED]}
+        return {"mailboxes": told, **counted, "reasons": reasons, "silent": silent}
 
     def _listen(self, parts: Parts) -> AsyncApp:
         """What Slack says, each thing to its listener."""
@@ -205,6 +209,7 @@ class Bridge:
             originals=parts.originals,
             typed=typed,
         )
+        Releasing(acting, windows=windows, release=parts.release)
         Homes(app, acting, gateway=gateway, people=people)
         Administering(acting, windows=windows, admins=parts.admins)
         Rulings(acting, windows=windows, rules=parts.rules)
@@ -225,7 +230,15 @@ class Bridge:
         Events(app, gateway=gateway, channels=parts.channels, spoken=spoken, me=parts.me.bot_user_id)
         return app
 
-    async def _connect(self, app: AsyncApp, *, gateway: Gateway, store: Store, metrics: Metrics) -> None:
+    async def _connect(
+        self,
+        app: AsyncApp,
+        *,
+        gateway: Gateway,
+        store: Store,
+        metrics: Metrics,
+        filters: Callable[[], list[dict[str, str]]],
+    ) -> None:
         """Open Slack's way in, and before it the site that tells whether it is open."""
         app_token = self._settings.slack.app_token.get_secret_value()
         way_in = Connection(app, token=app_token) if app_token else Requests(app)
@@ -235,6 +248,7 @@ class Bridge:
             metrics=metrics,
             mailboxes=self._health,
             connected=lambda: way_in.connected and not gateway.revoked,
+            filters=filters,
             routes=[(PATH, way_in.answer)] if isinstance(way_in, Requests) else (),
         )
         await self.site.start()

@@ -26,6 +26,7 @@ from pydantic_core import ErrorDetails
 from bridge import layers
 from bridge.errors import Misconfigured
 from bridge.layers import Layers, PathInTree
+from bridge.near import is_loopback
 from bridge.providers import Security, provider_of, results_by, sign_in_of
 from bridge.rulesettings import RuleSettings, ThenSettings, WhenSettings
 from bridge.settings import (
@@ -43,7 +44,6 @@ from bridge.settings import (
     Settings,
     SlackSettings,
     TemplateSettings,
-    is_loopback,
 )
 from bridge.summarysettings import SummarySettings
 from bridge.timesettings import HoursSettings, NudgeSettings, SilenceSettings
@@ -143,6 +143,13 @@ def _complete(settings: Settings, written: Layers) -> Settings:
             "BRIDGE_SECRET_KEY is not set: with PostgreSQL give every replica the same,"
             " such as the output of `openssl rand -hex 32`"
         )
+    spam = settings.spam
+    if spam.rspamd_password_env:
+        password = SecretStr(written.variables.get(spam.rspamd_password_env, ""))
+        spam = spam.model_copy(update={"rspamd_password": password})
+        if not password:
+            name = written.name(("spam", "rspamd_password_env"))
+            problems.append(f"{name} names a variable that is not set: set it in the environment or .env")
     if problems:
         raise _misconfigured(problems)
     by_terminal: Literal["console", "json"] = "console" if sys.stderr.isatty() else "json"
@@ -152,6 +159,7 @@ def _complete(settings: Settings, written: Layers) -> Settings:
             "database_url": SecretStr(database_url),
             "log": settings.log if "log" in settings.model_fields_set else by_terminal,
             "mailboxes": mailboxes,
+            "spam": spam,
             "secret_keys": settings.secret_keys or (_key_in(data),),
         }
     )

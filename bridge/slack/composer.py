@@ -156,7 +156,7 @@ class Composer:
     async def _asked_again(self, body: Body, asked: AskAgain) -> View:
         """The modal as it was filled in, with what its author should know above it."""
         form = await self._writing.refilled(submission(body["view"]), user=user_of(body))
-        told = compose.asked_again(asked.news, asked.alike)
+        told = compose.asked_again(asked.news, asked.alike, asked.bounced)
         return compose.compose(form.asking(told, carried=asked.carried))
 
     async def closed(self, ack: AsyncAck, body: Body) -> None:

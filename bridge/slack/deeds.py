@@ -25,6 +25,7 @@ PLACES = {
 VERBS = frozenset({
     mark("claim"), mark("release"), mark("assign"), mark("close"), mark("reopen"), mark("snooze"), mark("wake"),
     mark("reply"), mark("reply_all"), mark("forward"), mark("new"), mark("answer"), mark("acknowledge"),
+    mark("release file"), mark("checked"),
     mark("send now"), mark("undo"), mark("resend"), mark("mark delivered"), mark("stop acknowledging"),
     mark("mark read"), mark("mark unread"), mark("mark flagged"), mark("mark unflagged"), mark("not done"),
     mark("archive"), mark("restore"), mark("delete"), mark("spam"), mark("remove"), mark("merge"), mark("split"),

@@ -77,11 +77,13 @@ def status(
     parked: int,
     reasons: Sequence[str],
     numbers: Sequence[str] = (),
+    silent: Sequence[str] = (),
 ) -> dict[str, Any]:
     """How the mailboxes fare, and what is still to be done, as an answer to a command. `reasons`: why some is not;
-    `numbers`: theirs, in words, a paragraph each.
+    `silent`: of filters that do not answer; `numbers`: the mailboxes', in words, a paragraph each.
     """
     lines = [_fares(one) for one in mailboxes]
+    lines += [f":warning: {blocks.inert(one)}" for one in silent]
     lines.append(plural(waiting, "{n} thing still to be done", "{n} things still to be done"))
     if parked:
         lines.append(
