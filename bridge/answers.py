@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge import enclosures, secondlook
+from bridge import enclosures, proposals, secondlook
 from bridge.agents import MayAct
 from bridge.desk import Desk, Mailbox, changed, write_down
 from bridge.errors import Refused
@@ -113,6 +113,8 @@ class Answers:
             if stands := await drafts.get(conn, carried.draft):
                 return stands
             await secondlook.look(conn, carried, to=(*to, *cc), bcc=bcc, own=own_addresses(self._mailboxes), at=at)
+            if carried.proposal:
+                await proposals.take_up(conn, carried.proposal, user=user)
             number = await self._belongs(conn, form) or await conversations.create(
                 conn,
                 mailbox=mailbox.name,

@@ -5,6 +5,7 @@ reception, answers, outbox, filing ... -> the engine, which runs their jobs -> w
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 from bridge.acknowledge import Acknowledge
 from bridge.admins import Admins, all_named, all_templates
@@ -13,6 +14,7 @@ from bridge.alarms import Alarms
 from bridge.answers import Answers
 from bridge.canned import Template, Templates
 from bridge.channels import Channels
+from bridge.checking import Checking
 from bridge.config import Settings
 from bridge.desk import Desk, Mailbox
 from bridge.erasure import Eraser
@@ -22,22 +24,28 @@ from bridge.floods import Floods
 from bridge.instep import InStep
 from bridge.jobs import Engine, Tenure
 from bridge.ledger import Ledger
+from bridge.lessons import Teacher
+from bridge.mail.filters import Clamd, Rspamd
 from bridge.metrics import Metrics
 from bridge.model import Address, Job, MailboxName, Named, UserId
 from bridge.notices import Notices
 from bridge.originals import Originals
 from bridge.outbox import Outbox
 from bridge.post import Post
+from bridge.proposals import Proposals
 from bridge.reception import Reception
 from bridge.regroup import Regroup
+from bridge.release import Release
 from bridge.rulebook import Rulebook
 from bridge.ruledmail import RuledMail
 from bridge.ruling import Rules
+from bridge.settings import SpamSettings
 from bridge.settling import Settling
 from bridge.show import Show
 from bridge.slack.gateway import Gateway, Identity
 from bridge.sorting import Sorting
 from bridge.store.database import Store
+from bridge.summary import Summary
 from bridge.teammates import Teammates
 from bridge.watches import Watches
 from bridge.webhooks import Webhooks
@@ -65,6 +73,7 @@ class Parts:
     templates: Templates
     rules: Rules
     writing: Writing
+    proposals: Proposals
     originals: Originals
     filing: Filing
     regroup: Regroup
@@ -72,6 +81,9 @@ class Parts:
     floods: Floods
     alarms: Alarms
     acknowledge: Acknowledge
+    summary: Summary
+    release: Release
+    checking: Checking
 
 
 def made(
@@ -101,6 +113,8 @@ def made(
         metrics=metrics,
         own=own,
         trusted=settings.trusted,
+        unheld=settings.unheld,
+        checks=bool(_filters(settings.spam)),
         is_teammate=Teammates(gateway, team_id=me.team_id, mailboxes=own),
         rulebook=rulebook,
         holds=watches.holds,
@@ -177,12 +191,19 @@ def made(
         channels=channels,
         metrics=metrics,
     )
+    filters = _filters(settings.spam)
+    checking = Checking(store, filters=filters, own=own)
+    rspamd = next((one for one in filters if isinstance(one, Rspamd) and one.controller), None)
     alarms = Alarms(store, engine=engine, gateway=gateway, mailboxes=mailboxes)
     acknowledge = Acknowledge(
         store, engine=engine, gateway=gateway, agents=agents, mailboxes=mailboxes, key=settings.secret_keys[0]
     )
     ledger = Ledger(store, mailboxes=mailboxes, posts=posts, reception=reception, metrics=metrics)
+    weekly = settings.summary
+    zone = ZoneInfo(weekly.zone) if weekly.weekly else None
+    summary = Summary(store, engine=engine, gateway=gateway, mailboxes=mailboxes, zone=zone)
     kinds |= {
+        "summary": summary.tell,
         "show": show.show,
         "digest": floods.show,
         "closed_channel": channels.tell,
@@ -192,6 +213,9 @@ def made(
         "acknowledge": acknowledge.acknowledge,
         "loop": acknowledge.tell,
         "reconcile": ledger.reconcile,
+        "show_mail": show.show_mail,
+        "check": checking.check,
+        "learn": Teacher(store, rspamd=rspamd).teach,
     }
     return Parts(
         store=store,
@@ -211,6 +235,7 @@ def made(
         templates=templates,
         rules=rules,
         writing=writing,
+        proposals=Proposals(store, desk=desk, writing=writing),
         originals=originals,
         filing=filing,
         regroup=regroup,
@@ -218,4 +243,20 @@ def made(
         floods=floods,
         alarms=alarms,
         acknowledge=acknowledge,
+        summary=summary,
+        release=Release(store, desk=desk),
+        checking=checking,
     )
+
+
+def _filters(spam: SpamSettings) -> list[Rspamd | Clamd]:
+    """The filters that the settings name."""
+    found: list[Rspamd | Clamd] = []
+    if spam.rspamd:
+        password = spam.rspamd_password.get_secret_value()
+        found.append(Rspamd(url=spam.rspamd, controller=spam.rspamd_controller or "", password=password))
+    if spam.clamd:
+        path = spam.clamd.removeprefix("unix:") if spam.clamd.startswith("unix:") else ""
+        host, _, port = ("", "", "0") if path else spam.clamd.rpartition(":")
+        found.append(Clamd(path=path, host=host.strip("[]"), port=int(port)))
+    return found

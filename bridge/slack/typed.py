@@ -1,16 +1,17 @@
 """`/mail` in words: what was typed, done, and what its sender is told of it. Nobody else is."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from bridge.canned import Templates
 from bridge.desk import Desk
+from bridge.figures import Figures
 from bridge.filing import Filing
-from bridge.model import Conversation, Mark, Number, UserId, now
+from bridge.model import ChannelId, Conversation, Mark, Number, UserId, now
 from bridge.regroup import Regroup
 from bridge.sentences import mark, say
-from bridge.slack import reading
+from bridge.slack import numbers, reading
 from bridge.slack.blocks import moment, person
 from bridge.slack.commands import Command, help_text
 from bridge.slack.gateway import Gateway
@@ -49,8 +50,10 @@ class Typed:
         regroup: Regroup,
         templates: Templates,
         status: Callable[[], Awaitable[Mapping[str, Any]]],
+        numbers: Callable[[Collection[ChannelId]], Awaitable[Sequence[Figures]]],
     ) -> None:
-        """`status`: what `reading.status` shows."""
+        """`status`: what `reading.status` shows; `numbers`: those of the mailboxes that show in these channels."""
+        self._numbers = numbers
         self._templates = templates
         self._gateway = gateway
         self._desk = desk
@@ -70,8 +73,9 @@ class Typed:
                 await self._desk.inbox(user=user, limit=1)  # whoever may not see the mail learns nothing of its answers
                 said = reading.templates(await self._templates.listed())
             case "status":
-                await self._desk.inbox(user=user, limit=1)  # who may not see the mail learns nothing of the mailboxes
-                said = reading.status(**await self._status())
+                channels = await self._desk.channels(user)  # who may not see the mail learns nothing of the mailboxes
+                told = [numbers.line(one) for one in await self._numbers(channels)]
+                said = reading.status(**await self._status(), numbers=told)
             case "read":
                 said = reading.newest((await self._desk.messages(command.number, user=user))[1])
             case "log":
