@@ -244,8 +244,8 @@ class Reception:
     ) -> set[Number]:
         """Promise what rules say, before it is promised that anything is shown; who is not to be acknowledged."""
         taken = [
-            Taken(mail_id=mail_id, number=matter.number, begins=matter.begun, mail=mail)
-            for mail_id, matter, (_, mail) in zip(mail_ids, matters, new, strict=True)
+            Taken(mail_id=mail_id, number=matter.number, begins=matter.begun, received=arrival.received, mail=mail)
+            for mail_id, matter, (arrival, mail) in zip(mail_ids, matters, new, strict=True)
         ]
         return await self._rulebook.promise(conn, mailbox, taken)
 

@@ -11,6 +11,7 @@ wants to know it.
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -34,6 +35,7 @@ class Taken:
     mail_id: MailId
     number: Number
     begins: bool
+    received: datetime
     mail: AsRead
 
 
@@ -125,6 +127,7 @@ def _facts(mailbox: Mailbox, one: Taken, *, first_time: Callable[[], bool]) -> F
         headers=lambda: message.headers,
         spam=partial(rules.called_spam, message),
         first_time=first_time,
+        open=partial(mailbox.pace.hours.open_at, one.received),
     )
 
 

@@ -73,6 +73,7 @@ class WhenSettings(values.Table):
     first_time: bool | None = None
     spam: bool | None = None
     automatic: bool | None = None
+    hours: Literal["open", "closed"] | None = None
 
     @property
     def when(self) -> When:
@@ -88,6 +89,7 @@ class WhenSettings(values.Table):
             first_time=self.first_time,
             spam=self.spam,
             automatic=self.automatic,
+            open=None if self.hours is None else self.hours == "open",
         )
 
 

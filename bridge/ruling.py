@@ -151,7 +151,7 @@ class Rules:
     async def try_out(self, rule: Rule, *, user: UserId) -> Tried:
         """What a rule would have matched."""
         await self._agents.require_admin(user)
-        return await try_out(self._store, rule)
+        return await try_out(self._store, rule, mailboxes=self._mailboxes)
 
     async def of_file(self, name: str, *, user: UserId) -> Rule:
         """One of `bridge.toml`, by its name; else Refused."""

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bridge import routing, rules
+from bridge.desk import Mailbox
 from bridge.mail.parse import parse
 from bridge.model import MailboxName, MailId, Message, Number
 from bridge.routing import Facts, Rule
@@ -31,7 +32,7 @@ class Tried:
     unknown: int
 
 
-async def try_out(store: Store, rule: Rule) -> Tried:
+async def try_out(store: Store, rule: Rule, *, mailboxes: Mapping[MailboxName, Mailbox]) -> Tried:
     """Hold a rule against the past. Changes nothing."""
     async with store.read() as conn:
         mails = await past.newest(conn, mailboxes=rule.when.mailboxes, on=rule.on, limit=LOOKED_BACK)
@@ -41,7 +42,7 @@ async def try_out(store: Store, rule: Rule) -> Tried:
                 emails = {one.customer.email.lower() for one in mails if one.mailbox == name}
                 found = await acquaintances.first_mails(conn, name, emails)
                 first |= {(name, email): mail_id for email, mail_id in found.items()}
-    trial = _Trial(rule, first=first)
+    trial = _Trial(rule, first=first, mailboxes=mailboxes)
     fitting = await asyncio.to_thread(trial.run, mails)
     if not trial.asked:
         return Tried(matched=tuple(one.number for one in fitting), of=len(mails), unknown=0)
@@ -55,7 +56,14 @@ async def try_out(store: Store, rule: Rule) -> Tried:
 class _Trial:
     """One rule against many mails, in a thread. `asked`: those whose headers decide."""
 
-    def __init__(self, rule: Rule, *, first: Mapping[tuple[MailboxName, str], MailId]) -> None:
+    def __init__(
+        self,
+        rule: Rule,
+        *,
+        first: Mapping[tuple[MailboxName, str], MailId],
+        mailboxes: Mapping[MailboxName, Mailbox],
+    ) -> None:
+        self._mailboxes = mailboxes
         self._rule = rule
         self._first = first
         self._heads: dict[MailId, Message] = {}
@@ -88,6 +96,9 @@ class _Trial:
             headers=headers,
             spam=spam,
             first_time=lambda: self._first.get((one.mailbox, one.customer.email.lower()), one.id) == one.id,
+            open=lambda: (
+                one.mailbox in self._mailboxes and self._mailboxes[one.mailbox].pace.hours.open_at(one.received)
+            ),
         )
 
 

@@ -19,6 +19,7 @@ ACT = Then(close=True)
 def facts(**changes: Any) -> Facts:
     """A mail of Dana's, with changes: of the message by its fields, of what is known beside it by the facts' names."""
     known: dict[str, Any] = {
+        "open": True,
         "begins": True,
         "first_time": False,
         "spam": False,
@@ -36,6 +37,7 @@ def facts(**changes: Any) -> Facts:
         headers=lambda: message.headers,
         spam=lambda: bool(known["spam"]),
         first_time=lambda: bool(known["first_time"]),
+        open=lambda: bool(known["open"]),
     )
 
 
@@ -104,6 +106,7 @@ HOLDS: list[tuple[When, dict[str, Any], dict[str, Any]]] = [
     (When(first_time=False), {}, {"first_time": True}),
     (When(spam=True), {"spam": True}, {}),
     (When(automatic=True), {"automatic": Automatic.LIST}, {}),
+    (When(open=False), {"open": False}, {}),
     (When(automatic=False), {}, {"automatic": Automatic.REPLY}),
 ]
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from onstage import DANA, ENOUGH, Desk, ask, received, rich, said
 
 from bridge.demo.mails import SHOP
 from bridge.demo.stage import CHANNEL, JONAS, MINA, STRANGER, Stage
-from bridge.model import Act, Attachment, Number
+from bridge.model import Act, Attachment, Number, now
 from bridge.store import acts
 from bridge.store.database import Store
 from bridge.webhooks import signature
@@ -418,3 +419,13 @@ async def test_a_webhook_that_says_no_is_followed_nowhere_and_given_up(
         while not any(f"does not take it ({status})" in line for line in await told(stage, 1)):  # noqa: ASYNC110 - the log is asked
             await asyncio.sleep(0.05)
     assert len(program.calls) == 1
+
+
+@pytest.mark.parametrize("holiday", [False, True])
+async def test_what_comes_outside_office_hours_is_sorted_so(staged: Staged, holiday: bool) -> None:
+    days = [f"{now() + timedelta(days=away):%Y-%m-%d}" for away in (-1, 0, 1)] if holiday else []
+    rules = rule("Day", 'hours = "open"', 'tag = "day"') + rule("Night", 'hours = "closed"', 'tag = "night"')
+    stage = await staged(rules, source=f"\nhours = {{ holidays = [{', '.join(days)}] }}")
+    await ask(stage)
+    shown = said(await Desk(stage).sees_card("Two bags"))
+    assert ("#day" in shown, "#night" in shown) == (not holiday, holiday)

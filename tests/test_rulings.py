@@ -249,6 +249,7 @@ async def full(store: Store) -> Store:
         (Rule(name="R", on=On.EVERY), (3, 1, 2, 1), 4),
         (Rule(name="R", when=When(subject=("t",))), (3, 2), 3),
         (Rule(name="R", when=When(first_time=True)), (3, 1), 3),
+        (Rule(name="R", when=When(open=False)), (), 3),
         (Rule(name="R", when=When(headers=(("x-shop", ("7",)),))), (2,), 3),
         (Rule(name="R", when=When(spam=False, subject=("t",))), (3,), 3),
         (Rule(name="R", when=When(mailboxes=("Support",), from_=("ben",))), (3,), 3),
@@ -258,7 +259,9 @@ async def full(store: Store) -> Store:
 async def test_a_rule_is_tried_on_the_mails_that_it_looks_at(
     full: Store, rule: Rule, matched: tuple[int, ...], of: int
 ) -> None:
-    assert await try_out(full, rule) == Tried(matched=tuple(map(Number, matched)), of=of, unknown=0)
+    assert await try_out(full, rule, mailboxes={BOX.name: BOX}) == Tried(
+        matched=tuple(map(Number, matched)), of=of, unknown=0
+    )
 
 
 async def test_where_the_mail_is_kept_no_more_its_headers_cannot_be_told(full: Store) -> None:
@@ -266,5 +269,5 @@ async def test_where_the_mail_is_kept_no_more_its_headers_cannot_be_told(full: S
         await raws.forget(conn, before=now() + timedelta(days=1))
         found = await past.newest(conn, mailboxes=(), on=On.NEW, limit=10)
     assert [one.raw_id for one in found] == [None] * 3
-    tried = await try_out(full, Rule(name="R", when=When(subject=("t",), headers=(("X-Shop", ("*",)),))))
+    tried = await try_out(full, Rule(name="R", when=When(subject=("t",), headers=(("X-Shop", ("*",)),))), mailboxes={})
     assert tried == Tried(matched=(), of=3, unknown=2)

@@ -27,6 +27,8 @@ SIGNS: Mapping[str, tuple[str, bool]] = {
     "not_spam": ("spam", False),
     "automatic": ("automatic", True),
     "person": ("automatic", False),
+    "open": ("open", True),
+    "closed": ("open", False),
 }
 """The values of the menu of signs, each with the field of `When` that it sets; in the order of `signs`."""
 

@@ -164,6 +164,8 @@ def signs(when: When) -> list[tuple[bool, str]]:
         (when.spam is False, say("the mail server does not call it spam")),
         (when.automatic is True, say("a machine wrote it")),
         (when.automatic is False, say("a person wrote it")),
+        (when.open is True, say("within office hours")),
+        (when.open is False, say("outside office hours")),
     ]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -27,6 +28,7 @@ class PastMail:
     customer: Address
     files: tuple[tuple[str, str], ...]
     begins: bool
+    received: datetime
     raw_id: int | None
 
 
@@ -36,7 +38,7 @@ async def newest(conn: AsyncConnection, *, mailboxes: Collection[str], on: On, l
     """
     earlier = messages.alias("earlier")
     begins = ~(select(earlier.c.id).where(earlier.c.number == messages.c.number, earlier.c.id < messages.c.id).exists())
-    names = ("id", "mailbox", "number", "head", "message_id", "subject", "raw_id", "written_by")
+    names = ("id", "mailbox", "number", "head", "message_id", "subject", "raw_id", "written_by", "received")
     text = func.substr(messages.c.text, 1, LOOKED_AT).label("text")
     question = select(*(messages.c[name] for name in names), text, begins.label("begins")).where(
         messages.c.direction == Direction.IN
@@ -62,6 +64,7 @@ async def newest(conn: AsyncConnection, *, mailboxes: Collection[str], on: On, l
             customer=next(iter(passed_on), message.author),
             files=tuple(files.get(row.id, ())),
             begins=bool(row.begins),
+            received=row.received,
             raw_id=row.raw_id,
         )
         found.append(mail)
