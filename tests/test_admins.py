@@ -188,6 +188,7 @@ async def test_those_of_the_file_are_shown_covered_by_name_and_never_changed(sta
     await choose(jonas, "remove", "sorry")
     await window(jonas, "Remove template")
     await jonas.person.submit()
+    await jonas.sees(lambda: "*sorry*" not in said(view(jonas)))
     await window(jonas, "Templates", "*Sorry*  ·  in `bridge.toml`")
     assert "covered" not in said(view(jonas))
 
