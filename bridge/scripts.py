@@ -40,6 +40,7 @@ from bridge.model import (
     now,
 )
 from bridge.secondlook import AskAgain
+from bridge.sentences import house, speaking
 from bridge.slack import richtext
 from bridge.slack.forms import Form
 from bridge.slack.gateway import Gateway
@@ -100,6 +101,8 @@ class Scripts:
         """Beside a running service or without one."""
         async with contextlib.AsyncExitStack() as closing:
             closing.enter_context(acting(Where.CLI))
+            house(settings.language)  # what is left in Slack
+            closing.enter_context(speaking("en"))  # whoever types is answered in English, as all commands are
             store = await Store.open(settings.database_url.get_secret_value())
             closing.push_async_callback(store.close)
             token = settings.slack.bot_token.get_secret_value()
