@@ -126,6 +126,7 @@ class Bridge:
         await self._begin_work(parts)
         await self._connect(self._listen(parts), gateway=gateway, store=store, metrics=metrics)
         await self._watch(parts)
+        await parts.canary.begin()  # not before there is a first watch, which would not see it
         log.info("bridge ready", mailboxes=len(mailboxes))
 
     async def _begin_work(self, parts: Parts) -> None:

@@ -30,6 +30,7 @@ from bridge.settings import (
     SHORTEST_KEY,
     AckSettings,
     AgentSettings,
+    CanarySettings,
     FloodSettings,
     FolderSettings,
     IntakeSettings,
@@ -47,6 +48,7 @@ from bridge.settings import (
 __all__ = [
     "AckSettings",
     "AgentSettings",
+    "CanarySettings",
     "FloodSettings",
     "FolderSettings",
     "IntakeSettings",
@@ -129,6 +131,8 @@ def _complete(settings: Settings, written: Layers) -> Settings:
         for index, one in enumerate(settings.templates)
         if one.name.casefold() in {other.name.casefold() for other in settings.templates[:index]}
     ]
+    if settings.canary.mailbox and settings.canary.mailbox not in {one.name for one in mailboxes}:
+        problems.append(f"{written.name(('canary', 'mailbox'))} is no mailbox's name: give one of those configured")
     data = settings.data.expanduser()
     database_url = settings.database_url.get_secret_value() or f"sqlite:///{data / 'bridge.db'}"
     if database_url.startswith("postgresql://") and not settings.secret_keys:
@@ -309,6 +313,7 @@ _TABLES: dict[tuple[str, ...], type[BaseModel]] = {
     ("intake",): IntakeSettings,
     ("agents",): AgentSettings,
     ("flood",): FloodSettings,
+    ("canary",): CanarySettings,
     ("template",): TemplateSettings,
 }
 

@@ -3,13 +3,16 @@
 reception, answers, outbox, filing ... -> the engine, which runs their jobs -> what is told and shown by jobs
 """
 
+import functools
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from bridge.acknowledge import Acknowledge
 from bridge.agents import Agents
 from bridge.alarms import Alarms
 from bridge.answers import Answers
+from bridge.canary import APP_TOKEN, BOT_TOKEN, Canary
 from bridge.canned import Template, Templates
 from bridge.channels import Channels
 from bridge.config import Settings
@@ -32,6 +35,7 @@ from bridge.regroup import Regroup
 from bridge.settling import Settling
 from bridge.show import Show
 from bridge.slack.gateway import Gateway, Identity
+from bridge.slack.socket import check_token
 from bridge.store.database import Store
 from bridge.teammates import Teammates
 from bridge.watches import Watches
@@ -64,6 +68,7 @@ class Parts:
     floods: Floods
     alarms: Alarms
     acknowledge: Acknowledge
+    canary: Canary
 
 
 def made(
@@ -88,6 +93,15 @@ def made(
     desk = Desk(store, agents=agents, mailboxes=mailboxes)
     watches = Watches(store)
     own = [box.address.email.lower() for box in mailboxes.values()]
+    canary = Canary(
+        store,
+        mailbox=MailboxName(settings.canary.mailbox),
+        every=timedelta(minutes=settings.canary.every_minutes),
+        mailboxes=mailboxes,
+        posts=posts,
+        keys=settings.secret_keys,
+        proofs=_proofs(settings, gateway=gateway),
+    )
     reception = Reception(
         store,
         keys=settings.secret_keys,
@@ -96,6 +110,7 @@ def made(
         trusted=settings.trusted,
         is_teammate=Teammates(gateway, team_id=me.team_id, mailboxes=own),
         holds=watches.holds,
+        returned=canary.returned,
     )
     answers = Answers(
         store, desk=desk, agents=agents, gateway=gateway, mailboxes=mailboxes, key=settings.secret_keys[0]
@@ -143,7 +158,7 @@ def made(
         channels=channels,
         metrics=metrics,
     )
-    alarms = Alarms(store, engine=engine, gateway=gateway, mailboxes=mailboxes)
+    alarms = Alarms(store, engine=engine, gateway=gateway, mailboxes=mailboxes, admins=settings.canary.channel)
     acknowledge = Acknowledge(
         store, engine=engine, gateway=gateway, agents=agents, mailboxes=mailboxes, key=settings.secret_keys[0]
     )
@@ -158,6 +173,8 @@ def made(
         "acknowledge": acknowledge.acknowledge,
         "loop": acknowledge.tell,
         "reconcile": ledger.reconcile,
+        "canary": canary.fly,
+        "canary_away": canary.take_away,
     }
     return Parts(
         store=store,
@@ -182,7 +199,17 @@ def made(
         floods=floods,
         alarms=alarms,
         acknowledge=acknowledge,
+        canary=canary,
     )
+
+
+def _proofs(settings: Settings, *, gateway: Gateway) -> dict[str, Callable[[], Awaitable[None]]]:
+    """What asks Slack whether each token is any good."""
+    slack, app_token = settings.slack, settings.slack.app_token.get_secret_value()
+    proofs: dict[str, Callable[[], Awaitable[None]]] = {BOT_TOKEN: gateway.prove}
+    if app_token:
+        proofs[APP_TOKEN] = functools.partial(check_token, api_url=slack.api_url, app_token=app_token)
+    return proofs
 
 
 def _templates(settings: Settings) -> Templates:

@@ -60,6 +60,10 @@ def _channel(value: str) -> str:
     return value
 
 
+def _channel_or_none(value: str) -> str:
+    return _channel(value) if value else value
+
+
 def _name(value: str) -> str:
     if not re.fullmatch(r"[\w.+-]{0,64}", value):
         raise ValueError("must be a short word of letters, digits, dots and hyphens")
@@ -340,6 +344,16 @@ class FloodSettings(_Model):
     seconds: float = Field(default=60, gt=0, le=3600)
 
 
+class CanarySettings(_Model):
+    """The mail that the bridge writes to itself: from and to which mailbox (none: off), how often, and which channel
+    is told what is wrong (none: the mailbox's own).
+    """
+
+    mailbox: Annotated[str, AfterValidator(_name)] = ""
+    every_minutes: float = Field(default=2, gt=0, le=60)
+    channel: Annotated[str, AfterValidator(_channel_or_none)] = ""
+
+
 ReactionVerb = Literal[
     "claim", "close", "reopen", "mark_read", "mark_unread", "flag", "unflag", "archive", "restore", "spam"
 ]
@@ -375,6 +389,7 @@ class Settings(_Model):
     reactions: dict[Annotated[str, AfterValidator(_emoji)], ReactionVerb] = {}
     templates: tuple[TemplateSettings, ...] = Field(default=(), alias="template")
     retention: RetentionSettings = RetentionSettings()
+    canary: CanarySettings = CanarySettings()
 
     @property
     def trusted(self) -> dict[MailboxName, tuple[str, ...]]:

@@ -39,6 +39,7 @@ DESK = {
     "alarms",
     "answers",
     "as_read",
+    "canary",
     "channels",
     "desk",
     "enclosures",

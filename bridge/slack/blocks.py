@@ -212,21 +212,32 @@ def recipients(draft: Draft) -> str:
     return ", ".join(parts)
 
 
-# --- a mailbox that a person must mend --------------------------------------------------------------------------------
+# --- what a person must mend --------------------------------------------------------------------------------
 
 
 def alarm(mailbox: str, *, reason: str) -> Surface:
     """Why a mailbox is not read, which somebody must mend; without a reason, that it is read again."""
     text = f":white_check_mark: The mailbox {inert(mailbox)} is read again."
     if reason:
-        parts = shorten(reason, REASON_LIMIT).split("`")  # between two of them stands what is to be typed
-        spans = tuple(Span(text=part, code=place % 2 == 1) for place, part in enumerate(parts))
-        told, _ = sections([Line(spans=spans)], limit=2500, total=2500)
         text = (
-            f":rotating_light: The mailbox {inert(mailbox)} is not read until somebody mends it: {' '.join(told)}\n"
+            f":rotating_light: The mailbox {inert(mailbox)} is not read until somebody mends it: {_to_type(reason)}\n"
             "New mail waits there, and is shown then. `bridge check` tries every part again."
         )
     return Surface(text=shorten(text, FALLBACK_LIMIT), blocks=[section(text)])
+
+
+def trouble(sentence: str, *, over: bool) -> Surface:
+    """What else somebody must see to, or that it is over."""
+    text = f"{':white_check_mark:' if over else ':rotating_light:'} {_to_type(sentence)}"
+    return Surface(text=shorten(text, FALLBACK_LIMIT), blocks=[section(text)])
+
+
+def _to_type(sentence: str) -> str:
+    """A sentence in mrkdwn; between two backticks stands what is to be typed."""
+    parts = shorten(sentence, REASON_LIMIT).split("`")
+    spans = tuple(Span(text=part, code=place % 2 == 1) for place, part in enumerate(parts))
+    told, _ = sections([Line(spans=spans)], limit=2500, total=2500)
+    return " ".join(told)
 
 
 # --- small pieces -----------------------------------------------------------------------------------------------------
