@@ -38,6 +38,7 @@ from bridge.slack.composer import Composer
 from bridge.slack.decisions import Decisions
 from bridge.slack.events import Events
 from bridge.slack.gateway import Gateway
+from bridge.slack.heard import Heard
 from bridge.slack.homes import Homes
 from bridge.slack.listeners import Listeners
 from bridge.slack.requests import PATH, Requests
@@ -172,7 +173,7 @@ class Bridge:
             status=status,
         )
         app, windows = bolt_app(self._settings.slack, parts.me, gateway=gateway), Windows(gateway)
-        acting = Acting(app, done=people.touched)
+        acting, heard = Acting(app, done=people.touched), Heard(app, engine=parts.engine)
         composer = Composer(
             acting,
             gateway=gateway,
@@ -204,10 +205,10 @@ class Bridge:
             filing=filing,
             floods=parts.floods,
             reactions=self._settings.reactions,
-        ).listen(app)
+        ).listen(heard)
         spoken = Spoken(parts.store, answers=parts.answers)
         # Last: it takes what nobody else does.
-        Events(app, gateway=gateway, channels=parts.channels, spoken=spoken, me=parts.me.bot_user_id)
+        Events(heard, gateway=gateway, channels=parts.channels, spoken=spoken, me=parts.me.bot_user_id)
         return app
 
     async def _connect(self, app: AsyncApp, *, gateway: Gateway, store: Store, metrics: Metrics) -> None:

@@ -24,7 +24,7 @@ from typing import Any
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.errors import BridgeError, Misconfigured, Permanent, Refused, Temporary
+from bridge.errors import BridgeError, Misconfigured, Permanent, Refused, Temporary, Uncertain
 from bridge.model import Job
 from bridge.model import now as time_now
 from bridge.store import effects, jobs
@@ -54,6 +54,11 @@ LEASE = timedelta(seconds=3)
 ON_THE_WAY = 1.0
 """Seconds that an effect may take to reach the other side: one that would begin later than that before the end of the
 leases could happen after another replica has looked for it.
+"""
+
+LANDING = 5.0
+"""Seconds after which what another attempt has sent stands outside, or never will: Slack takes a second or two over
+what it was sent, and its history may lag behind as long.
 """
 
 CANCEL_PATIENCE = 2.0
@@ -98,6 +103,7 @@ class Engine:
         look_first: bool = True,
         parked: Callable[[Job, BridgeError], Awaitable[None]] | None = None,
         lease: timedelta = LEASE,
+        landing: float = LANDING,
         tenure: Tenure | None = None,
         clock: Callable[[], datetime] = time_now,
     ) -> None:
@@ -107,6 +113,7 @@ class Engine:
         self._look_first = look_first
         self._parked = parked
         self._lease = lease
+        self._landing = landing
         self._clock = clock
         self._owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._tenure = tenure or Tenure()
@@ -169,36 +176,56 @@ class Engine:
         key: str,
         *,
         act: Callable[[], Awaitable[dict[str, Any]]],
-        find: Callable[[datetime], Awaitable[dict[str, Any] | None]],
+        find: Callable[[datetime], Awaitable[dict[str, Any] | None]] | None,
         kept: Callable[[AsyncConnection, dict[str, Any]], Awaitable[None]] | None = None,
     ) -> dict[str, Any]:
         """Make an outside effect happen once under that key, whatever crashes between; return what it came to.
 
         `act` does it and returns what to remember, as JSON. `find` is asked first wherever it may have happened
         without our knowing: it is given the time of the first attempt, looks outside, and returns what `act` would
-        have returned, or None where it surely has not happened (and raises where it cannot tell). A result that is
-        remembered is returned without acting. A failure of either leaves the intent standing: looking again is safe.
-        `kept` writes down what hangs on the result, in the transaction that remembers it, or that finds it remembered.
+        have returned, or None where it is not there (and raises where it cannot tell). Where an attempt may be under
+        way even now, since whoever made it died, is frozen, or heard nothing, it is asked a second time once that has
+        landed. Without `find` it may happen twice. A result that is remembered is returned without acting. A failure
+        of either leaves the intent standing: looking again is safe. `kept` writes down what hangs on the result, in
+        the transaction that remembers it, or that finds it remembered.
         """
+        attempt = secrets.token_hex(8)
         async with self._store.write() as conn:
-            effect = await effects.begin(conn, key)
+            effect = await effects.begin(conn, key, attempt=attempt)
             if effect.result is not None and kept is not None:
                 await kept(conn, effect.result)
         if effect.result is not None:
             return effect.result
         result = None
-        if self._look_first and not effect.fresh:
+        if self._look_first and not effect.fresh and find is not None:
             result = await find(effect.begun)
+            if result is None and effect.under_way:
+                await asyncio.sleep(self._landing)
+                result = await find(effect.begun)
             if result is not None:
                 log.info("An effect had happened already", key=key)
         if result is None:
             self._tenure.check()
-            result = await act()
+            result = await self._attempted(key, act, attempt=attempt)
         async with self._store.write() as conn:
             await effects.finish(conn, key, result)
             if kept is not None:
                 await kept(conn, result)
         return result
+
+    async def _attempted(
+        self, key: str, act: Callable[[], Awaitable[dict[str, Any]]], *, attempt: str
+    ) -> dict[str, Any]:
+        """What `act` returns. Where it surely did nothing, that is written down: the next attempt need not wait."""
+        try:
+            return await act()
+        except Uncertain:
+            raise
+        except BridgeError:
+            with contextlib.suppress(Temporary):
+                async with self._store.write() as conn:
+                    await effects.ended(conn, key, attempt=attempt)
+            raise
 
     # --- taking jobs ---
 

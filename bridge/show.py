@@ -263,10 +263,8 @@ class Show:
                 log.warning("a file was refused by Slack and stays in the mailbox", reason=str(refused))
                 return {"id": ""}
 
-        async def look(since: datetime) -> None:  # noqa: ARG001 - a file that nothing shares is nowhere to be seen
-            return None
-
-        found = await self._engine.once(key, act=upload, find=look)
+        # A file that nothing shares is nowhere to be seen: another one does no harm.
+        found = await self._engine.once(key, act=upload, find=None)
         return FileId(found["id"]) if found["id"] else None
 
     async def _files(self, stored: StoredMessage) -> list[tuple[str, bytes]]:

@@ -163,7 +163,7 @@ async def test_a_canary_goes_round_and_nobody_sees_it(loft: Loft) -> None:
     assert found['bridge_canary_last_seconds{mailbox="support"}'] >= 0
     assert found['bridge_trouble{about="watch canary"}'] == 0
     async with loft.store() as store, store.read() as conn:
-        assert sum((await ledger.counts(conn))["support"].values()) == 1
+        assert sum((await ledger.counts(conn))[MailboxName("support")].values()) == 1
     assert loft.told() == []
 
 

@@ -419,5 +419,5 @@ effects = Table(
     Column("begun", Utc, nullable=False),
     Column("result", Json),
     Column("done", Utc),
-    Column("open", Boolean, nullable=False, default=False),  # an attempt of which nobody knows whether it has ended
+    Column("attempt", Text),  # one of which nobody knows whether it has come to an end
 )

@@ -190,6 +190,9 @@ class WebApi:
             return web.Response(status=fault.status, text=page, content_type="text/html")
         if fault.kind == "refuse":
             return web.json_response({"ok": False, "error": fault.error})
+        if fault.kind == "late":
+            await asyncio.sleep(fault.seconds)
+            return await serve()
         response = await serve()
         await asyncio.sleep(fault.seconds)
         return response if fault.kind == "slow" else _cut(request)

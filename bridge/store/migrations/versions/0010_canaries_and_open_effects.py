@@ -23,4 +23,4 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_canaries")),
     )
     with op.batch_alter_table("effects", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("open", sa.Boolean(), nullable=False, server_default="0"))
+        batch_op.add_column(sa.Column("attempt", sa.Text(), nullable=True))
