@@ -31,6 +31,11 @@ class Service:
         self.logged: list[str] = []
         """All that it has written, over all its lives."""
 
+    @property
+    def pid(self) -> int:
+        assert self._process
+        return self._process.pid
+
     async def start(self) -> None:
         self.ready.clear()
         self._process = await asyncio.create_subprocess_exec(

@@ -192,10 +192,10 @@ class WebApi:
             return web.json_response({"ok": False, "error": fault.error})
         if fault.kind == "late":
             await asyncio.sleep(fault.seconds)
-            return await serve()
         response = await serve()
-        await asyncio.sleep(fault.seconds)
-        return response if fault.kind == "slow" else _cut(request)
+        if fault.kind == "slow":
+            await asyncio.sleep(fault.seconds)
+        return _cut(request) if fault.kind == "drop_after_commit" else response
 
 
 async def _given(request: web.Request, method: Method) -> Json:
