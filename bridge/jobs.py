@@ -17,18 +17,19 @@ import random
 import secrets
 import socket
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bridge.clockwork import Clockwork
 from bridge.errors import BridgeError, Misconfigured, Permanent, Refused, Temporary, Uncertain
 from bridge.model import Job
 from bridge.model import now as time_now
 from bridge.store import effects, jobs
-from bridge.store.database import Store
+from bridge.store.database import Store, current_time
 from bridge.store.turns import be_patient
 
 log = structlog.get_logger()
@@ -91,7 +92,9 @@ class Engine:
 
     `kinds` says what runs a job of each kind; it may be filled until `start`. `parked` is told of every job that is
     parked, before it is, and may be told twice after a crash. `look_first=False` makes `once` act without looking
-    whether it has happened: it exists for the test that shows why looking is needed.
+    whether it has happened: it exists for the test that shows why looking is needed. `clock`: a test's; else it is the
+    database's where several share it, and this machine's. `held`: kinds that are due after a span of time, whatever
+    the clock does meanwhile, but for those whose payload says `later`.
     """
 
     def __init__(
@@ -105,7 +108,8 @@ class Engine:
         lease: timedelta = LEASE,
         landing: float = LANDING,
         tenure: Tenure | None = None,
-        clock: Callable[[], datetime] = time_now,
+        clock: Callable[[], datetime] | None = None,
+        held: Collection[str] = (),
     ) -> None:
         self._store = store
         self._kinds = kinds
@@ -115,6 +119,8 @@ class Engine:
         self._lease = lease
         self._landing = landing
         self._clock = clock
+        self._clockwork = Clockwork(clock or time_now)
+        self._held = held
         self._owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._tenure = tenure or Tenure()
         self._woken = asyncio.Event()
@@ -252,8 +258,9 @@ class Engine:
             room, rank = room + SPARE, jobs.URGENT
             if room <= 0 or not await self._urgent_waits():
                 return POLL
-        at = self._clock()
         async with self._store.write() as conn:
+            await self._follow_clock(conn)
+            at = await self._now(conn)
             batch = await jobs.claim(conn, limit=room, owner=self._owner, lease=self._lease, now=at, rank=rank)
             upcoming = await jobs.next_due(conn, after=at)
         for job in batch:
@@ -263,7 +270,17 @@ class Engine:
             self._begin(self._park_unknown(unknown), *unknown)
         if upcoming is None:
             return POLL
-        return min(POLL, max(0.001, (upcoming - self._clock()).total_seconds()))
+        return min(POLL, max(0.001, (upcoming - at).total_seconds()))
+
+    async def _now(self, conn: AsyncConnection) -> datetime:
+        return self._clock() if self._clock else await current_time(conn)
+
+    async def _follow_clock(self, conn: AsyncConnection) -> None:
+        """Where the clock was set, what waits for a span of time waits as long as it would have."""
+        would_be, by = self._clockwork.step()
+        if by and not self._store.shared:
+            moved = await jobs.follow_clock(conn, by=by, would_be=would_be, held=self._held)
+            log.warning("The clock was set", seconds=round(by.total_seconds()), jobs_moved=moved)
 
     async def _urgent_waits(self) -> bool:
         async with self._store.read() as conn:
@@ -293,8 +310,12 @@ class Engine:
             "A job failed and is tried again",
             **_named(job), seconds=round(wait, 1), error=str(failure), detail=failure.detail,
         )  # fmt: skip
-        due = self._clock() + timedelta(seconds=wait)
-        await self._settle([job], lambda conn, job: jobs.retry_later(conn, job, due=due, error=str(failure)))
+
+        async def retry(conn: AsyncConnection, job: Job) -> bool:
+            due = await self._now(conn) + timedelta(seconds=wait)
+            return await jobs.retry_later(conn, job, due=due, error=str(failure))
+
+        await self._settle([job], retry)
 
     async def _try(self, job: Job) -> BridgeError | None:
         try:

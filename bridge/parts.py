@@ -41,6 +41,9 @@ from bridge.teammates import Teammates
 from bridge.watches import Watches
 from bridge.writing import Writing
 
+HELD = ("send", "lapse", "usable_channel", "canary")
+"""Kinds of jobs that are due after a span of time."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
@@ -146,7 +149,7 @@ def made(
     async def given_up(job: Job, error: BridgeError) -> None:
         await (filing if job.kind == "apply" else outbox).give_up(job, error)
 
-    engine = Engine(store, kinds=kinds, parked=given_up, look_first=look_first, tenure=tenure)
+    engine = Engine(store, kinds=kinds, parked=given_up, look_first=look_first, tenure=tenure, held=HELD)
     channels = Channels(store, engine=engine, gateway=gateway)
     floods = Floods(store, engine=engine, gateway=gateway, desk=desk, agents=agents, limit=settings.flood)
     show = Show(

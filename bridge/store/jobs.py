@@ -10,7 +10,7 @@ before all others, and so is what stands before them in their lane.
 A claim raises the job's fence; whoever settles the job must bring the fence it was claimed with, or changes nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -247,6 +247,23 @@ async def reschedule(conn: AsyncConnection, key: str, *, due: datetime) -> bool:
     """Make a job due at another time. False where it is not waiting (running, parked, done, unknown)."""
     ring_at_commit(conn)
     return await _change(conn, key, State.READY, due=due, since=due)
+
+
+async def follow_clock(conn: AsyncConnection, *, by: timedelta, would_be: datetime, held: Collection[str]) -> int:
+    """The clock was set by so much, when it would have been that time. How many jobs were moved along: those of the
+    kinds that are `held` for a span of time; and, where it was set back, all that were due once, or would wait anew.
+    """
+    waiting = select(jobs.c.id, jobs.c.payload, jobs.c.since, jobs.c.due).where(jobs.c.state == State.READY)
+    spans, was_due = jobs.c.kind.in_(held) & (jobs.c.due > would_be), jobs.c.since <= would_be
+    rows = (await conn.execute(waiting.where(or_(spans, was_due) if by < timedelta() else spans))).all()
+    moved = [
+        {"moved": one.id, "due": one.due + by, "since": one.since + by}
+        for one in rows
+        if one.since <= would_be or not one.payload.get("later")
+    ]
+    if moved:
+        await conn.execute(update(jobs).where(jobs.c.id == bindparam("moved")), moved)
+    return len(moved)
 
 
 async def cancel(conn: AsyncConnection, key: str) -> bool:
