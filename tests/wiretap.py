@@ -40,6 +40,11 @@ class Wiretap:
     def speak(self) -> None:
         self._speaks.set()
 
+    def cut(self) -> None:
+        """Break every connection that there is."""
+        for wire in self._wires:
+            wire.cancel()
+
     async def _strike(self) -> None:
         assert self._then
         await self._then()  # which ends the wire that it was struck on
@@ -76,6 +81,8 @@ class Wiretap:
 
         wires = [asyncio.create_task(one) for one in (to_server(), to_bridge())]
         self._wires.update(wires)
+        for wire in wires:
+            wire.add_done_callback(self._wires.discard)
         with contextlib.suppress(OSError):
             await asyncio.wait(wires, return_when=asyncio.FIRST_COMPLETED)
         for wire in wires:
