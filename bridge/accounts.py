@@ -25,6 +25,7 @@ from bridge.errors import Permanent, Temporary
 from bridge.mail import oauth
 from bridge.mail.oauth import Grant, SignInEnded
 from bridge.model import MailboxName, now
+from bridge.sentences import mark, say
 from bridge.store import tokens
 from bridge.store.database import Store
 
@@ -39,7 +40,7 @@ LOOK = 2.0
 PATIENCE = 45.0
 """Seconds that a mailbox's thread waits for a token: two answers of the provider, and the database's."""
 
-STOPPING = "The bridge is stopping."
+STOPPING = mark("The bridge is stopping.")
 
 FAREWELL = 3.0
 """Seconds that a renewal in flight may take when the bridge stops: its answer may be the only copy of a token."""
@@ -103,12 +104,12 @@ class Accounts:
                 asked = asyncio.run_coroutine_threadsafe(work, loop)
             except RuntimeError as error:  # the loop is closed
                 work.close()
-                raise Temporary(STOPPING) from error
+                raise Temporary(say(STOPPING)) from error
             try:
                 return asked.result(PATIENCE)
             except (TimeoutError, CancelledError) as error:
                 asked.cancel()
-                raise Temporary("No access token was to be had in time.") from error
+                raise Temporary(say("No access token was to be had in time.")) from error
 
         return token
 
@@ -131,7 +132,7 @@ class Accounts:
 
     def _begin(self, name: MailboxName, refused: str) -> asyncio.Task[Grant]:
         if self._closed:
-            raise Temporary(STOPPING)
+            raise Temporary(say(STOPPING))
 
         def landed(task: asyncio.Task[Grant]) -> None:
             del self._flights[name]
@@ -147,7 +148,9 @@ class Accounts:
         async with self._store.read() as conn:
             sealed = await tokens.get(conn, name)
         if sealed is None:
-            raise Permanent(f"Nobody has signed in to the mailbox {name} yet: run `bridge login {name}`.")
+            raise Permanent(
+                say("Nobody has signed in to the mailbox {name} yet: run `bridge login {name}`.", name=name)
+            )
         grant = self._opened(name, sealed)
         if not self._usable(grant, refused):
             grant = await self._refreshed(name, sealed, grant)
@@ -160,7 +163,8 @@ class Accounts:
         except SignInEnded as error:
             if await self._look(name) in {sealed, None}:
                 raise Permanent(
-                    f"The sign-in to the mailbox {name} has ended: run `bridge login {name}`.", detail=str(error)
+                    say("The sign-in to the mailbox {name} has ended: run `bridge login {name}`.", name=name),
+                    detail=str(error),
                 ) from error
             return await self._renew(name, "")  # another process was first, and has the token that counts
         async with self._store.write() as conn:
@@ -186,8 +190,11 @@ class Accounts:
             said = json.loads(self._seal.decrypt(sealed))
         except InvalidToken as error:
             raise Permanent(
-                f"The sign-in to the mailbox {name} was sealed with another BRIDGE_SECRET_KEY: set that one behind "
-                f"the new one, or run `bridge login {name}`."
+                say(
+                    "The sign-in to the mailbox {name} was sealed with another BRIDGE_SECRET_KEY: set that one behind "
+                    "the new one, or run `bridge login {name}`.",
+                    name=name,
+                )
             ) from error
         return Grant(
             access_token=said["access_token"],

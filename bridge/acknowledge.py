@@ -36,6 +36,7 @@ from bridge.model import (
     UserId,
     now,
 )
+from bridge.sentences import say, to_everyone
 from bridge.slack import richtext
 from bridge.slack.gateway import Gateway
 from bridge.slack.notices import loop
@@ -166,12 +167,16 @@ class Acknowledge:
         async with self._store.read() as conn:
             sender = await automatics.quieted(conn, quiet_id)
         if sender is None:
-            raise Refused("This sender is acknowledged again already.")
-        return f"<@{user}> muted this sender: no automatic mail goes there any more."
+            raise Refused(say("This sender is acknowledged again already."))
+        with to_everyone():
+            return say("<@{user}> muted this sender: no automatic mail goes there any more.", user=user)
 
     async def resume(self, quiet_id: int, *, channel: ChannelId, user: UserId) -> str:
         """It was no loop: that sender's conversations are acknowledged again; the sentence that says so."""
         await self._agents.require(user, channel)
         async with self._store.write() as conn:
             await automatics.resume(conn, quiet_id)
-        return f"<@{user}> said that it is no loop: this sender's conversations are acknowledged again."
+        with to_everyone():
+            return say(
+                "<@{user}> said that it is no loop: this sender's conversations are acknowledged again.", user=user
+            )

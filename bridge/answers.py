@@ -38,7 +38,9 @@ from bridge.model import (
 from bridge.notices import tell
 from bridge.outbox import as_sent, keep_sent
 from bridge.rules import Difference
+from bridge.sentences import say, to_everyone
 from bridge.slack import richtext
+from bridge.slack.blocks import STATE_WORDS
 from bridge.slack.compose import typed
 from bridge.slack.forms import Carried, Form, Kept, Submission
 from bridge.slack.gateway import Gateway, Member
@@ -54,7 +56,7 @@ ENCODED = 1.37  # a file's bytes in base64 with its line ends, as a part of a ma
 
 
 class Invalid(Refused):
-    """What was filled in cannot be sent; `fields` says why, by block id of the compose modal."""
+    """What was filled in cannot be taken; `fields` says why, by block id of its modal."""
 
     def __init__(self, fields: Mapping[str, str]) -> None:
         super().__init__(" ".join(fields.values()))
@@ -159,8 +161,9 @@ class Answers:
             await changed(conn, number)
             await write_down(conn, number, draft.kind, user=user, detail=f"none → {draft.state}")
             if before and before.owner:
-                theirs = "{who} answers this conversation of yours. Until it leaves, the answer can be undone."
-                undo = [("Undo", "cancel_send", draft.id)]
+                with to_everyone():
+                    theirs = say("{who} answers this conversation of yours. Until it leaves, the answer can be undone.")
+                    undo = [(say("Undo"), "cancel_send", draft.id)]
                 await tell(conn, number, key=draft.id, whom=before.owner, sentence=theirs, about=user, buttons=undo)
         return draft
 
@@ -202,11 +205,11 @@ class Answers:
             except Refused as refusal:
                 wrong[field] = str(refusal)
         if not wrong and not parsed["to"]:
-            wrong["to"] = "Name at least one recipient."
+            wrong["to"] = say("Name at least one recipient.")
         if richtext.is_blank(form.rich_text) and not (form.files or form.carried.kind is DraftKind.FORWARD):
-            wrong["body"] = "Write something, or attach a file."
+            wrong["body"] = say("Write something, or attach a file.")
         if "\n" in form.subject or "\r" in form.subject:
-            wrong["subject"] = "The subject must be on one line."
+            wrong["subject"] = say("The subject must be on one line.")
         if wrong:
             raise Invalid(wrong)
         return [parsed["to"], parsed["cc"], parsed["bcc"]]
@@ -214,7 +217,8 @@ class Answers:
     async def without_mentions(self, rich_text: dict[str, Any]) -> dict[str, Any]:
         """A text as it leaves: people and channels by their names."""
         if richtext.mentions_group(rich_text):
-            raise Invalid({"body": "Nobody outside Slack knows your user group: write its name without the @."})
+            nobody = say("Nobody outside Slack knows your user group: write its name without the @.")
+            raise Invalid({"body": nobody})
         names: dict[str, str] = {}
         for one in richtext.mentioned(rich_text):
             if one.startswith("C"):
@@ -230,7 +234,9 @@ class Answers:
         files = (*form.uploads, *(there[value] for value in form.originals if value in there))
         if sum(one.size for one in files) * ENCODED > mailbox.max_bytes:
             limit = f"{mailbox.max_bytes / ENCODED / 1_000_000:.0f} MB"
-            sentence = f"Together the files are larger than a mail may be ({limit}): send fewer, or a link."
+            sentence = say(
+                "Together the files are larger than a mail may be ({limit}): send fewer, or a link.", limit=limit
+            )
             raise Invalid({"files": sentence})
         return files
 
@@ -244,7 +250,7 @@ class Answers:
         draft = await self._draft(draft_id, user=user)
         async with self._store.write() as conn:
             if not await self._undo(conn, draft, out_of={DraftState.HELD, DraftState.QUEUED, DraftState.FAILED}):
-                raise Refused(f"Too late: this mail is {draft.state}.")
+                raise Refused(say("Too late: this mail is {state}.", state=say(STATE_WORDS[draft.state])))
             await drafts.let_go(conn, draft_id, view_id=view_id)
             await write_down(conn, draft.number, "undo", user=user, detail=f"{draft.state} → {DraftState.CANCELLED}")
             stored = await mails.of_conversation(conn, draft.number)
@@ -291,7 +297,7 @@ class Answers:
         """End the hold."""
         draft = await self._draft(draft_id, user=user)
         if draft.state is DraftState.CANCELLED:
-            raise Refused("This mail was undone; it does not leave.")
+            raise Refused(say("This mail was undone; it does not leave."))
         if await self._leave_at(draft_id, after=timedelta(0)):
             async with self._store.write() as conn:
                 await write_down(conn, draft.number, "send now", user=user, detail="held → due")
@@ -314,7 +320,8 @@ class Answers:
         again = {DraftState.UNCERTAIN, DraftState.FAILED}
         async with self._store.write() as conn:
             if not await drafts.move(conn, draft_id, DraftState.QUEUED, out_of=again, reason="", outcome=[]):
-                raise Refused(f"This mail is {draft.state}; there is nothing to send again.")
+                state = say(STATE_WORDS[draft.state])
+                raise Refused(say("This mail is {state}; there is nothing to send again.", state=state))
             key = f"send:{draft_id}:{secrets.token_hex(4)}"
             payload, lane = {"draft": draft_id}, f"draft:{draft_id}"
             if any(one.slack_id for one in draft.files):
@@ -330,7 +337,8 @@ class Answers:
         sent = await as_sent(self._store, draft)
         async with self._store.write() as conn:
             if not await drafts.move(conn, draft_id, DraftState.SENT, out_of={DraftState.UNCERTAIN}, reason=""):
-                raise Refused(f"This mail is {draft.state}; there is nothing to decide.")
+                state = say(STATE_WORDS[draft.state])
+                raise Refused(say("This mail is {state}; there is nothing to decide.", state=state))
             await keep_sent(conn, draft, sent, copy=self._mailbox(draft.mailbox).saves_sent)
             detail = f"{DraftState.UNCERTAIN} → {DraftState.SENT}"
             await write_down(conn, draft.number, "mark delivered", user=user, detail=detail)
@@ -340,13 +348,13 @@ class Answers:
         async with self._store.read() as conn:
             draft = await drafts.get(conn, draft_id)
         if draft is None:
-            raise Refused("This mail is not known here any more.")
+            raise Refused(say("This mail is not known here any more."))
         await self._desk.conversation(draft.number, user=user)
         return draft
 
     def _mailbox(self, name: MailboxName) -> Mailbox:
         if name not in self._mailboxes:
-            raise Refused(f"The mailbox {name} is not configured any more.")
+            raise Refused(say("The mailbox {mailbox} is not configured any more.", mailbox=name))
         return self._mailboxes[name]
 
 

@@ -20,7 +20,7 @@ from bridge.config import Settings, check_runnable
 from bridge.desk import Mailbox
 from bridge.errors import Misconfigured, Temporary
 from bridge.health import Health, Site
-from bridge.home import Home, set_up
+from bridge.home import Home
 from bridge.housekeeping import keep_house
 from bridge.jobs import Tenure
 from bridge.ledger import all_in_words
@@ -32,6 +32,7 @@ from bridge.parts import Parts, made
 from bridge.post import Post
 from bridge.sentences import house
 from bridge.slack.acting import Acting
+from bridge.slack.administering import Administering
 from bridge.slack.aside import Aside
 from bridge.slack.bolt import bolt_app
 from bridge.slack.composer import Composer
@@ -155,11 +156,10 @@ class Bridge:
         people = Home(
             parts.store,
             desk=desk,
-            agents=parts.agents,
             gateway=gateway,
             mailboxes=parts.mailboxes,
             status=status,
-            setup=set_up(self._settings.agents),
+            setup=parts.admins.setup,
         )
         self._finishing.append(people.close)
         searching = Searching(gateway=gateway, desk=desk)
@@ -194,6 +194,7 @@ class Bridge:
             typed=typed,
         )
         Homes(app, acting, gateway=gateway, people=people)
+        Administering(acting, windows=windows, admins=parts.admins)
         searching.listen(app)
         loops = parts.acknowledge
         Decisions(app, gateway=gateway, buttons={"mute_sender": loops.mute, "resume_sender": loops.resume})

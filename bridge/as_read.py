@@ -10,6 +10,7 @@ from bridge import rules
 from bridge.mail.forwards import passed_on
 from bridge.mail.quotes import read
 from bridge.model import Arrival, Line, Message, Reading
+from bridge.sentences import mark, say
 
 log = structlog.get_logger()
 
@@ -44,17 +45,15 @@ def as_read(arrival: Arrival, parse: Callable[[bytes], Message]) -> AsRead:
 
 def unreadable(raw: bytes) -> AsRead:
     """A mail of which only its bytes are known."""
-    note = "This mail could not be read; it is kept as it came. `bridge replay` reads it again."
-    message = Message(subject="(unreadable mail)", notes=(note,))
-    reading = Reading(new=(Line.of("The original has the text."),))
+    note = mark("This mail could not be read; it is kept as it came. `bridge replay` reads it again.")
+    message = Message(subject=say("(unreadable mail)"), notes=(note,))
+    reading = Reading(new=(Line.of(say("The original has the text.")),))
     return AsRead(state="quarantined", message=message, reading=reading, digest=hashlib.sha256(raw).hexdigest())
 
 
 def _too_large(arrival: Arrival, parse: Callable[[bytes], Message]) -> AsRead:
-    note = (
-        f"This mail is {arrival.size / 1_000_000:.0f} MB, more than may be taken in (MAIL_MAX_BYTES): "
-        "open it in the mailbox."
-    )
+    size = f"{arrival.size / 1_000_000:.0f}"
+    note = say("This mail is {size} MB, more than may be taken in (MAIL_MAX_BYTES): open it in the mailbox.", size=size)
     message = replace(parse(arrival.head), text="", html=None, attachments=(), notes=(note,))
     digest = hashlib.sha256(arrival.head + b"%d" % arrival.size).hexdigest()
     return AsRead(state="oversize", message=message, reading=Reading(), digest=digest)

@@ -1,21 +1,24 @@
 """Canned answers: templates that agents choose in the compose modal.
 
-Where they come from is others' business (`bridge.toml`, or what an admin makes in Slack): here they are found and
-filled in. Their text is Markdown, and what is filled in can format nothing and link nowhere.
+Where they come from is others' business (`bridge.toml`, and what admins make in Slack): here they are found and filled
+in. Their text is Markdown, and what is filled in can format nothing and link nowhere.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from bridge import templates
+from bridge import languages, templates
 from bridge.errors import Refused
+from bridge.model import TemplateId
+from bridge.sentences import say
 from bridge.templates import Values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Template:
     """A canned answer. `text` is Markdown with variables; `subject` is for new mails, and may be empty; `language` and
-    `folder` say where people look for it.
+    `folder` say where people look for it. `id` and `revision`: of one that was made in Slack, else None and 0. `uses`:
+    how often it was sent.
     """
 
     name: str
@@ -23,26 +26,45 @@ class Template:
     subject: str = ""
     language: str = ""
     folder: str = ""
+    id: TemplateId | None = None
+    revision: int = 0
+    uses: int = 0
 
 
 class Templates:
     """Those that there are. `all_` is asked each time, so that what an admin has just changed is used."""
 
-    def __init__(self, all_: Callable[[], Sequence[Template]]) -> None:
+    def __init__(self, all_: Callable[[], Awaitable[Sequence[Template]]]) -> None:
+        """`all_`: of several with one name, the first is the one that is found."""
         self._all = all_
 
-    def listed(self) -> list[Template]:
-        """All of them, by folder and name; of several with one name, the first."""
-        return sorted(self._by_name().values(), key=lambda one: (one.folder.casefold(), one.name.casefold()))
+    async def listed(self, *, first: frozenset[str] = frozenset()) -> list[Template]:
+        """All that can be found, by folder and name; those in the languages of these codes before all others."""
+        found = (await self._by_name()).values()
+        return sorted(found, key=lambda one: (not fits(one, first), *place(one)))
 
-    def find(self, name: str) -> Template:
+    async def every(self) -> list[Template]:
+        """Those too that another of the same name covers, beside it."""
+        return sorted(await self._all(), key=place)
+
+    async def find(self, name: str) -> Template:
         """The one of that name, in any case. Raises Refused where there is none."""
-        if found := self._by_name().get(name.strip().casefold()):
+        if found := (await self._by_name()).get(name.strip().casefold()):
             return found
-        raise Refused(f"There is no template “{name[:60]}”. `/mail templates` lists them.")
+        raise Refused(say("There is no template “{name}”. `/mail templates` lists them.", name=name[:60]))
 
-    def _by_name(self) -> dict[str, Template]:
-        return {one.name.casefold(): one for one in reversed(self._all())}
+    async def _by_name(self) -> dict[str, Template]:
+        return {one.name.casefold(): one for one in reversed(await self._all())}
+
+
+def place(one: Template) -> tuple[str, str]:
+    """Where it stands in a list: by folder, then by name."""
+    return (one.folder.casefold(), one.name.casefold())
+
+
+def fits(template: Template, among: frozenset[str]) -> bool:
+    """Whether it is in one of these languages."""
+    return bool(template.language) and languages.code(template.language) in among
 
 
 def filled(template: Template, values: Values, *, literal: Callable[[str], str]) -> Template:

@@ -13,6 +13,7 @@ import structlog
 from bridge.errors import BridgeError, Permanent
 from bridge.jobs import Engine
 from bridge.model import ChannelId, Job, MailboxName, now
+from bridge.sentences import mark, say
 from bridge.slack import blocks
 from bridge.slack.gateway import Gateway
 from bridge.store import conversations, jobs, troubles
@@ -23,12 +24,12 @@ log = structlog.get_logger()
 AFTERWARDS = timedelta(seconds=3)
 """How long after a channel is of use again what could not be shown there is tried once more."""
 
-SHARED = (
+SHARED = mark(
     "This channel is shared with another organisation now: no mail is shown here, and nobody can act on what is here, "
     "until it is shared no more, or the mailbox has another channel."
 )
-OURS_AGAIN = "This channel is shared with nobody outside any more: mail is shown here again."
-CLOSED = "The channel is shared with another organisation: mail is shown there again when it is shared no more."
+OURS_AGAIN = mark("This channel is shared with nobody outside any more: mail is shown here again.")
+CLOSED = mark("The channel is shared with another organisation: mail is shown there again when it is shared no more.")
 
 
 class Channels:
@@ -44,7 +45,7 @@ class Channels:
         if not (await self._gateway.channel(channel)).is_shared:
             return
         await self._told(channel, shared=True)
-        raise Permanent(CLOSED)
+        raise Permanent(say(CLOSED))
 
     async def changed(self, channel: ChannelId) -> None:
         """Something about a channel has changed: who may read it, whether it may be used, whether we are in it."""
@@ -75,9 +76,9 @@ class Channels:
     async def tell(self, job: Job) -> None:
         """The job "closed_channel": say in the channel that it is closed to mail, or open again."""
         channel = ChannelId(job.payload["channel"])
-        sentence = SHARED if job.payload["shared"] else OURS_AGAIN
-        mark = ":lock:" if job.payload["shared"] else ":unlock:"
-        shown = [blocks.section(f"{mark} {sentence}")]
+        sentence = say(SHARED if job.payload["shared"] else OURS_AGAIN)
+        emoji = ":lock:" if job.payload["shared"] else ":unlock:"
+        shown = [blocks.section(f"{emoji} {sentence}")]
 
         async def act() -> dict[str, str]:
             return {"ts": await self._gateway.post(channel, text=sentence, blocks=shown, key=job.key)}
@@ -93,7 +94,7 @@ class Channels:
         name, at = MailboxName(f"channel {channel}"), now()
         async with self._store.write() as conn:
             if shared:
-                since = at if await troubles.begin(conn, name, reason=SHARED, at=at) else None
+                since = at if await troubles.begin(conn, name, reason=say(SHARED), at=at) else None
             else:
                 since = await troubles.end(conn, name)
             if since:

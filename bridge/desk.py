@@ -34,7 +34,8 @@ from bridge.model import (
     now,
 )
 from bridge.notices import tell
-from bridge.store import acts, cards, conversations, correspondents, jobs, mails, search, wordindex
+from bridge.sentences import say, to_everyone
+from bridge.store import acts, cards, conversations, jobs, mails, search, wordindex
 from bridge.store.database import Store
 
 log = structlog.get_logger()
@@ -135,6 +136,11 @@ async def write_down(conn: AsyncConnection, number: Number, verb: str, *, user: 
     await acts.add(conn, number, Act(at=now(), actor=user, verb=verb, detail=detail, place=place))
 
 
+async def write_down_of_desk(conn: AsyncConnection, verb: str, *, user: UserId, detail: str = "") -> None:
+    """As `write_down`, for what an admin does to the desk itself."""
+    await acts.add_to_desk(conn, Act(at=now(), actor=user, verb=verb, detail=detail, place=where.here()))
+
+
 class Desk:
     """The verbs on conversations. Each is one change of the store; Slack follows by jobs."""
 
@@ -156,7 +162,7 @@ class Desk:
         async with self._store.read() as conn:
             found = await conversations.get(conn, number)
         if found is None:
-            raise Refused(f"There is no conversation #{number}. `/mail inbox` lists the open ones.")
+            raise Refused(say("There is no conversation #{number}. `/mail inbox` lists the open ones.", number=number))
         await self._agents.require(user, found.channel)
         return found
 
@@ -186,7 +192,7 @@ class Desk:
         try:
             await self._agents.require(to, found.channel)
         except (Refused, Permanent) as refusal:
-            raise Refused(f"<@{to}> cannot be its owner. {refusal}") from refusal
+            raise Refused(say("<@{user}> cannot be its owner. {why}", user=to, why=refusal)) from refusal
         return await self._hand_over(number, "assign", user=user, to=to)
 
     async def release(self, number: Number, *, user: UserId) -> Conversation:
@@ -201,11 +207,12 @@ class Desk:
             version = await changed(conn, number, owner=to)
             await write_down(conn, number, verb, user=user, detail=told(before, {"owner": to}))
             key = f"owner:{number}:{version}"
+            with to_everyone():
+                yours = say("{who} gave this to you.")
+                gone = say("{who} took this over from you.") if to else say("{who} released this: it is nobody's now.")
             if before.owner:
-                gone = "{who} took this over from you." if to else "{who} released this: it is nobody's now."
                 await tell(conn, number, key=f"{key}:from", whom=before.owner, sentence=gone, about=user)
             if to:
-                yours = "{who} gave this to you."
                 await tell(conn, number, key=f"{key}:to", whom=to, sentence=yours, about=user)
         return await self.conversation(number, user=user)
 
@@ -219,9 +226,7 @@ class Desk:
 
     async def snooze(self, number: Number, *, user: UserId, until: datetime) -> Conversation:
         """Put it aside until then; a mail of the customer brings it back before."""
-        found = await self.conversation(number, user=user)
-        if found.merged_into:
-            raise Refused(f"#{number} was merged into #{found.merged_into}; use that number.")
+        found = await self._unmerged(number, user=user)
         payload = {"number": number, "until": until.isoformat()}
         async with self._store.write() as conn:
             version = await changed(conn, number, status=Status.SNOOZED, wakes=until)
@@ -241,9 +246,7 @@ class Desk:
                 await write_down(conn, number, "wake", user=BRIDGE, detail=told(found, {"status": Status.OPEN}))
 
     async def _set(self, number: Number, verb: str, *, user: UserId, **values: object) -> Conversation:
-        found = await self.conversation(number, user=user)
-        if found.merged_into:
-            raise Refused(f"#{number} was merged into #{found.merged_into}; use that number.")
+        found = await self._unmerged(number, user=user)
         if all(getattr(found, name) == value for name, value in values.items()):
             return found
         async with self._store.write() as conn:
@@ -251,16 +254,19 @@ class Desk:
             await write_down(conn, number, verb, user=user, detail=told(found, values))
         return await self.conversation(number, user=user)
 
+    async def _unmerged(self, number: Number, *, user: UserId) -> Conversation:
+        found = await self.conversation(number, user=user)
+        if found.merged_into:
+            raise Refused(
+                say("#{number} was merged into #{into}; use that number.", number=number, into=found.merged_into)
+            )
+        return found
+
     async def log(self, number: Number, *, user: UserId, limit: int = 30) -> tuple[Conversation, list[Act]]:
         """What was done to a conversation and by whom, the newest first."""
         found = await self.conversation(number, user=user)
         async with self._store.read() as conn:
             return found, await acts.of_conversation(conn, number, limit=limit)
-
-    async def uses(self) -> dict[str, int]:
-        """How often each template was sent, by name."""
-        async with self._store.read() as conn:
-            return await correspondents.uses(conn)
 
     async def inbox(self, *, user: UserId, limit: int = 20) -> list[Conversation]:
         """What is not closed in the channels where the user may act, the longest waiting first."""
@@ -292,7 +298,7 @@ class Desk:
     async def channels(self, user: UserId) -> list[ChannelId]:
         """Where the user may act; `Refused` with the sentence where that is nowhere."""
         open_to_user: list[ChannelId] = []
-        last: BridgeError = Refused("No mailbox is configured; ask whoever runs the bridge.")
+        last: BridgeError = Refused(say("No mailbox is configured; ask whoever runs the bridge."))
         for channel in dict.fromkeys(box.channel for box in self._mailboxes.values() if box.channel):
             try:
                 await self._agents.require(user, channel)

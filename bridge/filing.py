@@ -38,6 +38,7 @@ from bridge.model import (
     UserId,
 )
 from bridge.post import Post
+from bridge.sentences import mark, say
 from bridge.store import conversations, mails, places
 from bridge.store.database import Store
 
@@ -73,12 +74,12 @@ ELSEWHERE_VERBS: dict[tuple[str, object], str] = {
 }
 """What the audit log calls what another mail client did to a mail."""
 
-LEFT_BEHIND = (
+LEFT_BEHIND = mark(
     "This mail server cannot take away single mails: they were copied, and stand marked as deleted in their old "
     "folder until a mail client cleans it up."
 )
-NOWHERE = "Some mails are no longer in the mailbox: another mail client took them away."
-AWAY = "The mail server does not answer now; it is done as soon as it does."
+NOWHERE = mark("Some mails are no longer in the mailbox: another mail client took them away.")
+AWAY = mark("The mail server does not answer now; it is done as soon as it does.")
 ROUNDS = 4  # looks at what is still to be done: flags, moves, and what had been moved by somebody else
 
 
@@ -150,7 +151,7 @@ class Filing:
         async with self._store.write() as conn:
             before = [one for one in await mails.of_conversation(conn, number) if one.direction is Direction.IN]
             if not before:
-                raise Refused(f"#{number} has no mail of a customer yet.")
+                raise Refused(say("#{number} has no mail of a customer yet.", number=number))
             if any(getattr(one, name) != value for one in before for name, value in stand.items()):
                 await mails.stand(conn, [one.id for one in before], **stand)
                 version = await changed(conn, number, trouble="", **(change or {}))
@@ -171,7 +172,7 @@ class Filing:
             return
         except Temporary:
             if job.attempts == 1:  # not at the first: most connections are back before anybody looks
-                await self._say(number, AWAY)
+                await self._say(number, say(AWAY))
             raise
         await self._say(number, trouble)
 
@@ -206,7 +207,7 @@ class Filing:
             if not strays and not todo:
                 return said
             for one in strays:
-                said = said if await self._trace(post, one) else NOWHERE
+                said = said if await self._trace(post, one) else say(NOWHERE)
             for step in todo:
                 try:
                     said = await self._do(post, step) or said
@@ -214,7 +215,7 @@ class Filing:
                     if step.folder is Folder.INBOX:
                         raise  # it is being read anew, and its mails are known again by their content
                     await self._lose_sight(post, step)
-        raise Temporary("The mailbox changes faster than it can be followed.")
+        raise Temporary(say("The mailbox changes faster than it can be followed."))
 
     async def _do(self, post: Post, step: Step) -> str:
         source = post.reached()
@@ -247,7 +248,7 @@ class Filing:
                     uidvalidity, uid = place
                     at = replace(one, folder=to, uidvalidity=uidvalidity, uid=uid)
                     await places.put(conn, post.name, at)
-        return LEFT_BEHIND if moved.only_flagged else ""
+        return say(LEFT_BEHIND) if moved.only_flagged else ""
 
     async def _recognised(self, post: Post, moved: Sequence[Located], batch: Batch) -> dict[int, Place]:
         """The new places of mails that neither COPYUID nor a Message-ID tells, known again by their content."""
@@ -360,7 +361,13 @@ async def folder_name(source: Source, folder: Folder) -> str:
     role = ROLES[folder]
     name = (await source.folders()).get(role)
     if name is None:
-        raise Permanent(f"The mailbox has no {role.title()} folder: name one in bridge.toml (folders.{role}).")
+        raise Permanent(
+            say(
+                "The mailbox has no {name} folder: name one in bridge.toml (folders.{role}).",
+                name=role.title(),
+                role=role,
+            )
+        )
     return name
 
 

@@ -17,6 +17,7 @@ from bridge.desk import Desk, changed
 from bridge.errors import Refused, Temporary
 from bridge.jobs import Engine
 from bridge.model import Conversation, Job, Number, Ts, UserId, now
+from bridge.sentences import mark, say
 from bridge.slack import digest
 from bridge.slack.faults import Gone
 from bridge.slack.gateway import Gateway
@@ -85,7 +86,7 @@ class Floods:
                 return  # somebody cleared it away, and nothing is in it that has no card
             async with self._store.write() as conn:
                 await cards.digest_forgotten(conn, number)
-            raise Temporary("The digest was deleted in Slack and is posted again.", retry_after=0) from gone
+            raise Temporary(say("The digest was deleted in Slack and is posted again."), retry_after=0) from gone
 
     # --- the window, and what is done in both -------------------------------------------------------------------------
 
@@ -94,7 +95,7 @@ class Floods:
         async with self._store.read() as conn:
             channel = await cards.digest_channel(conn, number)
         if channel is None:
-            raise Refused("This list is not kept any more; `/mail inbox` lists what is open.")
+            raise Refused(say("This list is not kept any more; `/mail inbox` lists what is open."))
         await self._agents.require(user, channel)
         async with self._store.read() as conn:
             every, _ = await cards.tally(conn, number)
@@ -106,13 +107,13 @@ class Floods:
     async def act(self, verb: str, number: Number, *, user: UserId) -> str:
         """What a line's menu offers; the sentence on what came of it."""
         verbs: dict[str, tuple[Callable[..., Awaitable[Conversation]], str]] = {
-            "open": (self._open, "has its card in the channel"),
-            "claim": (self._desk.claim, "is yours"),
-            "close": (self._desk.close, "is closed"),
+            "open": (self._open, mark("#{number} has its card in the channel.")),
+            "claim": (self._desk.claim, mark("#{number} is yours.")),
+            "close": (self._desk.close, mark("#{number} is closed.")),
         }
         act, came = verbs[verb]
         await act(number, user=user)
-        return f"#{number} {came}."
+        return say(came, number=number)
 
     async def _open(self, number: Number, *, user: UserId) -> Conversation:
         found = await self._desk.conversation(number, user=user)

@@ -13,12 +13,11 @@ from typing import Any
 
 import structlog
 
-from bridge.agents import Agents
-from bridge.config import AgentSettings
 from bridge.desk import Desk, Mailbox
 from bridge.errors import BridgeError
 from bridge.model import ChannelId, MailboxName, UserId
 from bridge.slack import home
+from bridge.slack.blocks import Block
 from bridge.slack.gateway import Gateway
 from bridge.store import drafts, overview, people
 from bridge.store.database import Store
@@ -30,22 +29,20 @@ PACE = 2.0
 
 
 class Home:
-    """Everybody's Home. `setup`: what admins are shown of how the desk is set up, titles and lines."""
+    """Everybody's Home. `setup`: how the desk is set up, for a person who is its admin; else nothing."""
 
     def __init__(
         self,
         store: Store,
         *,
         desk: Desk,
-        agents: Agents,
         gateway: Gateway,
         mailboxes: Mapping[MailboxName, Mailbox],
         status: Callable[[], Awaitable[Mapping[str, Any]]],
-        setup: Sequence[tuple[str, Sequence[str]]] = (),
+        setup: Callable[[UserId], Awaitable[Sequence[Block]]],
     ) -> None:
         self._store = store
         self._desk = desk
-        self._agents = agents
         self._gateway = gateway
         self._mailboxes = mailboxes
         self._status = status
@@ -56,10 +53,12 @@ class Home:
     async def open(self, user: UserId) -> None:
         """Somebody opened their Home: show it as it stands."""
         self._published[user] = time.monotonic()
+        setup: Sequence[Block] = ()
         try:
-            view = home.home(await self._board(user))
+            setup = await self._setup(user)  # an admin need not be an agent
+            view = home.home(await self._board(user), setup=setup)
         except BridgeError as error:
-            view = home.closed(str(error))
+            view = home.closed(str(error), setup=setup)
         await self._gateway.publish_home(user, view)
 
     def touched(self, user: UserId) -> None:
@@ -114,7 +113,6 @@ class Home:
             mailboxes=await self._fare(channels, counts),
             signature=person.signature,
             reminders=person.reminders,
-            setup=self._setup if await self._agents.is_admin(user) else (),
         )
 
     async def _fare(
@@ -131,13 +129,6 @@ class Home:
             for box in self._mailboxes.values()
             if box.channel in channels
         )
-
-
-def set_up(agents: AgentSettings) -> list[tuple[str, list[str]]]:
-    """What admins are shown of the settings: who may act, and who looks after the desk."""
-    who = ", ".join(f"<@{one}>" for one in agents.users) or "the full members of each mailbox's channel"
-    admins = ", ".join(f"<@{one}>" for one in agents.admins) or "the workspace's admins"
-    return [("Agents", [f"Who may act: {who}", f"Who sees this: {admins}", "Set in `bridge.toml`, under `[agents]`."])]
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -39,6 +39,14 @@ Next: type /invite @Bridge in {channel}, then
   bridge run      starts the service
 """
 
+_FIRST_LINES = """\
+# Secrets stand in .env. Another mailbox is another [[mailbox]].
+
+[flood]  # more new conversations than that in a minute become one message that lists them
+cards = 20
+
+[[mailbox]]"""
+
 _SIGN_IN = """\
   bridge login {name}    signs in to the mailbox in a browser, once
 """
@@ -170,7 +178,7 @@ def _toml(mailbox: Mapping[str, str], tables: Mapping[str, Mapping[str, Any]]) -
         if table:
             inner = ", ".join(f"{key} = {json.dumps(value)}" for key, value in table.items())
             lines.append(f"{name} = {{ {inner} }}")
-    return "\n".join(["# Secrets stand in .env. Another mailbox is another [[mailbox]].", "[[mailbox]]", *lines, ""])
+    return "\n".join([_FIRST_LINES, *lines, ""])
 
 
 def _write(file: Path, text: str) -> None:

@@ -28,6 +28,7 @@ from bridge.clockwork import Clockwork
 from bridge.errors import BridgeError, Misconfigured, Permanent, Refused, Temporary, Uncertain
 from bridge.model import Job
 from bridge.model import now as time_now
+from bridge.sentences import say
 from bridge.store import effects, jobs
 from bridge.store.database import Store, current_time
 from bridge.store.turns import be_patient
@@ -84,7 +85,9 @@ class Tenure:
         by now. Raises Temporary.
         """
         if time.monotonic() > self._until:
-            raise Temporary("This replica was paused for too long and has lost its jobs to another; they go on there.")
+            raise Temporary(
+                say("This replica was paused for too long and has lost its jobs to another; they go on there.")
+            )
 
 
 class Engine:
@@ -326,15 +329,17 @@ class Engine:
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
-            return Temporary("The work was interrupted from within; it is tried again.")
+            return Temporary(say("The work was interrupted from within; it is tried again."))
         except Exception as error:
             log.exception("A job met something unforeseen", **_named(job))
-            return Temporary(f"Something unforeseen went wrong ({type(error).__name__}); the log has the details.")
+            kind = type(error).__name__
+            return Temporary(say("Something unforeseen went wrong ({kind}); the log has the details.", kind=kind))
         return None
 
     async def _park_unknown(self, batch: Sequence[Job]) -> None:
         kinds = ", ".join(sorted({job.kind for job in batch}))
-        await self._park(batch, Permanent(f"This version of the bridge does not know jobs of the kind {kinds}."))
+        unknown = say("This version of the bridge does not know jobs of the kind {kinds}.", kinds=kinds)
+        await self._park(batch, Permanent(unknown))
 
     async def _park(self, batch: Sequence[Job], failure: BridgeError) -> None:
         ids = [job.id for job in batch]

@@ -4,9 +4,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import DraftState, Number
 from bridge.notices import tell
+from bridge.sentences import mark, say
 from bridge.store import drafts, jobs
 
-FIRST = "The customer wrote before it was to leave, so it was not sent."
+FIRST = mark("The customer wrote before it was to leave, so it was not sent.")
 
 
 async def customer_wrote(conn: AsyncConnection, number: Number) -> None:
@@ -15,7 +16,7 @@ async def customer_wrote(conn: AsyncConnection, number: Number) -> None:
     It counts as failed, not as undone: its author can still send it as it is, or write it anew.
     """
     for draft in await drafts.waiting(conn, number):
-        if await drafts.move(conn, draft.id, DraftState.FAILED, out_of={DraftState.HELD}, reason=FIRST):
+        if await drafts.move(conn, draft.id, DraftState.FAILED, out_of={DraftState.HELD}, reason=say(FIRST)):
             await jobs.cancel(conn, f"send:{draft.id}")
-            sentence = "the customer wrote before your mail was to leave, so it was not sent. Read that first."
+            sentence = say("the customer wrote before your mail was to leave, so it was not sent. Read that first.")
             await tell(conn, number, key=f"{draft.id}:stopped", whom=draft.author, sentence=sentence)

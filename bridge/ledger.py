@@ -22,6 +22,7 @@ from bridge.metrics import Metrics
 from bridge.model import Job, MailboxName, now
 from bridge.post import Post
 from bridge.reception import Reception
+from bridge.sentences import mark, plural, say
 from bridge.store import jobs, ledger
 from bridge.store.database import Store
 from bridge.store.ledger import Reconciled
@@ -31,6 +32,16 @@ log = structlog.get_logger()
 HOUR = timedelta(hours=1)
 LOOK = 0.2  # seconds between looks for an outcome that is waited for
 MOST = 200  # mails taken in at one comparison: what is left is taken at the next, and no channel is flooded
+
+STATES = {
+    "taken": mark("{n} taken"),
+    "known": mark("{n} known"),
+    "own": mark("{n} own"),
+    "oversize": mark("{n} oversize"),
+    "quarantined": mark("{n} quarantined"),
+    "erased": mark("{n} erased"),
+}
+"""How many of a mailbox's mails ended in each of the states of `store.ledger.STATES`."""
 
 
 class Ledger:
@@ -104,13 +115,22 @@ class Ledger:
 
 def in_words(entered: Mapping[str, int], compared: Reconciled | None) -> str:
     """What became of a mailbox's mails, in a sentence: how many are entered in each state, and the last comparison."""
-    states = [f"{count} {state}" for state, count in entered.items() if count]
-    said = f"{sum(entered.values())} mails in the ledger"
-    said += f" ({', '.join(states)})" if states else ""
+    states = [say(STATES[state], n=count) for state, count in entered.items() if count]
+    mails = plural(sum(entered.values()), "{n} mail in the ledger", "{n} mails in the ledger")
+    mails += f" ({', '.join(states)})" if states else ""
     if compared is None:
-        return f"{said}, not yet compared with the server."
-    found = f"{compared.missing} missing, {compared.repaired} of them taken in" if compared.missing else "none missing"
-    return f"{said}; of {compared.standing} on the server at {compared.at:%Y-%m-%d %H:%M} UTC {found}."
+        return say("{mails}, not yet compared with the server.", mails=mails)
+    there, at = compared.standing, f"{compared.at:%Y-%m-%d %H:%M}"
+    if not compared.missing:
+        return say("{mails}; of {there} on the server at {at} UTC none missing.", mails=mails, there=there, at=at)
+    return say(
+        "{mails}; of {there} on the server at {at} UTC {missing} missing, {repaired} of them taken in.",
+        mails=mails,
+        there=there,
+        at=at,
+        missing=compared.missing,
+        repaired=compared.repaired,
+    )
 
 
 async def all_in_words(conn: AsyncConnection, mailboxes: Iterable[MailboxName]) -> dict[MailboxName, str]:

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bridge.errors import Refused
 from bridge.model import Conversation, Direction, MailId, Status
+from bridge.sentences import say
 
 MOST_TERMS = 30
 LONGEST = 500  # characters of a query: it travels in the value of a button
@@ -114,7 +115,7 @@ def parse_query(typed: str, *, at: datetime, zone: str = "") -> Query:
     """
     text = typed.translate(_QUOTES).strip()
     if len(text) > LONGEST:
-        raise Refused("That is too long to look for; a few words find more.")
+        raise Refused(say("That is too long to look for; a few words find more."))
     terms: list[Term] = []
     traits: dict[bool, set[Trait]] = {True: set(), False: set()}
     mailboxes: set[str] = set()
@@ -131,9 +132,9 @@ def parse_query(typed: str, *, at: datetime, zone: str = "") -> Query:
             field = Field(name) if name else Field.ANY
             terms.append(Term(text=value, field=field, whole=bool(quoted), unwanted=bool(minus)))
     if len(terms) > MOST_TERMS:
-        raise Refused("Those are too many words to look for; a few find more.")
+        raise Refused(say("Those are too many words to look for; a few find more."))
     if not (terms or traits[True] or traits[False] or mailboxes or times):
-        raise Refused("Say what to look for: words, or one of from: to: has: is: before: after: in:.")
+        raise Refused(say("Say what to look for: words, or one of from: to: has: is: before: after: in:."))
     return Query(
         typed=text,
         terms=tuple(terms),
@@ -159,7 +160,8 @@ def _trait(key: str, value: str) -> Trait:
     wanted = value.lower().removesuffix("s") if has else value.lower()
     found = next((one for one in known if one == wanted), None)
     if found is None:
-        raise Refused(f"“{key}:{value[:40]}” means nothing here; there is {_listed(key, known)}.")
+        typed = f"{key}:{value[:40]}"
+        raise Refused(say("“{typed}” means nothing here; there is {known}.", typed=typed, known=_listed(key, known)))
     return found
 
 
@@ -172,7 +174,9 @@ def _day(value: str, *, at: datetime, zone: ZoneInfo) -> datetime:
     here = at.astimezone(zone)
     written = _written(value) or _spoken(value, here=here)
     if written is None:
-        raise Refused(f"“{value[:40]}” is no day: write 2024-05-31, “yesterday” or “last monday”, in quotes.")
+        raise Refused(
+            say("“{typed}” is no day: write 2024-05-31, “yesterday” or “last monday”, in quotes.", typed=value[:40])
+        )
     return datetime.combine(written, time(), tzinfo=zone).astimezone(UTC)
 
 

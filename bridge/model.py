@@ -26,6 +26,8 @@ ChannelId = NewType("ChannelId", str)
 Ts = NewType("Ts", str)
 """A Slack message's timestamp, which is its id within a channel."""
 FileId = NewType("FileId", str)
+TemplateId = NewType("TemplateId", int)
+"""A canned answer that was made in Slack."""
 
 
 def now() -> datetime:
@@ -532,6 +534,22 @@ class Act:
     verb: str
     detail: str = ""
     place: Where | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """People whom somebody named: `users` may act, and where there are any, nobody else; `admins` look after the desk.
+    Nobody may do so by their name alone.
+    """
+
+    users: frozenset[UserId] = frozenset()
+    admins: frozenset[UserId] = frozenset()
+
+    def __or__(self, other: "Named") -> "Named":
+        return Named(users=self.users | other.users, admins=self.admins | other.admins)
+
+    def __sub__(self, other: "Named") -> "Named":
+        return Named(users=self.users - other.users, admins=self.admins - other.admins)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

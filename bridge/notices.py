@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bridge.errors import Temporary
 from bridge.jobs import Engine
 from bridge.model import Job, Number, UserId
+from bridge.sentences import say
 from bridge.slack.blocks import in_slack
 from bridge.slack.gateway import Gateway
 from bridge.slack.notices import notice
@@ -61,7 +62,7 @@ class Notices:
         if conversation is None:
             return
         if conversation.card_ts is None:
-            raise Temporary("The card is not posted yet.", retry_after=1)
+            raise Temporary(say("The card is not posted yet."), retry_after=1)
         card, channel = conversation.card_ts, conversation.channel
         about = UserId(told["about"]) if told["about"] else None
         surface = notice(UserId(told["whom"]), told["sentence"], about=about, buttons=told["buttons"])

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from bridge.errors import BridgeError
 from bridge.filing import ROLES
-from bridge.model import MailboxName, StoredMessage
+from bridge.model import DraftId, MailboxName, Number, StoredMessage
 from bridge.post import Post
-from bridge.store import places, raws
+from bridge.store import drafts, places, raws
 from bridge.store.database import Store
 
 
@@ -37,3 +37,12 @@ class Originals:
         except BridgeError:
             return None
         return None
+
+    async def sent(self, number: Number, draft_id: DraftId) -> bytes | None:
+        """An answer of that conversation exactly as it left, or None where its bytes are no longer kept."""
+        async with self._store.read() as conn:
+            draft = await drafts.get(conn, draft_id)
+            if draft is None or draft.number != number:
+                return None
+            raw_id = await drafts.raw_id(conn, draft.id)
+            return await raws.load(conn, raw_id) if raw_id else None

@@ -43,6 +43,7 @@ from bridge.model import (
 )
 from bridge.originals import Originals
 from bridge.post import Post
+from bridge.sentences import say
 from bridge.slack import richtext
 from bridge.slack.gateway import Gateway
 from bridge.store import correspondents, drafts, jobs, mails, people, raws
@@ -200,7 +201,7 @@ class Outbox:
 
     async def _settle(self, draft: Draft, *, patient: bool) -> None:
         """A draft that was being handed over when the bridge died."""
-        reason = "The bridge was stopped while it handed this mail over: it may have arrived, or not."
+        reason = say("The bridge was stopped while it handed this mail over: it may have arrived, or not.")
         await self._end_unknown(draft, reason=reason, patient=patient)
 
     async def _end_unknown(self, draft: Draft, *, reason: str, patient: bool) -> None:
@@ -224,7 +225,7 @@ class Outbox:
         """From here on a silence is uncertain. Whoever undid the draft a moment ago has won."""
         async with self._store.write() as conn:
             if not await drafts.move(conn, draft.id, DraftState.HANDING_OVER, out_of={DraftState.QUEUED}):
-                raise Refused("This mail was undone.")
+                raise Refused(say("This mail was undone."))
         self._still_ours()
 
     async def _back_to_queue(self, draft: Draft, *, reason: str) -> None:
@@ -266,13 +267,13 @@ class Outbox:
                 return await raws.load(conn, raw_id)
         raw = await asyncio.to_thread(compose.compose, await self._outgoing(draft, mailbox))
         if len(raw) > mailbox.max_bytes:
-            raise Permanent("The mail is larger than MAIL_MAX_BYTES allows; send fewer files, or a link to them.")
+            raise Permanent(say("The mail is larger than MAIL_MAX_BYTES allows; send fewer files, or a link to them."))
         async with self._store.write() as conn:
             fresh = await drafts.get(conn, draft.id)
             if fresh and fresh.rich_text != draft.rich_text:
-                raise Temporary("Its words were changed at the last moment.", retry_after=0)
+                raise Temporary(say("Its words were changed at the last moment."), retry_after=0)
             if not await drafts.move(conn, draft.id, DraftState.QUEUED, out_of={DraftState.HELD, DraftState.QUEUED}):
-                raise Refused("This mail was undone.")
+                raise Refused(say("This mail was undone."))
             await drafts.composed(conn, draft.id, raw_id=await raws.save(conn, raw, at=now()))
             await changed(conn, await drafts.number_of(conn, draft))
         return raw
@@ -341,7 +342,9 @@ class Outbox:
             if file.mail_id:
                 original = await self._message(file.mail_id)
                 if original is None or file.position >= len(original.attachments):
-                    raise Permanent(f"{file.filename} is no longer kept here; fetch it from the mailbox.")
+                    raise Permanent(
+                        say("{file} is no longer kept here; fetch it from the mailbox.", file=file.filename)
+                    )
                 kept = original.attachments[file.position]
                 content = kept.content  # noqa: PLW2901 - one or the other place
                 picture = kept.content_id if kept.inline else None  # it is shown again, where it was shown before
@@ -368,5 +371,5 @@ class Outbox:
 
     def _mailbox(self, draft: Draft) -> Mailbox:
         if draft.mailbox not in self._mailboxes:
-            raise Permanent(f"The mailbox {draft.mailbox} is not configured any more.")
+            raise Permanent(say("The mailbox {mailbox} is not configured any more.", mailbox=draft.mailbox))
         return self._mailboxes[draft.mailbox]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from bridge.acknowledge import Acknowledge
+from bridge.admins import Admins, all_named, all_templates
 from bridge.agents import Agents
 from bridge.alarms import Alarms
 from bridge.answers import Answers
@@ -25,7 +26,7 @@ from bridge.instep import InStep
 from bridge.jobs import Engine, Tenure
 from bridge.ledger import Ledger
 from bridge.metrics import Metrics
-from bridge.model import Job, MailboxName, UserId
+from bridge.model import Address, Job, MailboxName, Named, UserId
 from bridge.notices import Notices
 from bridge.originals import Originals
 from bridge.outbox import Outbox
@@ -55,6 +56,7 @@ class Parts:
     mailboxes: dict[MailboxName, Mailbox]
     posts: dict[MailboxName, Post]
     engine: Engine
+    admins: Admins
     agents: Agents
     desk: Desk
     watches: Watches
@@ -87,12 +89,10 @@ def made(
     look_first: bool,
 ) -> Parts:
     """Make them, in the order in which each needs the one before."""
-    agents = Agents(
-        gateway,
-        team_id=me.team_id,
-        only=[UserId(one) for one in settings.agents.users],
-        admins=[UserId(one) for one in settings.agents.admins],
+    operators = Named(
+        users=frozenset(map(UserId, settings.agents.users)), admins=frozenset(map(UserId, settings.agents.admins))
     )
+    agents = Agents(gateway, team_id=me.team_id, named=lambda: all_named(store, operators))
     desk = Desk(store, agents=agents, mailboxes=mailboxes)
     watches = Watches(store)
     own = [box.address.email.lower() for box in mailboxes.values()]
@@ -118,7 +118,16 @@ def made(
     answers = Answers(
         store, desk=desk, agents=agents, gateway=gateway, mailboxes=mailboxes, key=settings.secret_keys[0]
     )
-    templates = _templates(settings)
+    in_file = [Template(**one.model_dump()) for one in settings.templates]
+    templates = Templates(lambda: all_templates(store, in_file))
+    admins = Admins(
+        store,
+        agents=agents,
+        gateway=gateway,
+        templates=templates,
+        operators=operators,
+        mailbox=next((box.address for box in mailboxes.values()), Address(email="")),
+    )
     writing = Writing(store, desk=desk, agents=agents, mailboxes=mailboxes, templates=templates)
     originals = Originals(store, posts=posts)
     outbox = Outbox(
@@ -186,6 +195,7 @@ def made(
         mailboxes=mailboxes,
         posts=posts,
         engine=engine,
+        admins=admins,
         agents=agents,
         desk=desk,
         watches=watches,
@@ -213,8 +223,3 @@ def _proofs(settings: Settings, *, gateway: Gateway) -> dict[str, Callable[[], A
     if app_token:
         proofs[APP_TOKEN] = functools.partial(check_token, api_url=slack.api_url, app_token=app_token)
     return proofs
-
-
-def _templates(settings: Settings) -> Templates:
-    made = [Template(**one.model_dump()) for one in settings.templates]
-    return Templates(lambda: made)

@@ -7,6 +7,8 @@ implicit TLS (RFC 8314) where a provider offers it, else STARTTLS. Nothing is as
 from dataclasses import dataclass
 from typing import Literal
 
+from bridge.sentences import say
+
 Security = Literal["tls", "starttls", "none"]
 
 
@@ -144,10 +146,13 @@ _ADVICE: dict[Provider, str] = {
 }
 
 
-SIGN_IN_AGAIN = (
-    "sign in as the account of this mailbox with `bridge login`, and see that it may use IMAP and authenticated SMTP"
-)
-"""What to do where a server refuses a token that is fresh."""
+def token_refused(words: str) -> str:
+    """The sentence for a server that refuses a token which is fresh, in these words."""
+    return say(
+        "The mail server refused the sign-in by token ({words}): sign in as the account of this mailbox with "
+        "`bridge login`, and see that it may use IMAP and authenticated SMTP.",
+        words=words,
+    )
 
 
 def sign_in_advice(host: str) -> str:

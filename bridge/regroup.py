@@ -23,6 +23,7 @@ from bridge.model import (
     UserId,
     now,
 )
+from bridge.sentences import say
 from bridge.store import conversations, drafts, mails, moves
 from bridge.store.database import Store
 
@@ -81,14 +82,28 @@ class Regroup:
 def _may_merge(one: Conversation, other: Conversation) -> None:
     """Raises Refused where the one may not be merged into the other."""
     if one.number == other.number:
-        raise Refused(f"#{one.number} cannot be merged into itself: say `/mail merge N M`, N into M.")
+        raise Refused(
+            say("#{number} cannot be merged into itself: say `/mail merge N M`, N into M.", number=one.number)
+        )
     for it in (one, other):
         if it.merged_into:
-            raise Refused(f"#{it.number} was merged into #{it.merged_into} already; use that number.")
+            raise Refused(
+                say(
+                    "#{number} was merged into #{into} already; use that number.",
+                    number=it.number,
+                    into=it.merged_into,
+                )
+            )
     if one.mailbox != other.mailbox:
         raise Refused(
-            f"#{one.number} is in the mailbox {one.mailbox} and #{other.number} in {other.mailbox}: "
-            "only conversations of one mailbox can be merged."
+            say(
+                "#{one} is in the mailbox {mailbox} and #{other} in {another}: "
+                "only conversations of one mailbox can be merged.",
+                one=one.number,
+                mailbox=one.mailbox,
+                other=other.number,
+                another=other.mailbox,
+            )
         )
 
 
@@ -106,11 +121,18 @@ def _may_split(
 ) -> None:
     """Raises Refused where nothing can be split off from that mail on."""
     if one.merged_into:
-        raise Refused(f"#{one.number} was merged into #{one.merged_into}; split that one.")
+        raise Refused(
+            say("#{number} was merged into #{into}; split that one.", number=one.number, into=one.merged_into)
+        )
     if not moved or moved[0].id != mail_id:
-        raise Refused(f"This mail is no longer in #{one.number}; look at its card again.")
+        raise Refused(say("This mail is no longer in #{number}; look at its card again.", number=one.number))
     if len(moved) == len(stored):
-        raise Refused(f"This is the first mail of #{one.number}: choose the one that the other matter begins with.")
+        raise Refused(
+            say(
+                "This is the first mail of #{number}: choose the one that the other matter begins with.",
+                number=one.number,
+            )
+        )
 
 
 def _status(one: Conversation, moved: Sequence[StoredMessage]) -> Status:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bridge import mailboxes as mailboxes_of
+from bridge.admins import all_templates
 from bridge.agents import Operator
 from bridge.answers import Answers
 from bridge.canned import Templates
@@ -80,8 +81,9 @@ class Scripts:
         self._mailboxes = {one.name: one for one in mailboxes}
         self.desk = Desk(store, agents=Operator(), mailboxes=self._mailboxes)
         self.filing = Filing(store, desk=self.desk, posts={})
+        templates = Templates(lambda: all_templates(store, ()))
         self._writing = Writing(
-            store, desk=self.desk, agents=Operator(), mailboxes=self._mailboxes, templates=Templates(list)
+            store, desk=self.desk, agents=Operator(), mailboxes=self._mailboxes, templates=templates
         )
         self._answers = Answers(
             store,

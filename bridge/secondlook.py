@@ -14,6 +14,7 @@ from bridge.addressees import difference
 from bridge.errors import Refused
 from bridge.model import Address, Automatic, DraftKind, DraftState, Line, MailId, Number
 from bridge.rules import Difference
+from bridge.sentences import say
 from bridge.slack import richtext
 from bridge.slack.forms import Carried, News, sign
 from bridge.store import correspondents, drafts, mails
@@ -30,8 +31,17 @@ class AskAgain(Refused):
     """
 
     def __init__(self, carried: Carried, *, news: Sequence[News], alike: Sequence[tuple[Address, str]]) -> None:
-        what = "a recipient's address looks like another" if alike else "the conversation has changed meanwhile"
-        super().__init__(f"Nothing was sent yet, since {what}: look again, and submit again to send it.")
+        super().__init__(
+            say(
+                "Nothing was sent yet, since a recipient's address looks like another: "
+                "look again, and submit again to send it."
+            )
+            if alike
+            else say(
+                "Nothing was sent yet, since the conversation has changed meanwhile: "
+                "look again, and submit again to send it."
+            )
+        )
         self.carried = carried
         self.news = tuple(news)
         self.alike = tuple(alike)

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bridge.mail.identifiers import may_be_own
 from bridge.model import Automatic, DraftId, DraftState, Job, Message
 from bridge.outbox import Outbox
+from bridge.sentences import say
 from bridge.store import drafts, jobs
 from bridge.store.database import Store
 
@@ -62,7 +63,7 @@ class Settling:
             outcome = [(one, "accepted") for one in everybody]
             await self._outbox.end(draft, DraftState.SENT, outcome=outcome, out_of=UNSETTLED)
             return
-        recipient, reason = job.payload["recipient"], f"It came back: {job.payload['reason']}"
+        recipient, reason = job.payload["recipient"], say("It came back: {why}", why=job.payload["reason"])
         if len(everybody) > 1 and recipient.lower() in {one.lower() for one in everybody}:
             outcome = [(one, reason if one.lower() == recipient.lower() else "accepted") for one in everybody]
             await self._outbox.end(draft, DraftState.SENT, outcome=outcome, out_of=UNSETTLED)

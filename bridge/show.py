@@ -38,6 +38,7 @@ from bridge.model import (
     now,
 )
 from bridge.resurfacing import resurfaces
+from bridge.sentences import say
 from bridge.slack import blocks, modals, richtext
 from bridge.slack.about import about
 from bridge.slack.blocks import Surface
@@ -110,7 +111,7 @@ class Show:
             # Somebody deleted the card, or its thread. What comes in now must not be lost with it.
             async with self._store.write() as conn:
                 await conversations.forget_slack(conn, number)
-            raise Temporary("The card was deleted in Slack and is posted again.", retry_after=0) from gone
+            raise Temporary(say("The card was deleted in Slack and is posted again."), retry_after=0) from gone
         async with self._store.write() as conn:
             await conversations.mark_shown(conn, number, version=conversation.version)
 

@@ -6,16 +6,20 @@ words in the form, the message is a message again, and the answer's line says so
 
 from typing import Any
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from bridge.answers import Answers
 from bridge.desk import redraw
 from bridge.model import ChannelId, Draft, DraftState, Ts
+from bridge.sentences import mark, say, to_everyone
 from bridge.slack import richtext
 from bridge.store import drafts
 from bridge.store.database import Store
 
 STOPPED = frozenset({DraftState.CANCELLED, DraftState.FAILED})
-LEFT = "The message that this was made of was {how} after the mail had left. The mail is as it was."
-APART = "The message that this was made of was edited. The mail has other words since the form, and keeps them."
+EDITED = mark("The message that this was made of was edited after the mail had left. The mail is as it was.")
+DELETED = mark("The message that this was made of was deleted after the mail had left. The mail is as it was.")
+APART = mark("The message that this was made of was edited. The mail has other words since the form, and keeps them.")
 
 
 class Spoken:
@@ -44,7 +48,7 @@ class Spoken:
                     await redraw(conn, draft.number)
                     continue
                 left = draft.state is not DraftState.HELD or follows
-                if await drafts.remark(conn, draft.id, LEFT.format(how="edited") if left else APART):
+                if await _remark(conn, draft, EDITED if left else APART):
                     await redraw(conn, draft.number)
 
     async def deleted(self, channel: ChannelId, ts: Ts) -> None:
@@ -53,10 +57,16 @@ class Spoken:
             if await self._answers.take_back(draft):
                 continue
             async with self._store.write() as conn:
-                if await drafts.remark(conn, draft.id, LEFT.format(how="deleted")):
+                if await _remark(conn, draft, DELETED):
                     await redraw(conn, draft.number)
 
     async def _made_of(self, channel: ChannelId, ts: Ts) -> list[Draft]:
         async with self._store.read() as conn:
             made = await drafts.said_in(conn, channel=channel, ts=ts)
         return [one for one in made if one.state not in STOPPED]
+
+
+async def _remark(conn: AsyncConnection, draft: Draft, note: str) -> bool:
+    """Have its line say so to everybody; False where it does already."""
+    with to_everyone():
+        return await drafts.remark(conn, draft.id, say(note))

@@ -15,6 +15,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from bridge.errors import Refused
 from bridge.model import Address, Conversation, Message, Number
+from bridge.sentences import say
 
 NAMES = frozenset({"number", "subject", "sender", "mailbox", "agent"})
 """What a template may speak of; `sender`, `mailbox` and `agent` have a `name` and an `email`."""
@@ -48,9 +49,12 @@ def check(template: str) -> None:
     try:
         names = meta.find_undeclared_variables(_environment(str).parse(template))
     except TemplateError as error:
-        raise Refused(f"line {getattr(error, 'lineno', 1)}: {error.message}.") from None
+        why = (error.message or "").rstrip(".")
+        raise Refused(say("line {line}: {why}.", line=getattr(error, "lineno", 1), why=why)) from None
     if unknown := sorted(names - NAMES):
-        raise Refused(f"there is no {unknown[0]}; it may speak of {', '.join(sorted(NAMES))}.")
+        raise Refused(
+            say("there is no {name}; it may speak of {names}.", name=unknown[0], names=", ".join(sorted(NAMES)))
+        )
     render(template, _SOME)
 
 
@@ -59,9 +63,9 @@ def render(template: str, values: Values, *, written: Callable[[str], str] = str
     try:
         return _environment(written).from_string(template).render(_named(values))[:LONGEST]
     except TemplateError as error:
-        raise Refused(f"The template cannot be filled in: {error.message}.") from None
+        raise Refused(say("The template cannot be filled in: {why}.", why=error.message)) from None
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-        raise Refused(f"The template cannot be filled in: {error}.") from None
+        raise Refused(say("The template cannot be filled in: {why}.", why=error)) from None
 
 
 def _named(values: Values) -> dict[str, Any]:

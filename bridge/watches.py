@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bridge.errors import Temporary
 from bridge.jobs import LEASE
 from bridge.model import MailboxName
+from bridge.sentences import say
 from bridge.store import watches
 from bridge.store.database import Store
 
@@ -91,7 +92,7 @@ class Watches:
             return
         fence = self._fences.get(mailbox)
         if fence is None or not await watches.held(conn, mailbox, owner=self._owner, fence=fence):
-            raise Temporary("This replica was paused for too long: another one watches the mailbox now.")
+            raise Temporary(say("This replica was paused for too long: another one watches the mailbox now."))
 
     # --- leases -------------------------------------------------------------------------------------------------------
 

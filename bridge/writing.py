@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from bridge import canned, enclosures, rules
+from bridge import canned, enclosures, languages, rules
 from bridge.agents import MayAct
 from bridge.canned import Templates
 from bridge.desk import Desk, Mailbox, redraw
@@ -33,6 +33,7 @@ from bridge.model import (
     UserId,
     now,
 )
+from bridge.sentences import say
 from bridge.slack import compose, richtext
 from bridge.slack.forms import Carried, Form, Kept, Submission
 from bridge.slack.markdown import literal, rich_text
@@ -71,9 +72,10 @@ class Writing:
         conversation, messages = await self._desk.messages(number, user=user)
         mail = rules.answered(one for one in messages if answers in (None, one.id))
         if conversation.merged_into:
-            raise Refused(f"#{number} was merged into #{conversation.merged_into}; answer there.")
+            into = conversation.merged_into
+            raise Refused(say("#{number} was merged into #{into}; answer there.", number=number, into=into))
         if mail is None:
-            raise Refused(f"#{number} has no mail yet that could be answered.")
+            raise Refused(say("#{number} has no mail yet that could be answered.", number=number))
         to = rules.recipients(kind, mail, own=own_addresses(self._mailboxes))
         subject = mail.message.subject or conversation.subject
         subject = bare_subject(subject) if mail.written_by else subject
@@ -94,7 +96,6 @@ class Writing:
             subject=forward_subject(subject) if forward else reply_subject(subject),
             quote=None if forward else True,
             originals=enclosures.attachments_of(mail, checked=forward),
-            templates=tuple(self._templates.listed()),
         )
 
     async def blank_form(self, channel: ChannelId, *, user: UserId, to: str = "") -> Form:
@@ -103,7 +104,7 @@ class Writing:
         if not offered:
             if channel:  # a shortcut comes from nowhere
                 await self._agents.require(user, channel)
-            raise Refused("No mailbox shows in a channel of yours; an admin can invite you to one.")
+            raise Refused(say("No mailbox shows in a channel of yours; an admin can invite you to one."))
         offered.sort(key=lambda box: box.channel != channel)
         return Form(
             carried=Carried(
@@ -111,7 +112,6 @@ class Writing:
             ),
             to=to,
             mailboxes=tuple((box.name, f"{box.name} <{box.address.email}>") for box in offered),
-            templates=tuple(self._templates.listed()),
         )
 
     async def refilled(self, typed: Submission, *, user: UserId) -> Form:
@@ -121,14 +121,23 @@ class Writing:
             fresh = await self.form(carried.kind, carried.number, user=user, answers=carried.answers)
         elif carried.number:  # a new mail that was undone has a conversation already
             await self._desk.conversation(carried.number, user=user)
-            fresh = Form(carried=carried, templates=tuple(self._templates.listed()))
+            fresh = Form(carried=carried)
         else:
             fresh = await self.blank_form(carried.channel, user=user)
         async with self._store.read() as conn:
             files = await enclosures.at_hand(conn, carried.number, author=user)
         there = {one.value for one in fresh.originals}
         chosen = [Kept(file=files[value], checked=True) for value in typed.originals if value in files.keys() - there]
-        return replace(fresh, originals=(*chosen, *fresh.originals)).refilled(typed)
+        return await self._offering(replace(fresh, originals=(*chosen, *fresh.originals)).refilled(typed))
+
+    async def _offering(self, form: Form) -> Form:
+        """The form with the canned answers to choose from, those in the customer's language first."""
+        carried = form.carried
+        async with self._store.read() as conn:
+            answered = carried.answers if carried.kind in ANSWERS else None
+            mail = await mails.get(conn, answered) if answered else None
+        first = languages.of("\n".join(one.text for one in mail.reading.new)) if mail else frozenset[str]()
+        return replace(form, templates=tuple(await self._templates.listed(first=first)), languages=first)
 
     async def with_template(self, typed: Submission, *, user: UserId) -> Form:
         """The form as it is filled in, with the chosen template's text below what was typed already."""
@@ -145,7 +154,7 @@ class Writing:
             mailbox=box.address if box else Address(email=""),
             agent=Address(name=person.full_name or person.name, email=person.email),
         )
-        filled = canned.filled(self._templates.find(typed.template), values, literal=literal)
+        filled = canned.filled(await self._templates.find(typed.template), values, literal=literal)
         words = rich_text(filled.text)
         if not richtext.is_blank(typed.rich_text):
             words = richtext.below(typed.rich_text, words)
@@ -183,7 +192,7 @@ class Writing:
                 await redraw(conn, carried.number)
             payload = {"form": carried.draft, "number": carried.number}
             await jobs.add(conn, key=f"lapse:{carried.draft}", kind="lapse", payload=payload, due=at + LEASE)
-        form = replace(form, templates=tuple(self._templates.listed()))
+        form = await self._offering(form)
         if kept and form.rich_text is None:
             form = _taken_up(form, *kept)
         if others := [one for one in others if one != user]:

@@ -4,7 +4,7 @@
 Plays the story through the page in headless Chromium: Dana writes with a photo, Mina claims it and answers with a file,
 Dana reads the answer; Mina writes again, by a template, and Dana is quicker; two dozen people write at once. Needs
 Playwright and a Chromium (Debian's, or `CHROMIUM=/path`). Each picture is of one surface: demo, card, thread, compose,
-leaving, search, home, writing, digest.
+leaving, search, home, template, writing, digest.
 """
 
 import os
@@ -149,7 +149,22 @@ def home(page: Page, folder: Path) -> None:
     page.get_by_role("button", name="Bridge").last.click()
     expect(page.locator(".home-blocks")).to_contain_text(SUBJECT)
     shoot(page.locator(".pane"), folder / "home.png")
+    template(page, folder)
     page.get_by_role("button", name="support").click()
+
+
+def template(page: Page, folder: Path) -> None:
+    """Mina, an admin, writes a template."""
+    page.locator("[data-action=templates]").click()
+    page.locator("[data-action=new_template]").click()
+    page.locator("[data-block=name] input").fill("Your parcel is late")
+    page.locator("[data-block=folder] input").fill("Shipping")
+    words = "Hi {{ sender.name }},\n\nyour parcel is **late**. It is with you by tomorrow noon.\n{{ agent.name }}"
+    page.locator("[data-block=text] textarea").fill(words)
+    page.evaluate("document.activeElement.blur()")
+    shoot(page.locator(".modal:visible"), folder / "template.png")
+    for _ in range(2):  # the form, then the list beneath it
+        page.locator(".modal:visible footer button").first.click()
 
 
 def flood(page: Page, folder: Path) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from bridge.canned import Template
 from bridge.lookup import PAGE, Found, Hit
 from bridge.model import (
     Act,
@@ -27,17 +28,20 @@ from bridge.model import (
     MailboxName,
     MailId,
     Message,
+    Named,
     Number,
     Reading,
     Span,
     Status,
     StoredFile,
     StoredMessage,
+    TemplateId,
     UserId,
 )
-from bridge.slack import blocks, compose, digest, home, modals, reading, results
+from bridge.slack import blocks, canned, compose, digest, home, modals, reading, results, setup
 from bridge.slack.card import Busy, card, earlier_thread, pointer
 from bridge.slack.forms import Carried, Form, Kept
+from bridge.templates import Values
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MINA = UserId("U0MINA0001")
@@ -200,6 +204,8 @@ class Draw:
             quote=True,
             originals=kept,
             mailboxes=((MailboxName("support"), "support <s@example.com>"),),
+            templates=tuple(self.templates()) if self.dice.random() < RARELY else (),
+            languages=frozenset({"ko"}),
         )
 
     def board(self) -> home.Board:
@@ -217,8 +223,26 @@ class Draw:
             mailboxes=states,
             signature=self.words(),
             reminders=True,
-            setup=[("Agents", [self.words() or "Nobody"])],
         )
+
+    def template(self, number: int) -> Template:
+        return Template(
+            name=self.words()[:60].strip() or "x",
+            text=self.words(),
+            subject=self.words()[:250],
+            language=self.dice.choice(("", "ko", "de", "Klingon", "x" * 40)),
+            folder=self.dice.choice(("", "Shipping", self.words()[:60].strip())),
+            id=TemplateId(number) if self.dice.random() < 0.7 else None,
+            revision=1,
+            uses=self.dice.choice((0, 1, 10**6)),
+        )
+
+    def templates(self) -> list[Template]:
+        return [self.template(number) for number in range(1, self.dice.choice((1, 2, 60, 130, 300)) + 1)]
+
+    def named(self) -> Named:
+        people = [UserId(f"U0PERSON{number:03}") for number in range(self.dice.choice((0, 1, 100)))]
+        return Named(users=frozenset(people), admins=frozenset(people[:50]))
 
     def found(self) -> Found:
         hits = tuple(
@@ -273,6 +297,14 @@ def views(dice: random.Random) -> Iterator[Made]:
     if dice.random() < RARELY:
         rows = [(draw.conversation(), draw.address(), dice.random() < 0.5) for _ in range(digest.IN_WINDOW)]
         yield "digest", digest.window(1, rows, every=500, page=dice.choice((0, 3, 24)), told=draw.words())
-        yield "home", home.home(draw.board())
+        yield "home", home.home(draw.board(), setup=setup.home(draw.templates(), draw.named()))
+        yield "templates", canned.window(draw.templates(), page=dice.choice((0, 1, 9)))
+        yield "template", canned.form(dice.choice((None, draw.template(1))))
+        yield "agents", setup.agents(draw.named(), operators=draw.named())
+        log = [Act(at=AT, actor=MINA, verb="template changed", detail=draw.words()) for _ in range(30)]
+        yield "desk log", setup.log(log)
+        yield "remove", canned.confirm_remove(draw.template(1))
+        values = Values(number=Number(1042), subject=draw.words(), sender=draw.address(), mailbox=draw.address())
+        yield "preview", canned.preview(draw.template(1), values)
         yield "found", results.modal(draw.found(), draw.words(), workspace="https://example.slack.com/")
         yield "closed home", home.closed("Only full members of this workspace may handle the mail; ask one of them.")

@@ -21,6 +21,7 @@ BASE = {
     "canned",
     "clockwork",
     "config",
+    "languages",
     "layers",
     "limits",
     "lookup",
@@ -36,6 +37,7 @@ DESK = {
     "accounts",
     "acknowledge",
     "addressees",
+    "admins",
     "agents",
     "alarms",
     "answers",
@@ -84,10 +86,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "model": set(),
     "logs": set(),
     "clockwork": set(),
-    "providers": {"errors", "model"},
+    "providers": {"errors", "model", "sentences"},
     "sentences": {"sentences"},
     "templates": {"errors", "model", "sentences"},
-    "canned": {"errors", "model", "sentences", "templates"},
+    "languages": set(),
+    "canned": {"errors", "languages", "model", "sentences", "templates"},
     "settings": {"errors", "model", "providers", "sentences", "templates"},
     "layers": {"errors", "model"},
     "limits": set(),
@@ -114,6 +117,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "__main__": {"cli"},
 }
 CALL_THE_DESK = {
+    "slack.administering",
     "slack.aside",
     "slack.acting",
     "slack.composer",
@@ -130,6 +134,7 @@ CALL_THE_DESK = {
 TALKERS = {
     "mail": {"imap", "local", "maildir", "maildirfiles", "maildirsource", "oauth", "sent", "smtp", "trust", "uidlist"},
     "slack": {
+        "administering",
         "aside",
         "composer",
         "decisions",

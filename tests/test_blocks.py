@@ -27,6 +27,7 @@ from bridge.model import (
     MailboxName,
     MailId,
     Message,
+    Named,
     Number,
     Reading,
     Span,
@@ -37,7 +38,7 @@ from bridge.model import (
     UserId,
 )
 from bridge.rules import Difference
-from bridge.slack import blocks, compose, home, modals, reading, results
+from bridge.slack import blocks, compose, home, modals, reading, results, setup
 from bridge.slack.card import Busy, card
 from bridge.slack.forms import Carried, Form, Kept, News, sign
 
@@ -266,9 +267,10 @@ def test_every_full_text_original_and_home_is_a_view_that_slack_takes(
         mailboxes=[home.MailboxState(name=conversation.mailbox, open=3, trouble=conversation.trouble)] * 40,
         signature=mail.message.text,
         reminders=True,
-        setup=[("Agents", [f"Who may act: {mail.message.subject}"])],
     )
-    shown = home.home(board)
+    template = Template(name=mail.message.subject, text=mail.message.text)
+    everybody = Named(users=frozenset(UserId(f"U{number:09}") for number in range(200)))
+    shown = home.home(board, setup=setup.home([template] * 3, everybody))
     assert check_view(shown) == []
     assert len(shown["blocks"]) <= 100
     hit = Hit(

@@ -12,7 +12,10 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bridge.slack import manifest
 
 PACKAGE = Path(manifest.__file__).parents[1]
-LISTENERS = [PACKAGE / "slack" / name for name in ("aside.py", "composer.py", "events.py", "homes.py", "listeners.py")]
+LISTENERS = [
+    PACKAGE / "slack" / name
+    for name in ("administering.py", "aside.py", "composer.py", "events.py", "homes.py", "listeners.py")
+]
 
 CHANNELS_READ = {"channels:read", "groups:read"}  # a mail channel is public or private
 CHANNELS_HISTORY = {"channels:history", "groups:history"}

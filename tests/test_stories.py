@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from onstage import DANA, ENOUGH, Desk, actions, ask, initial, marked, received, rich, said
+from onstage import DANA, ENOUGH, Desk, actions, ask, initial, marked, nodes, received, rich, said
 
 from bridge.demo.double.refusals import NoAck
 from bridge.demo.mails import SHOP, bounce
@@ -503,6 +503,19 @@ async def test_each_mail_of_a_thread_has_its_full_text_and_its_original(stage: S
     assert await mina.sees(lambda: first.strip("<>") in said(mina.person.view() or {}))
     await mina.person.choose(CHANNEL, line["ts"], "mail", "show_full:1:1")
     assert await mina.sees(lambda: "where are they?" in said(mina.person.view() or {}))
+
+
+async def test_an_answer_that_has_left_can_be_seen_exactly_as_it_did(stage: Stage, mina: Desk) -> None:
+    await ask(stage)
+    card = await mina.sees_card("Two bags")
+    await mina.opens(card)
+    await mina.person.submit({"body": rich("Here they are")})
+    line = await mina.sees(lambda: mina.line(card, ":white_check_mark: Sent"))
+    assert line
+    (menu,) = [one for one in nodes(line) if one.get("type") == "overflow"]
+    await mina.person.choose(CHANNEL, line["ts"], "mail", menu["options"][0]["value"])
+    assert await mina.sees(lambda: "Content-Type: text/" in said(mina.person.view() or {}))
+    assert (await received(stage, "dana@example.com"))["Message-ID"].strip("<>") in said(mina.person.view() or {})
 
 
 @pytest.mark.parametrize(

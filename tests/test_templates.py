@@ -104,13 +104,18 @@ def test_html_and_images_are_words() -> None:
     assert "".join(words("<b onclick=x>hi</b> ![i](https://a.example/x.png)")).startswith("<b onclick=x>hi</b> ")
 
 
-def test_templates_are_found_by_name_and_listed_by_folder() -> None:
+async def test_templates_are_found_by_name_and_listed_by_folder() -> None:
     there = [Template(name="Late", text="b", folder="Shipping"), Template(name="Hello", text="a")]
-    templates = Templates(lambda: there)
-    assert [one.name for one in templates.listed()] == ["Hello", "Late"]
-    assert templates.find(" late ").text == "b"
+
+    async def all_() -> list[Template]:
+        return there
+
+    templates = Templates(all_)
+    assert [one.name for one in await templates.listed()] == ["Hello", "Late"]
+    assert (await templates.find(" late ")).text == "b"
     with pytest.raises(Refused, match="no template “Later”"):
-        templates.find("Later")
+        await templates.find("Later")
     there += [Template(name="Later", text="c"), Template(name="LATE", text="another")]
-    assert len(templates.listed()) == 3
-    assert templates.find("later").text == "c"
+    assert len(await templates.listed()) == 3
+    assert len(await templates.every()) == 4
+    assert (await templates.find("late")).text == "b"

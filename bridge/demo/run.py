@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bridge.demo.mails import CANNED, CUSTOMERS, SHOP, samples
 from bridge.demo.page import Page
-from bridge.demo.stage import Stage
+from bridge.demo.stage import MINA, Stage
 from bridge.model import now
 from bridge.slack import manifest
 
@@ -22,6 +22,7 @@ async def demo(*, port: int, open_browser: bool, data: Path | None) -> None:
         folder = data or Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="bridge-demo-")))
         stage = Stage(folder, flood=20)
         stage.others = CANNED
+        stage.slack.workspace.change_user(MINA, is_admin=True)  # so that whoever plays sees all that there is
         page = Page(
             stage.slack, stage.world, customers=CUSTOMERS, mailboxes=[SHOP], manifest=manifest.load(), port=port
         )

@@ -19,6 +19,7 @@ from bridge.mail.html import lines as shown_lines
 from bridge.mail.identifiers import chain, is_message_id
 from bridge.mail.labels import Labels
 from bridge.model import Address, Attachment, Automatic, Line, Message, Span
+from bridge.sentences import say
 
 # 8-bit bodies are re-coded on the way by some servers, which breaks signatures.
 _POLICY = Labels(linesep="\r\n", cte_type="7bit")
@@ -123,7 +124,7 @@ def _without_prefixes(subject: str, prefix: re.Pattern[str]) -> str:
 
 def _header(outgoing: Outgoing) -> bytes:
     if not is_message_id(outgoing.message_id):
-        raise Refused("A Message-ID is one word of ASCII in angle brackets.")
+        raise Refused(say("A Message-ID is one word of ASCII in angle brackets."))
     if outgoing.date.tzinfo is None:
         raise ValueError("a mail's date has a zone")
     ids = chain(outgoing.references, parent=outgoing.in_reply_to)

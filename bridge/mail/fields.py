@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from bridge.errors import Refused
 from bridge.mail.recipients import wire_address
 from bridge.model import Address
+from bridge.sentences import say
 
 _WIDTH = 76  # characters of a line, where it can be folded there
 _FOLD = "\r\n "
@@ -40,7 +41,7 @@ def ids_field(name: str, ids: Iterable[str]) -> bytes:
 def one_line(value: str, *, what: str) -> str:
     """The value with spaces for its control characters; raises Refused where it holds a line break."""
     if "\r" in value or "\n" in value:
-        raise Refused(f"{what} holds a line break: write it in one line.")
+        raise Refused(say("{what} holds a line break: write it in one line.", what=what))
     shown = "".join(
         " " if ord(character) < 32 or character in "\x7f\x85\u2028\u2029" else character for character in value
     )
@@ -60,7 +61,7 @@ def _folded(name: str, words: list[str]) -> bytes:
 
 def _mailbox(address: Address) -> str:
     email = wire_address(address.email)
-    name = one_line(address.name, what="A name").strip()
+    name = one_line(address.name, what=say("A name")).strip()
     if not name:
         return email
     if not name.isascii() or "=?" in name or len(name) > _WIDTH:

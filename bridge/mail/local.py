@@ -20,6 +20,7 @@ from bridge.errors import Refused, Temporary
 from bridge.mail.maildir import Maildir
 from bridge.mail.recipients import wire_address
 from bridge.model import now
+from bridge.sentences import say
 
 _LONGEST_LINE = 1 << 20  # bytes: mails with lines over the 998 of RFC 5322 are common, and losing one is worse
 _TRACE_ROOM = 2_000  # bytes that Return-Path and Received may add to a mail of the largest size
@@ -64,7 +65,11 @@ class Intake:
         except OSError as error:
             await self.stop()
             raise Temporary(
-                f"The mail intake cannot listen on {self.host} ({error.strerror}): choose another port in [intake].",
+                say(
+                    "The mail intake cannot listen on {host} ({why}): choose another port in [intake].",
+                    host=self.host,
+                    why=error.strerror,
+                ),
                 detail=repr(error),
             ) from error
 

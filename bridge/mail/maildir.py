@@ -23,6 +23,7 @@ from bridge.mail.infoflags import flags_of, place_of, renamed
 from bridge.mail.maildirfiles import MaildirFiles, new_base
 from bridge.mail.uidlist import Entry, UidList
 from bridge.model import Arrival
+from bridge.sentences import say
 
 T = TypeVar("T")
 
@@ -347,9 +348,12 @@ def _reachable() -> Iterator[None]:
     try:
         yield
     except BlockingIOError as error:
-        raise Temporary("Another process is using the local mailbox: only one can at a time.") from error
+        raise Temporary(say("Another process is using the local mailbox: only one can at a time.")) from error
     except OSError as error:
         raise Temporary(
-            f"The local mailbox cannot be used ({error.strerror}): check its folder and the room on the disk.",
+            say(
+                "The local mailbox cannot be used ({why}): check its folder and the room on the disk.",
+                why=error.strerror,
+            ),
             detail=repr(error),
         ) from error

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from bridge.mail.charset import resolve
 from bridge.mail.decode import parameters, unfold, unquoted, words
 from bridge.mail.transfer import base64, undo
+from bridge.sentences import mark, say
 
 # A mail with more parts or deeper nesting than this is an attack, not a letter; what is beyond stays inside the last
 # part, unread.
@@ -158,7 +159,7 @@ class _Scan:
             if last:
                 continue
             if self.count >= MAX_PARTS:
-                self.notes.append(f"The mail has more than {MAX_PARTS} parts; the rest is not shown.")
+                self.notes.append(say("The mail has more than {most} parts; the rest is not shown.", most=MAX_PARTS))
                 return
             parent = self.open[level].part
             default = "message/rfc822" if parent.type == "multipart/digest" else "text/plain"
@@ -167,7 +168,7 @@ class _Scan:
             leaf = self._enter(part, begun)
             at = begun
         if self.open and root.children:
-            self.notes.append("The mail ends before its last part does.")
+            self.notes.append(mark("The mail ends before its last part does."))
 
     def _next_dashes(self, at: int) -> int:
         """Where the next line begins that starts with two hyphens, at `at` or behind it; -1 where none does."""
@@ -212,7 +213,7 @@ class _Scan:
         guess = _GUESS.search(self.raw, at)
         if guess is None or any(entry.delimiter == b"--" + guess[1] for entry in self.open):
             return b""
-        self.notes.append("The mail does not name the boundary between its parts; it was guessed.")
+        self.notes.append(mark("The mail does not name the boundary between its parts; it was guessed."))
         return b"--" + guess[1]
 
     def _before_delimiter(self, start: int) -> int:
@@ -236,9 +237,9 @@ class _Scan:
         for known in _KNOWN.finditer(self.raw, start, start + _GARBAGE):
             following = self._line_end(known.end()) + 1
             if _FIELD.match(self.raw, following) or self.raw[following : following + 1] in {b" ", b"\t", b"\r", b"\n"}:
-                self.notes.append("Something that is no header stands before the headers.")
+                self.notes.append(mark("Something that is no header stands before the headers."))
                 return known.start()
-        self.notes.append("The mail has no headers.")
+        self.notes.append(mark("The mail has no headers."))
         return start
 
     def _part(self, at: int, *, default: str) -> tuple[Part, int]:
@@ -293,7 +294,7 @@ class _Scan:
                 values[-1].append(b" " + line)
             else:
                 if values or self.open:
-                    self.notes.append("The empty line between headers and content is missing.")
+                    self.notes.append(mark("The empty line between headers and content is missing."))
                 break
             at = after
         return self._paired(names, values), at

@@ -22,6 +22,7 @@ from aiohttp import web
 
 from bridge.errors import BridgeError, Misconfigured, Permanent, Refused, Temporary
 from bridge.model import now
+from bridge.sentences import mark, say
 from bridge.settings import OAuthSettings, is_loopback
 
 PATIENCE = 20.0
@@ -35,6 +36,8 @@ _PASSING = frozenset({"temporarily_unavailable", "server_error", "slow_down"})
 _DENIED = frozenset({"access_denied", "authorization_declined"})
 _UNKNOWN_INTERVAL = 5.0  # seconds between questions for a device's code, where not told (RFC 8628 section 3.2)
 _SLOW_DOWN = 5.0  # seconds more between them, each time the provider says so (section 3.5)
+
+_TOO_LATE = mark("The code was not typed in in time: run `bridge login` again.")
 
 
 class SignInEnded(Permanent):
@@ -184,7 +187,7 @@ async def await_device(client: OAuthSettings, device: Device) -> Grant:
             interval += error.retry_after or 0.0
         except Temporary:
             interval += _SLOW_DOWN
-    raise Refused("The code was not typed in in time: run `bridge login` again.")
+    raise Refused(say(_TOO_LATE))
 
 
 # --- the provider's answers -------------------------------------------------------------------------------------------
@@ -213,7 +216,7 @@ async def _ask(url: str, form: Mapping[str, str], *, waiting: bool = False) -> d
             body = json.loads(await answer.read())
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise Temporary(
-            "The provider's sign-in service cannot be reached: check the network.", detail=type(error).__name__
+            say("The provider's sign-in service cannot be reached: check the network."), detail=type(error).__name__
         ) from error
     except ValueError as error:  # no JSON
         raise _unwell(status) from error
@@ -235,8 +238,10 @@ def _granted(body: Mapping[str, Any], *, refresh_token: str = "") -> Grant:
         raise _odd(body)
     if not refresh_token:
         raise Permanent(
-            "The provider gave no refresh token, so the sign-in would end within the hour: its scopes must allow "
-            "offline access."
+            say(
+                "The provider gave no refresh token, so the sign-in would end within the hour: its scopes must allow "
+                "offline access."
+            )
         )
     try:
         expires = now() + timedelta(seconds=float(lasts))
@@ -249,25 +254,28 @@ def _failure(told: str) -> BridgeError:
     """What an error code means (RFC 6749 section 5.2, RFC 8628 section 3.5). Its descriptions are not repeated: they
     name accounts.
     """
-    shown = told[:60] if told.isascii() and told.replace("_", "").isalnum() else "an unknown error"
+    shown = told[:60] if told.isascii() and told.replace("_", "").isalnum() else say("an unknown error")
     if told in _ENDED:
-        return SignInEnded(f"The provider takes the sign-in no more ({shown}): sign in again.")
+        return SignInEnded(say("The provider takes the sign-in no more ({why}): sign in again.", why=shown))
     if told in _DENIED:
-        return Refused(f"The sign-in was refused at the provider ({shown}).")
+        return Refused(say("The sign-in was refused at the provider ({why}).", why=shown))
     if told == "expired_token":
-        return Refused("The code was not typed in in time: run `bridge login` again.")
+        return Refused(say(_TOO_LATE))
     if told in _PASSING:
-        return Temporary(f"The provider's sign-in service is busy ({shown}).")
+        return Temporary(say("The provider's sign-in service is busy ({why}).", why=shown))
     return Misconfigured(
-        f"The provider does not let the bridge sign in ({shown}): check MAIL_OAUTH_CLIENT_ID, "
-        "MAIL_OAUTH_CLIENT_SECRET and MAIL_OAUTH_TENANT, and how it is registered there (docs/oauth.md)."
+        say(
+            "The provider does not let the bridge sign in ({why}): check MAIL_OAUTH_CLIENT_ID, "
+            "MAIL_OAUTH_CLIENT_SECRET and MAIL_OAUTH_TENANT, and how it is registered there (docs/oauth.md).",
+            why=shown,
+        )
     )
 
 
 def _unwell(status: int) -> Temporary:
-    return Temporary("The provider's sign-in service is in trouble.", detail=f"HTTP {status}")
+    return Temporary(say("The provider's sign-in service is in trouble."), detail=f"HTTP {status}")
 
 
 def _odd(body: Mapping[str, Any]) -> Temporary:
     names = ", ".join(sorted(map(str, body)))  # never the values
-    return Temporary("The provider's sign-in service gave an answer that is none.", detail=f"with {names}"[:200])
+    return Temporary(say("The provider's sign-in service gave an answer that is none."), detail=f"with {names}"[:200])

@@ -29,6 +29,7 @@ from bridge.mail.mime import Part, head, tree
 from bridge.mail.reports import classify
 from bridge.mail.transfer import uuencoded
 from bridge.model import Address, Attachment, Invitation, Message
+from bridge.sentences import mark, say
 
 # Further forms of the same letter, which add nothing beside its plain or HTML form.
 _SPARE = frozenset({"text/enriched", "text/richtext", "text/x-amp-html", "text/watch-html", "text/x-watch-html"})
@@ -81,7 +82,7 @@ def parse(raw: bytes, *, trusted: Collection[str] = ()) -> Message:
     chunks = _paired(letter.read(root))
     text, html = _plain_form(chunks), _html_form(chunks)
     if html and text.endswith(CUT):
-        letter.notes.append("The HTML is longer than what is read of it: the end of the text is missing.")
+        letter.notes.append(mark("The HTML is longer than what is read of it: the end of the text is missing."))
     named = html and any(attachment.content_id for attachment in letter.attachments)
     shown = frozenset(_references(html)) if named else frozenset()
     attachments = tuple(
@@ -134,11 +135,11 @@ class _Letter:
 
     def _multipart(self, part: Part) -> list[_Chunk]:
         if part.type == "multipart/encrypted":
-            self.notes.append("The mail is encrypted (OpenPGP): its content cannot be read here.")
+            self.notes.append(mark("The mail is encrypted (OpenPGP): its content cannot be read here."))
         elif part.type == "multipart/signed" and "pkcs7" in part.parameters.get("protocol", ""):
             self._verify_apart(part)
         elif part.type == "multipart/signed":
-            self.notes.append("The mail is signed (OpenPGP); the signature was not verified.")
+            self.notes.append(mark("The mail is signed (OpenPGP); the signature was not verified."))
         if part.type == "multipart/alternative":
             return self._alternative(part)
         root = _root(part) if part.type == "multipart/related" else None
@@ -177,7 +178,7 @@ class _Letter:
             yield from self._winmail(part)
             return
         if part.type in _SMIME and "sign" not in part.parameters.get("smime-type", ""):
-            self.notes.append("The mail is encrypted (S/MIME): its content cannot be read here.")
+            self.notes.append(mark("The mail is encrypted (S/MIME): its content cannot be read here."))
         elif part.type in _SMIME:
             yield from self._signed(part)
             return
@@ -201,7 +202,7 @@ class _Letter:
         signed = part.content()
         content = smime.signed_content(signed) if self.envelopes < _MOST_ENVELOPES else None
         if content is None:
-            self.notes.append("The mail is signed (S/MIME) in a form that cannot be read here.")
+            self.notes.append(mark("The mail is signed (S/MIME) in a form that cannot be read here."))
             self._attach(part)
             return
         self.envelopes += 1
@@ -222,14 +223,18 @@ class _Letter:
     def _note_signature(self, signature: smime.Signature) -> None:
         """Say what became of an S/MIME signature, and whose it is."""
         if signature.outcome is smime.Outcome.UNKNOWN:
-            self.notes.append("The mail is signed (S/MIME); the signature was not verified.")
+            self.notes.append(mark("The mail is signed (S/MIME); the signature was not verified."))
         elif signature.outcome is smime.Outcome.BROKEN:
-            self.notes.append("The signature (S/MIME) is not of this text: the mail was changed, or it is forged.")
+            self.notes.append(
+                mark("The signature (S/MIME) is not of this text: the mail was changed, or it is forged.")
+            )
         elif self.author.email.lower() in signature.signers:
-            self.notes.append("The mail is signed (S/MIME) with its author's certificate; its issuer was not checked.")
+            self.notes.append(
+                mark("The mail is signed (S/MIME) with its author's certificate; its issuer was not checked.")
+            )
         else:
-            signer = ", ".join(map(clean, signature.signers)) or "somebody without an address"
-            self.notes.append(f"The mail is signed (S/MIME) by {signer}, who is not its author.")
+            signer = ", ".join(map(clean, signature.signers)) or say("somebody without an address")
+            self.notes.append(say("The mail is signed (S/MIME) by {signer}, who is not its author.", signer=signer))
 
     def _is_letter(self, part: Part, *, beside_others: bool) -> bool:
         if part.disposition == "attachment":
@@ -258,9 +263,9 @@ class _Letter:
         if part.parameters.get("format", "").strip().lower() == "flowed":
             text = unwrap(text, delsp=part.parameters.get("delsp", ""))
         if "-----BEGIN PGP MESSAGE-----" in text:
-            self.notes.append("The mail is encrypted (OpenPGP): its content cannot be read here.")
+            self.notes.append(mark("The mail is encrypted (OpenPGP): its content cannot be read here."))
         elif "-----BEGIN PGP SIGNED MESSAGE-----" in text:
-            self.notes.append("The mail is signed (OpenPGP); the signature was not verified.")
+            self.notes.append(mark("The mail is signed (OpenPGP); the signature was not verified."))
         return _Chunk(text=text)
 
     def _without_uuencoded(self, content: bytes) -> bytes:
@@ -274,7 +279,7 @@ class _Letter:
     def _winmail(self, part: Part) -> Iterator[_Chunk]:
         contents = tnef.read(part.content())
         if contents is None:
-            self.notes.append("The mail holds a winmail.dat that could not be opened.")
+            self.notes.append(mark("The mail holds a winmail.dat that could not be opened."))
             self._attach(part)
             return
         for file in contents.files:

@@ -14,6 +14,7 @@ import idna
 
 from bridge.errors import Refused
 from bridge.model import Address
+from bridge.sentences import say
 
 _LONGEST = 254  # bytes; RFC 5321 section 4.5.3.1.3, less the angle brackets
 _SHOWN = 80  # characters of a bad piece that are worth repeating
@@ -60,7 +61,9 @@ def parse_recipients(text: str) -> tuple[Address, ...]:
 
 def _refusal(piece: str) -> Refused:
     shown = "".join(character if character.isprintable() else " " for character in piece[:_SHOWN])
-    return Refused(f"“{shown}” is not a mail address: write it as name@example.org, several separated by commas.")
+    return Refused(
+        say("“{typed}” is not a mail address: write it as name@example.org, several separated by commas.", typed=shown)
+    )
 
 
 def _wire(email: str) -> str | None:

@@ -5,6 +5,7 @@ A copy is kept once: before it is made again after a crash, the folder is asked 
 
 from bridge.errors import Permanent
 from bridge.mail.source import Role, Source
+from bridge.sentences import say
 
 
 class SentFolder:
@@ -23,7 +24,7 @@ class SentFolder:
         folder = (await self._source.folders()).get(Role.SENT)
         if folder is None:
             raise Permanent(
-                "The mailbox has no Sent folder: name one in bridge.toml (folders.sent), or MAIL_SAVE_SENT=off."
+                say("The mailbox has no Sent folder: name one in bridge.toml (folders.sent), or MAIL_SAVE_SENT=off.")
             )
         if not await self._source.find(message_id, folder=folder):
             await self._source.append(raw, to=folder)

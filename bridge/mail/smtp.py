@@ -19,7 +19,8 @@ import aiosmtplib
 from bridge.errors import BridgeError, Permanent, Temporary, Uncertain
 from bridge.mail.recipients import wire_address
 from bridge.mail.trust import tls_context
-from bridge.providers import SIGN_IN_AGAIN, Security
+from bridge.providers import Security, token_refused
+from bridge.sentences import say
 
 _OURSELVES = "[127.0.0.1]"  # what EHLO says: no look-up, and nothing told about the network behind us
 _PIECE = 1 << 18  # bytes written before other tasks get their turn
@@ -187,8 +188,10 @@ async def _greet(client: aiosmtplib.SMTP, *, heard: list[tuple[str, ...]]) -> No
 async def _upgrade(client: aiosmtplib.SMTP) -> None:
     if not client.supports_extension("starttls"):
         raise Permanent(
-            "The mail server does not offer STARTTLS, and nothing is sent without encryption: "
-            "set MAIL_SMTP_SECURITY to tls (port 465) if the provider has that."
+            say(
+                "The mail server does not offer STARTTLS, and nothing is sent without encryption: "
+                "set MAIL_SMTP_SECURITY to tls (port 465) if the provider has that."
+            )
         )
     with _step("started TLS"):
         await client.starttls()
@@ -207,13 +210,18 @@ async def _sign_in(client: aiosmtplib.SMTP, server: Server) -> None:
             if isinstance(cause, aiosmtplib.SMTPAuthenticationError) and cause.code == _UNKNOWN_MECHANISM:
                 continue
             raise Permanent(
-                f"The mail server refused the sign-in ({error.detail}): check MAIL_USERNAME and MAIL_PASSWORD; "
-                "some providers ask for an app password.",
+                say(
+                    "The mail server refused the sign-in ({words}): check MAIL_USERNAME and MAIL_PASSWORD; "
+                    "some providers ask for an app password.",
+                    words=error.detail,
+                ),
                 detail=error.detail,
             ) from cause
         return
     raise Permanent(
-        "The mail server offers no way to sign in that is known here: check MAIL_SMTP_PORT and MAIL_SMTP_SECURITY.",
+        say(
+            "The mail server offers no way to sign in that is known here: check MAIL_SMTP_PORT and MAIL_SMTP_SECURITY."
+        ),
         detail=" ".join(client.server_auth_methods),
     )
 
@@ -224,7 +232,9 @@ async def _sign_in_by_token(
     """With the token at hand, then once with a new one: the first may have run out in between."""
     if "xoauth2" not in client.server_auth_methods:
         raise Permanent(
-            "The mail server offers no sign-in by token (XOAUTH2): check MAIL_SMTP_HOST, or set a password for it.",
+            say(
+                "The mail server offers no sign-in by token (XOAUTH2): check MAIL_SMTP_HOST, or set a password for it."
+            ),
             detail=" ".join(client.server_auth_methods),
         )
     try:
@@ -238,8 +248,7 @@ async def _sign_in_by_token(
         with _step("signed us in"):
             await client.auth_xoauth2(username, token)
     except Permanent as error:
-        said = f"The mail server refused the sign-in by token ({error.detail}): {SIGN_IN_AGAIN}."
-        raise Permanent(said, detail=error.detail) from error
+        raise Permanent(token_refused(error.detail), detail=error.detail) from error
 
 
 def _options(client: aiosmtplib.SMTP, content: bytes, *, addresses: Sequence[str]) -> list[str]:
@@ -250,19 +259,24 @@ def _options(client: aiosmtplib.SMTP, content: bytes, *, addresses: Sequence[str
         options.append(f"SIZE={len(content)}")
     if limit.isdecimal() and 0 < int(limit) < len(content):
         raise Permanent(
-            f"The mail has {_megabytes(len(content))} and the mail server takes {_megabytes(int(limit))}: "
-            "send fewer or smaller files."
+            say(
+                "The mail has {size} and the mail server takes {limit}: send fewer or smaller files.",
+                size=_megabytes(len(content)),
+                limit=_megabytes(int(limit)),
+            )
         )
     if not content[: content.find(b"\r\n\r\n")].isascii() or not "".join(addresses).isascii():
         if not client.supports_extension("smtputf8"):
             raise Permanent(
-                "The mail server cannot send to an address with letters outside ASCII before the @ (no SMTPUTF8): "
-                "ask the recipient for another address."
+                say(
+                    "The mail server cannot send to an address with letters outside ASCII before the @ (no SMTPUTF8): "
+                    "ask the recipient for another address."
+                )
             )
         options.append("SMTPUTF8")
     if not content.isascii():
         if not client.supports_extension("8bitmime"):
-            raise Permanent("The mail server takes only 7-bit mails (no 8BITMIME), and this one has other bytes.")
+            raise Permanent(say("The mail server takes only 7-bit mails (no 8BITMIME), and this one has other bytes."))
         options.append("BODY=8BITMIME")
     return options
 
@@ -281,10 +295,9 @@ async def _recipient(client: aiosmtplib.SMTP, wire: str, *, shown: str) -> Answe
 def _nobody(answers: Sequence[Answer]) -> BridgeError:
     """Every recipient was refused: for good only if each was."""
     said = "; ".join(f"{answer.recipient}: {answer.code} {answer.words}" for answer in answers)
-    sentence = f"The mail server took the mail for nobody ({said})."
     if all(answer.code >= 500 for answer in answers):
-        return Permanent(f"{sentence} Check the addresses.")
-    return Temporary(sentence)
+        return Permanent(say("The mail server took the mail for nobody ({words}). Check the addresses.", words=said))
+    return Temporary(say("The mail server took the mail for nobody ({words}).", words=said))
 
 
 async def _hand_over(client: aiosmtplib.SMTP, content: bytes, *, patience: float) -> str:
@@ -294,7 +307,7 @@ async def _hand_over(client: aiosmtplib.SMTP, content: bytes, *, patience: float
     """
     protocol = client.protocol
     if protocol is None or not protocol.is_connected:
-        raise Temporary("The mail server hung up before it took the mail.")
+        raise Temporary(say("The mail server hung up before it took the mail."))
     stuffed = _DOT.sub(b"..", content) + b".\r\n"
     reply = asyncio.create_task(protocol.read_response())
     whole = False
@@ -311,7 +324,7 @@ async def _hand_over(client: aiosmtplib.SMTP, content: bytes, *, patience: float
     except (aiosmtplib.SMTPException, OSError) as error:
         client.close()
         raise Uncertain(
-            "The mail was handed to the mail server, which then fell silent: it may have been delivered.",
+            say("The mail was handed to the mail server, which then fell silent: it may have been delivered."),
             detail=repr(error),
         ) from error
     finally:
@@ -324,7 +337,9 @@ async def _hand_over(client: aiosmtplib.SMTP, content: bytes, *, patience: float
     if 400 <= code < 600:
         raise _by_code("took the mail", code, words)
     client.close()
-    raise Uncertain("The mail server gave no clear answer to the mail: it may have been delivered.", detail=f"{code}")
+    raise Uncertain(
+        say("The mail server gave no clear answer to the mail: it may have been delivered."), detail=f"{code}"
+    )
 
 
 async def _leave(client: aiosmtplib.SMTP) -> None:
@@ -348,20 +363,24 @@ def _step(done: str) -> Iterator[None]:
         for cause in (error, error.__cause__):
             if isinstance(cause, ssl.SSLCertVerificationError):
                 raise Permanent(
-                    f"The mail server's certificate is not to be trusted ({cause.verify_message}): "
-                    "check MAIL_SMTP_HOST, or name its authority in MAIL_CA_FILE.",
+                    say(
+                        "The mail server's certificate is not to be trusted ({why}): "
+                        "check MAIL_SMTP_HOST, or name its authority in MAIL_CA_FILE.",
+                        why=cause.verify_message,
+                    ),
                     detail=repr(cause),
                 ) from error
         raise Temporary(
-            "The mail server cannot be reached or fell silent; nothing was sent.", detail=f"not {done}: {error!r}"
+            say("The mail server cannot be reached or fell silent; nothing was sent."), detail=f"not {done}: {error!r}"
         ) from error
 
 
 def _by_code(done: str, code: int, words: str) -> Temporary | Permanent:
     """A refusal by its first digit; a reply that is none is the network's fault."""
+    said = f"{code} {words}"
     if 500 <= code < 600:
-        return Permanent(f"The mail server refused: {code} {words}", detail=f"{code} {words}")
-    return Temporary(f"The mail server put us off: {code} {words}", detail=f"not {done}: {code} {words}")
+        return Permanent(say("The mail server refused: {words}", words=said), detail=said)
+    return Temporary(say("The mail server put us off: {words}", words=said), detail=f"not {done}: {said}")
 
 
 def _is_normal(raw: bytes) -> bool:

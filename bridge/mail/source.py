@@ -12,6 +12,7 @@ from typing import Protocol
 
 from bridge.errors import BridgeError, Temporary
 from bridge.model import Arrival, Batch, Cursor
+from bridge.sentences import say
 
 FOLLOWED = ("\\Seen", "\\Flagged", "\\Answered", "\\Deleted")
 """The flags whose changes are told (RFC 3501 section 2.3.2)."""
@@ -24,7 +25,9 @@ class Renumbered(Temporary):
     """The folder has another uidvalidity than the uids that were named: its mails are under other uids now."""
 
     def __init__(self, *, detail: str = "") -> None:
-        super().__init__("The folder's mails were numbered anew; it works again once they were read.", detail=detail)
+        super().__init__(
+            say("The folder's mails were numbered anew; it works again once they were read."), detail=detail
+        )
 
 
 class Role(StrEnum):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bridge.errors import Misconfigured
 from bridge.providers import Security
+from bridge.sentences import say
 from bridge.settings import is_loopback
 
 _FILES = 8  # contexts kept: each holds every authority of the system, about half a megabyte
@@ -20,7 +21,12 @@ def tls_context(host: str, *, security: Security, ca_file: Path | None, setting:
     if security != "none":
         return _context(ca_file)
     if not is_loopback(host):
-        raise Misconfigured(f"{setting} is none, which is for a mail server on this machine only: use tls or starttls.")
+        raise Misconfigured(
+            say(
+                "{setting} is none, which is for a mail server on this machine only: use tls or starttls.",
+                setting=setting,
+            )
+        )
     return None
 
 
@@ -32,6 +38,6 @@ def _context(ca_file: Path | None) -> ssl.SSLContext:
             context.load_verify_locations(ca_file)
         except OSError as error:
             raise Misconfigured(
-                "MAIL_CA_FILE cannot be read as certificates: it must be a PEM file.", detail=repr(error)
+                say("MAIL_CA_FILE cannot be read as certificates: it must be a PEM file."), detail=repr(error)
             ) from error
     return context

@@ -7,12 +7,13 @@ Pure: records in, Block Kit out. Quiet where nothing is wrong or unusual: what i
 from datetime import timedelta
 
 from bridge.model import Authenticity, Automatic, Direction, Invitation, Joined, StoredMessage
+from bridge.sentences import mark, plural, say
 from bridge.slack.blocks import (
     NAME_LIMIT,
     Block,
     addresses,
+    and_more,
     context,
-    count,
     inert,
     moment,
     section,
@@ -23,21 +24,28 @@ FILES_NAMED = 5
 PLACE_LIMIT = 200  # characters of an event's summary or place
 
 WHY = {
-    Joined.SUBJECT_NUMBER: "its subject names this number, and its sender takes part",
-    Joined.THREAD_INDEX: "Outlook counts it to the same conversation (Thread-Index)",
-    Joined.NEVER_SEEN: "it refers to a mail that others here refer to, and that never came to this mailbox",
-    Joined.OVERTAKEN: "a mail that came before it answers it",
+    Joined.SUBJECT_NUMBER: mark(
+        ":link: In this conversation because its subject names this number, and its sender takes part."
+    ),
+    Joined.THREAD_INDEX: mark(
+        ":link: In this conversation because Outlook counts it to the same conversation (Thread-Index)."
+    ),
+    Joined.NEVER_SEEN: mark(
+        ":link: In this conversation because it refers to a mail that others here refer to, and that never came to "
+        "this mailbox."
+    ),
+    Joined.OVERTAKEN: mark(":link: In this conversation because a mail that came before it answers it."),
 }
 """The reasons for joining that nobody could guess from the mails themselves."""
 
 ASKED = {
-    "REQUEST": "Invitation",
-    "PUBLISH": "Event",
-    "CANCEL": "Cancelled",
-    "COUNTER": "Another time is proposed",
-    "ADD": "One more date",
+    "REQUEST": mark("Invitation"),
+    "PUBLISH": mark("Event"),
+    "CANCEL": mark("Cancelled"),
+    "COUNTER": mark("Another time is proposed"),
+    "ADD": mark("One more date"),
 }
-ANSWERED = {"ACCEPTED": "Accepted", "DECLINED": "Declined", "TENTATIVE": "Perhaps"}
+ANSWERED = {"ACCEPTED": mark("Accepted"), "DECLINED": mark("Declined"), "TENTATIVE": mark("Perhaps")}
 
 
 def about(mail: StoredMessage) -> list[Block]:
@@ -60,16 +68,22 @@ def doubts(mail: StoredMessage) -> list[str]:
         return []
     said = []
     if signs.lookalike:
-        domains = f"*{_domain(mail.customer.email)}* only looks like *{inert(shorten(signs.lookalike, NAME_LIMIT))}*"
-        said.append(f":rotating_light: {domains}: make sure who this is before you answer.")
+        lookalike = say(
+            ":rotating_light: *{domain}* only looks like *{known}*: make sure who this is before you answer.",
+            domain=_domain(mail.customer.email),
+            known=inert(shorten(signs.lookalike, NAME_LIMIT)),
+        )
+        said.append(lookalike)
     if forged := _unverified(signs):
-        said.append(f":warning: Perhaps not from *{_domain(mail.message.author.email)}*: {forged}.")
+        domain = _domain(mail.message.author.email)
+        said.append(say(":warning: Perhaps not from *{domain}*: {why}.", domain=domain, why=forged))
     if signs.reply_to and mail.message.automatic is Automatic.NO and not mail.written_by:
-        said.append(f":warning: Answers go to another domain: *{inert(shorten(signs.reply_to, NAME_LIMIT))}*.")
+        domain = inert(shorten(signs.reply_to, NAME_LIMIT))
+        said.append(say(":warning: Answers go to another domain: *{domain}*.", domain=domain))
     if signs.risky:
-        names = ", ".join(inert(shorten(one, 80)) for one in signs.risky[:FILES_NAMED])
-        more = f" and {len(signs.risky) - FILES_NAMED} more" if len(signs.risky) > FILES_NAMED else ""
-        said.append(f":warning: Can do harm when opened: {names}{more}.")
+        shown = ", ".join(inert(shorten(one, 80)) for one in signs.risky[:FILES_NAMED])
+        files = and_more(shown, len(signs.risky) - FILES_NAMED)
+        said.append(say(":warning: Can do harm when opened: {files}.", files=files))
     return said
 
 
@@ -78,12 +92,15 @@ def _unverified(signs: Authenticity) -> str:
     mail that a server passed on.
     """
     if signs.dmarc == "fail":
-        return "the mail server could not verify its sender (DMARC failed)"
+        return say("the mail server could not verify its sender (DMARC failed)")
+    if not signs.dmarc and signs.spf in ("fail", "softfail") and signs.dkim == "fail":
+        return say(
+            "the server it came from may not send for that domain (SPF failed), and its signature is wrong (DKIM)"
+        )
     if not signs.dmarc and signs.spf in ("fail", "softfail") and signs.dkim != "pass":
-        signed = "its signature is wrong" if signs.dkim == "fail" else "it is not signed"
-        return f"the server it came from may not send for that domain (SPF failed), and {signed} (DKIM)"
+        return say("the server it came from may not send for that domain (SPF failed), and it is not signed (DKIM)")
     if not signs.dmarc and signs.dkim == "fail" and signs.spf != "pass":
-        return "its signature is wrong (DKIM failed)"
+        return say("its signature is wrong (DKIM failed)")
     return ""
 
 
@@ -98,7 +115,9 @@ def acquaintance(mail: StoredMessage, earlier: int | None) -> str:
     """How well its author is known, or nothing of a machine. `earlier`: their conversations before this one."""
     if earlier is None or mail.direction is Direction.OUT or mail.message.automatic is not Automatic.NO:
         return ""
-    return count(earlier, "earlier conversation") if earlier else ":wave: First contact"
+    if not earlier:
+        return say(":wave: First contact")
+    return plural(earlier, "{n} earlier conversation", "{n} earlier conversations")
 
 
 def passed_on(mail: StoredMessage) -> str:
@@ -106,13 +125,13 @@ def passed_on(mail: StoredMessage) -> str:
     if mail.written_by is None:
         return ""
     teammate = inert(shorten(str(mail.message.author), NAME_LIMIT))
-    return f":arrow_right: Forwarded by {teammate}; answers go to the customer."
+    return say(":arrow_right: Forwarded by {who}; answers go to the customer.", who=teammate)
 
 
 def why_here(mail: StoredMessage) -> str:
     """Why a mail came to its conversation, where that is not plain to see; or nothing."""
     why = WHY.get(mail.joined)
-    return f":link: In this conversation because {why}." if why else ""
+    return say(why) if why else ""
 
 
 # --- what it asks to come to ------------------------------------------------------------------------------------------
@@ -120,17 +139,19 @@ def why_here(mail: StoredMessage) -> str:
 
 def invited(event: Invitation) -> str:
     """A calendar's event: what, when, where, who."""
-    answer = ANSWERED.get(event.answer, event.answer.title()) if event.method == "REPLY" else ""
-    kind = inert(shorten(answer or ASKED.get(event.method, "Event"), 40))
-    facts = [f":calendar: *{kind}: {inert(shorten(event.summary, PLACE_LIMIT)) or '(no title)'}*"]
+    kind = say(ASKED.get(event.method, ASKED["PUBLISH"]))
+    if event.method == "REPLY" and event.answer:
+        kind = say(ANSWERED[event.answer]) if event.answer in ANSWERED else event.answer.title()
+    kind = inert(shorten(kind, 40))
+    facts = [f":calendar: *{kind}: {inert(shorten(event.summary, PLACE_LIMIT)) or say('(no title)')}*"]
     if when := _when(event):
         facts.append(when)
     if event.location:
         facts.append(f":round_pushpin: {inert(shorten(event.location, PLACE_LIMIT))}")
     if event.organizer:
-        facts.append(f"by {addresses([event.organizer])}")
+        facts.append(say("by {whom}", whom=addresses([event.organizer])))
     if event.attendees:
-        facts.append(f"with {addresses(event.attendees)}")
+        facts.append(say("with {whom}", whom=addresses(event.attendees)))
     return "\n".join(facts)
 
 
@@ -140,12 +161,12 @@ def _when(event: Invitation) -> str:
         return ""
     if event.whole_days:
         last = event.end - timedelta(days=1) if event.end and event.end > event.start else event.start
-        days = f"{event.start:%Y-%m-%d}" + (f" to {last:%Y-%m-%d}" if last > event.start else "")
-        return days + _repeats(event)
-    until = f" to {moment(event.end)}" if event.end and event.end > event.start else ""
-    zone = f" (planned in {inert(shorten(event.zone, 60))})" if event.zone else ""
-    return f"{moment(event.start)}{until}{zone}{_repeats(event)}"
-
-
-def _repeats(event: Invitation) -> str:
-    return ", and again later" if event.repeats else ""
+        start, end = f"{event.start:%Y-%m-%d}", f"{last:%Y-%m-%d}"
+        when = say("{start} to {end}", start=start, end=end) if last > event.start else start
+    else:
+        when = moment(event.start)
+        if event.end and event.end > event.start:
+            when = say("{start} to {end}", start=when, end=moment(event.end))
+        if event.zone:
+            when = say("{when} (planned in {zone})", when=when, zone=inert(shorten(event.zone, 60)))
+    return say("{when}, and again later", when=when) if event.repeats else when

@@ -15,6 +15,7 @@ from bridge.errors import BridgeError, Refused, Temporary
 from bridge.filing import Filing
 from bridge.floods import Floods
 from bridge.model import ChannelId, Conversation, Mark, Number, Ts, UserId, Where
+from bridge.sentences import mark, say
 from bridge.slack import digest, modals
 from bridge.slack.acting import Acting
 from bridge.slack.gateway import Gateway
@@ -24,7 +25,7 @@ from bridge.where import acting
 
 log = structlog.get_logger()
 
-TITLE = "New conversations"
+TITLE = mark("New conversations")
 
 
 class Aside:
@@ -90,7 +91,7 @@ class Aside:
         async def view() -> View:
             return await self._floods.page(int(value_of(body)), page=0, user=user_of(body))
 
-        await self._windows.open(body, TITLE, view)
+        await self._windows.open(body, say(TITLE), view)
 
     async def turn(self, ack: AsyncAck, body: Body) -> None:
         """Another page."""
@@ -102,7 +103,7 @@ class Aside:
         try:
             view = await self._floods.page(number, page=page, user=user_of(body), told=told)
         except Refused as refusal:
-            view = modals.notice(TITLE, str(refusal))
+            view = modals.notice(say(TITLE), str(refusal))
         await self._windows.draw(body["view"]["id"], view)
 
     # --- reactions ----------------------------------------------------------------------------------------------------

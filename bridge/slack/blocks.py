@@ -25,6 +25,7 @@ from bridge.model import (
     StoredMessage,
     UserId,
 )
+from bridge.sentences import mark, plural, say
 from bridge.slack.mrkdwn import escape, sections
 
 Block = dict[str, Any]
@@ -38,13 +39,13 @@ NAME_LIMIT = 120  # characters of a name or an address in a line of ours
 REASON_LIMIT = 500  # characters: a server's refusal may be a page
 
 AUTOMATIC_WORDS = {
-    Automatic.BOUNCE: ":warning: Could not be delivered",
-    Automatic.DELAYED: ":hourglass: Delivery delayed",
-    Automatic.REPLY: ":robot_face: Automatic answer",
-    Automatic.LIST: ":newspaper: List mail",
-    Automatic.RECEIPT: ":eyes: Read receipt",
-    Automatic.CHALLENGE: ":warning: The other side asks for a confirmation",
-    Automatic.OTHER: ":robot_face: Automatic mail",
+    Automatic.BOUNCE: mark(":warning: Could not be delivered"),
+    Automatic.DELAYED: mark(":hourglass: Delivery delayed"),
+    Automatic.REPLY: mark(":robot_face: Automatic answer"),
+    Automatic.LIST: mark(":newspaper: List mail"),
+    Automatic.RECEIPT: mark(":eyes: Read receipt"),
+    Automatic.CHALLENGE: mark(":warning: The other side asks for a confirmation"),
+    Automatic.OTHER: mark(":robot_face: Automatic mail"),
 }
 
 
@@ -72,17 +73,13 @@ def mail(stored: StoredMessage, *, about: Sequence[Block] = ()) -> Surface:
     pieces, cut = sections(stored.reading.new)
     blocks = [context(_head(stored)), *about]
     blocks += [section(bounced(message.bounce, message.automatic))] if message.bounce else []
-    first, *rest = pieces or ["_(no text)_"]
+    first, *rest = pieces or [say("_(no text)_")]
     blocks += [section(first, accessory=_menu(stored)), *(section(piece) for piece in rest)]
     if notes := _notes(stored, cut):
         blocks.append(context(notes))
     if stored.reading.folded or cut:
-        blocks.append(
-            {
-                "type": "actions",
-                "elements": [button("Show full text", "show_mail", mail_value(stored.number, stored.id))],
-            }
-        )
+        show = button(say("Show full text"), "show_mail", mail_value(stored.number, stored.id))
+        blocks.append({"type": "actions", "elements": [show]})
     who = stored.customer
     text = f"{who.name or who.email}: {_first_words(stored.reading.new) or message.subject}"
     return Surface(text=escape(shorten(text, FALLBACK_LIMIT)), blocks=blocks)
@@ -91,15 +88,25 @@ def mail(stored: StoredMessage, *, about: Sequence[Block] = ()) -> Surface:
 def bounced(bounce: Bounce, kind: Automatic) -> str:
     """Whom a mail did not reach, and why: the one thing a delivery report is read for."""
     status = bounce.status if bounce.status not in bounce.reason else ""
-    told = shorten(f"{status} {bounce.reason}", REASON_LIMIT)
-    who = f"*{inert(shorten(bounce.recipient, NAME_LIMIT))}*" if bounce.recipient else "The recipient"
-    reached = "is not reached yet" if kind is Automatic.DELAYED else "was not reached"
-    return f":warning: {who} {reached}" + (f": {inert(told)}" if told else ".")
+    told = inert(shorten(f"{status} {bounce.reason}", REASON_LIMIT))
+    who = f"*{inert(shorten(bounce.recipient, NAME_LIMIT))}*" if bounce.recipient else say("The recipient")
+    match kind is Automatic.DELAYED, bool(told):
+        case True, True:
+            return say(":warning: {who} is not reached yet: {reason}", who=who, reason=told)
+        case True, False:
+            return say(":warning: {who} is not reached yet.", who=who)
+        case False, True:
+            return say(":warning: {who} was not reached: {reason}", who=who, reason=told)
+    return say(":warning: {who} was not reached.", who=who)
 
 
 def _menu(stored: StoredMessage) -> Block:
     value = mail_value(stored.number, stored.id)
-    verbs = (("show_full", "Show full text"), ("show_original", "Show original"), ("split", "Split from here …"))
+    verbs = (
+        ("show_full", say("Show full text")),
+        ("show_original", say("Show original")),
+        ("split", say("Split from here …")),
+    )
     return overflow("mail", [(f"{verb}:{value}", words) for verb, words in verbs])
 
 
@@ -111,36 +118,42 @@ def mail_value(number: Number, mail_id: MailId) -> str:
 def from_line(mail: StoredMessage) -> str:
     """Who wrote a mail; where it is one of ours, whom it went to."""
     who = mail.customer
-    arrow = "To " if mail.direction is Direction.OUT else ""
     shown = mail.message.to[0] if mail.direction is Direction.OUT and mail.message.to else who
     name = f"*{inert(shorten(shown.name, NAME_LIMIT))}*  " if shown.name else ""
-    return f"{arrow}{name}{inert(shorten(shown.email, NAME_LIMIT)) or '(unknown sender)'}"
+    told = f"{name}{inert(shorten(shown.email, NAME_LIMIT)) or say('(unknown sender)')}"
+    return say("To {whom}", whom=told) if mail.direction is Direction.OUT else told
 
 
 def _head(stored: StoredMessage) -> str:
     message = stored.message
     facts = [f":incoming_envelope: {from_line(stored)}"]
     if stored.elsewhere:
-        facts = [f":outbox_tray: Sent from another mail client  ·  {inert(shorten(str(message.author), NAME_LIMIT))}"]
+        author = inert(shorten(str(message.author), NAME_LIMIT))
+        facts = [f"{say(':outbox_tray: Sent from another mail client')}  ·  {author}"]
     if message.to:
-        facts.append(f"to {addresses(message.to)}")
+        facts.append(say("to {whom}", whom=addresses(message.to)))
     if message.cc:
-        facts.append(f"cc {addresses(message.cc)}")
+        facts.append(say("cc {whom}", whom=addresses(message.cc)))
     facts.append(moment(message.date or stored.received))
     if message.automatic is not Automatic.NO:
-        facts.append(AUTOMATIC_WORDS[message.automatic])
+        facts.append(say(AUTOMATIC_WORDS[message.automatic]))
     return "  ·  ".join(facts)
 
 
 def _notes(stored: StoredMessage, cut: bool) -> str:
     facts = []
     if cut:
-        facts.append(":scroll: The text goes on in the file below")
+        facts.append(say(":scroll: The text goes on in the file below"))
     if stored.reading.folded:
-        facts.append(f":left_speech_bubble: {count(len(stored.reading.folded), 'line')} of quotes or signature folded")
+        folded = plural(
+            len(stored.reading.folded),
+            ":left_speech_bubble: {n} line of quotes or signature folded",
+            ":left_speech_bubble: {n} lines of quotes or signature folded",
+        )
+        facts.append(folded)
     if stored.files:
         facts.append(f":paperclip: {names(stored.files)}")
-    facts += [f":information_source: {inert(shorten(note, 300))}" for note in stored.message.notes[:3]]
+    facts += [f":information_source: {inert(shorten(say(note), 300))}" for note in stored.message.notes[:3]]
     return "  ·  ".join(facts)
 
 
@@ -151,24 +164,38 @@ def line(draft: Draft, *, words: Sequence[Line]) -> Surface:
     """The thread's line of an answer: who sends what to whom, where it is on its way, and the buttons that fit."""
     pieces, cut = sections(words, total=WORDS_LIMIT)
     by_a_person = draft.automatic is Automatic.NO
-    who = person(draft.author) if by_a_person else ":robot_face: by itself"
+    who = person(draft.author) if by_a_person else say(":robot_face: by itself")
     blocks = [context(f"{_where(draft)}  ·  {who}  ·  {recipients(draft)}")]
-    blocks += [section(piece) for piece in pieces]
+    first, *rest = pieces or [""]
+    blocks += [section(first, accessory=_sent_menu(draft))] if first else []
+    blocks += [section(piece) for piece in rest]
     if draft.files:
         blocks.append(context(f":paperclip: {names(draft.files)}"))
     if cut:
-        blocks.append(context(":scroll: The whole text is in the mail"))
+        blocks.append(context(say(":scroll: The whole text is in the mail")))
     if draft.reason:
         blocks.append(section(f":warning: {inert(shorten(draft.reason, REASON_LIMIT))}"))
     if draft.note:
         blocks.append(context(f":information_source: {inert(draft.note)}"))
     refused = [f"{address}: {said}" for address, said in draft.outcome if said != "accepted"]
     if refused and draft.state is DraftState.SENT:
-        blocks.append(section(f":warning: Not accepted for {inert(shorten('; '.join(refused), 1000))}"))
+        told = inert(shorten("; ".join(refused), 1000))
+        blocks.append(section(say(":warning: Not accepted for {whom}", whom=told)))
     if buttons := draft_buttons(draft):
         blocks.append({"type": "actions", "elements": buttons})
-    text = f"{draft.author_name} answers: {_first_words(words)} ({draft.state})"
+    text = say(
+        "{who} answers: {words} ({state})",
+        who=draft.author_name,
+        words=_first_words(words),
+        state=say(STATE_WORDS[draft.state]),
+    )
     return Surface(text=escape(shorten(text, FALLBACK_LIMIT)), blocks=blocks)
+
+
+def _sent_menu(draft: Draft) -> Block | None:
+    """Once it has left, it can be seen exactly as it did."""
+    options = [(f"show_sent:{draft.number}:{draft.id}", say("Show original"))]
+    return overflow("mail", options) if draft.state is DraftState.SENT else None
 
 
 def draft_buttons(draft: Draft) -> list[Block]:
@@ -176,39 +203,55 @@ def draft_buttons(draft: Draft) -> list[Block]:
     match draft.state:
         case DraftState.HELD:
             return [
-                button("Undo", "cancel_send", draft.id),
-                button("Send now", "send_now", draft.id, style="primary"),
+                button(say("Undo"), "cancel_send", draft.id),
+                button(say("Send now"), "send_now", draft.id, style="primary"),
             ]
         case DraftState.QUEUED:
-            return [button("Undo", "cancel_send", draft.id)]
+            return [button(say("Undo"), "cancel_send", draft.id)]
         case DraftState.UNCERTAIN:
-            return [button("Send again", "resend", draft.id), button("It arrived", "mark_delivered", draft.id)]
+            return [
+                button(say("Send again"), "resend", draft.id),
+                button(say("It arrived"), "mark_delivered", draft.id),
+            ]
         case DraftState.FAILED:
-            return [button("Try again", "resend", draft.id), button("Write anew", "cancel_send", draft.id)]
+            return [
+                button(say("Try again"), "resend", draft.id),
+                button(say("Write anew"), "cancel_send", draft.id),
+            ]
         case _:
             return []
 
 
 WHERE = {
-    DraftState.HELD: ":hourglass_flowing_sand: Leaves at {clock}",
-    DraftState.QUEUED: ":outbox_tray: Waiting for the mail server",
-    DraftState.HANDING_OVER: ":outbox_tray: Sending",
-    DraftState.SENT: ":white_check_mark: Sent",
-    DraftState.FAILED: ":x: Not sent",
-    DraftState.UNCERTAIN: ":grey_question: Perhaps delivered",
-    DraftState.CANCELLED: ":leftwards_arrow_with_hook: Undone",
+    DraftState.HELD: mark(":hourglass_flowing_sand: Leaves at {clock}"),
+    DraftState.QUEUED: mark(":outbox_tray: Waiting for the mail server"),
+    DraftState.HANDING_OVER: mark(":outbox_tray: Sending"),
+    DraftState.SENT: mark(":white_check_mark: Sent"),
+    DraftState.FAILED: mark(":x: Not sent"),
+    DraftState.UNCERTAIN: mark(":grey_question: Perhaps delivered"),
+    DraftState.CANCELLED: mark(":leftwards_arrow_with_hook: Undone"),
 }
+STATE_WORDS = {
+    DraftState.HELD: mark("held"),
+    DraftState.QUEUED: mark("queued"),
+    DraftState.HANDING_OVER: mark("handing over"),
+    DraftState.SENT: mark("sent"),
+    DraftState.FAILED: mark("failed"),
+    DraftState.UNCERTAIN: mark("uncertain"),
+    DraftState.CANCELLED: mark("cancelled"),
+}
+"""The same for notifications, in a word."""
 
 
 def _where(draft: Draft) -> str:
-    return WHERE[draft.state].format(clock=moment(draft.due) if draft.later else clock(draft.due))
+    return say(WHERE[draft.state], clock=moment(draft.due) if draft.later else clock(draft.due))
 
 
 def recipients(draft: Draft) -> str:
     """The exact recipients of an answer, in mrkdwn."""
-    parts = [f"to {addresses(draft.to)}"] if draft.to else []
-    parts += [f"cc {addresses(draft.cc)}"] if draft.cc else []
-    parts += [f"bcc {addresses(draft.bcc)}"] if draft.bcc else []
+    parts = [say("to {whom}", whom=addresses(draft.to))] if draft.to else []
+    parts += [say("cc {whom}", whom=addresses(draft.cc))] if draft.cc else []
+    parts += [say("bcc {whom}", whom=addresses(draft.bcc))] if draft.bcc else []
     return ", ".join(parts)
 
 
@@ -217,11 +260,13 @@ def recipients(draft: Draft) -> str:
 
 def alarm(mailbox: str, *, reason: str) -> Surface:
     """Why a mailbox is not read, which somebody must mend; without a reason, that it is read again."""
-    text = f":white_check_mark: The mailbox {inert(mailbox)} is read again."
+    text = say(":white_check_mark: The mailbox {mailbox} is read again.", mailbox=inert(mailbox))
     if reason:
-        text = (
-            f":rotating_light: The mailbox {inert(mailbox)} is not read until somebody mends it: {_to_type(reason)}\n"
-            "New mail waits there, and is shown then. `bridge check` tries every part again."
+        text = say(
+            ":rotating_light: The mailbox {mailbox} is not read until somebody mends it: {reason}\n"
+            "New mail waits there, and is shown then. `bridge check` tries every part again.",
+            mailbox=inert(mailbox),
+            reason=_to_type(reason),
         )
     return Surface(text=shorten(text, FALLBACK_LIMIT), blocks=[section(text)])
 
@@ -284,13 +329,18 @@ def in_slack(user: UserId) -> bool:
 def addresses(of: Sequence[Address]) -> str:
     """Addresses for a person to read, in mrkdwn."""
     shown = ", ".join(inert(shorten(str(one), NAME_LIMIT)) for one in of[:ADDRESSES_SHOWN])
-    return shown + (f" and {len(of) - ADDRESSES_SHOWN} more" if len(of) > ADDRESSES_SHOWN else "")
+    return and_more(shown, len(of) - ADDRESSES_SHOWN)
 
 
 def names(files: Sequence[StoredFile] | Sequence[Any], *, most: int = FILES_NAMED) -> str:
     """Files by name and size, in mrkdwn."""
     shown = ", ".join(f"{inert(shorten(one.filename, 80))} ({size(one.size)})" for one in files[:most])
-    return shown + (f" and {len(files) - most} more" if len(files) > most else "")
+    return and_more(shown, len(files) - most)
+
+
+def and_more(shown: str, left: int) -> str:
+    """The first of some things, and how many are left out, if any are."""
+    return say("{shown} and {n} more", shown=shown, n=left) if left > 0 else shown
 
 
 def size(count: int) -> str:
@@ -326,11 +376,6 @@ def inert(text: str) -> str:
 
 def _first_words(lines: Iterable[Line]) -> str:
     return next((one.text for one in lines if one.text.strip()), "")
-
-
-def count(number: int, noun: str) -> str:
-    """A number of things, for a person to read."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def section(text: str, *, accessory: Block | None = None) -> Block:

@@ -20,6 +20,7 @@ from bridge.model import (
     UserId,
 )
 from bridge.rules import waits_since
+from bridge.sentences import mark, plural, say
 from bridge.slack.about import acquaintance, doubts
 from bridge.slack.blocks import (
     AUTOMATIC_WORDS,
@@ -29,7 +30,6 @@ from bridge.slack.blocks import (
     bounced,
     button,
     context,
-    count,
     from_line,
     inert,
     moment,
@@ -49,16 +49,16 @@ MENU_LIMIT = 5  # options that Slack allows in one menu
 FILES_NAMED = 3  # on the card; the thread has them all
 
 STATUS_WORDS = {
-    Status.OPEN: ":large_green_circle: Open",
-    Status.WAITING: ":hourglass_flowing_sand: Waiting for the customer",
-    Status.SNOOZED: ":zzz: Snoozed",
-    Status.CLOSED: ":white_check_mark: Closed",
+    Status.OPEN: mark(":large_green_circle: Open"),
+    Status.WAITING: mark(":hourglass_flowing_sand: Waiting for the customer"),
+    Status.SNOOZED: mark(":zzz: Snoozed"),
+    Status.CLOSED: mark(":white_check_mark: Closed"),
 }
 FOLDER_WORDS = {
-    Folder.ARCHIVE: ":file_cabinet: Archived",
-    Folder.TRASH: ":wastebasket: In the trash",
-    Folder.JUNK: ":no_entry_sign: In junk",
-    Folder.GONE: ":grey_question: No longer in the mailbox",
+    Folder.ARCHIVE: mark(":file_cabinet: Archived"),
+    Folder.TRASH: mark(":wastebasket: In the trash"),
+    Folder.JUNK: mark(":no_entry_sign: In junk"),
+    Folder.GONE: mark(":grey_question: No longer in the mailbox"),
 }
 
 
@@ -71,9 +71,10 @@ class Busy:
 
     def told(self) -> str:
         """In mrkdwn, or empty."""
-        facts = [f":pencil2: {person(one)} is writing an answer" for one in self.writing[:PEOPLE_NAMED]]
+        facts = [say(":pencil2: {who} is writing an answer", who=person(one)) for one in self.writing[:PEOPLE_NAMED]]
         facts += [
-            f":clock3: {person(one.author)}'s answer leaves {moment(one.due)}" for one in self.waiting[:PEOPLE_NAMED]
+            say(":clock3: {who}'s answer leaves {moment}", who=person(one.author), moment=moment(one.due))
+            for one in self.waiting[:PEOPLE_NAMED]
         ]
         return "  ·  ".join(facts)
 
@@ -90,7 +91,7 @@ def card(
     earlier: int | None = None,
 ) -> Surface:
     """The card of a conversation. `earlier`: in how many its customer wrote before, where that was asked."""
-    subject = shorten(conversation.subject, HEADER_LIMIT) or "(no subject)"
+    subject = shorten(conversation.subject, HEADER_LIMIT) or say("(no subject)")
     inbound = [one for one in messages if one.direction is Direction.IN]
     latest = next(reversed(inbound), None) or next(reversed(messages), None)
     blocks: list[Block] = [{"type": "header", "text": {"type": "plain_text", "text": subject, "emoji": False}}]
@@ -103,7 +104,7 @@ def card(
     blocks.append(context(_state(conversation, messages, inbound, mailbox=mailbox, waits=waits_since(messages))))
     if conversation.merged_into:
         there = f"*#{conversation.merged_into}*"
-        blocks.append(section(f":twisted_rightwards_arrows: Merged into {there}: it goes on there."))
+        blocks.append(section(say(":twisted_rightwards_arrows: Merged into {there}: it goes on there.", there=there)))
         return Surface(text=escape(shorten(f"#{conversation.number} {subject}", FALLBACK_LIMIT)), blocks=blocks)
     if told := busy.told():
         blocks.append(context(told))
@@ -117,15 +118,18 @@ def card(
 
 def pointer(conversation: Conversation, *, link: str) -> Surface:
     """What stands in place of a card that was posted anew: where it goes on."""
-    subject = inert(shorten(conversation.subject, HEADER_LIMIT)) or "(no subject)"
-    text = f":arrow_down: *#{conversation.number}*  {subject}  ·  <{link}|goes on here>"
-    return Surface(text=escape(f"#{conversation.number} goes on further below"), blocks=[context(text)])
+    subject = inert(shorten(conversation.subject, HEADER_LIMIT)) or say("(no subject)")
+    text = f":arrow_down: *#{conversation.number}*  {subject}  ·  <{link}|{say('goes on here')}>"
+    bare = say("#{number} goes on further below", number=conversation.number)
+    return Surface(text=escape(bare), blocks=[context(text)])
 
 
 def earlier_thread(conversation: Conversation, *, link: str) -> Surface:
     """The first message in the thread of a card that was posted anew: where the mails before it are."""
-    text = f":arrow_up: <{link}|The mails before> are in the thread of the former card."
-    return Surface(text=escape(f"#{conversation.number} began further above"), blocks=[context(text)])
+    before = f"<{link}|{say('The mails before')}>"
+    text = say(":arrow_up: {before} are in the thread of the former card.", before=before)
+    bare = say("#{number} began further above", number=conversation.number)
+    return Surface(text=escape(bare), blocks=[context(text)])
 
 
 def _preview(mail: StoredMessage) -> str:
@@ -135,7 +139,7 @@ def _preview(mail: StoredMessage) -> str:
     words = [line for line in mail.reading.new if line.text.strip()]
     flowing = Line(spans=tuple(span for line in words for span in (*line.spans, Span(text=" "))))
     pieces, _ = sections([flowing], limit=PREVIEW_LIMIT, total=PREVIEW_LIMIT)
-    return pieces[0] if words and pieces else "_(no text)_"
+    return pieces[0] if words and pieces else say("_(no text)_")
 
 
 def _about(messages: Sequence[StoredMessage], earlier: int | None) -> str:
@@ -159,38 +163,42 @@ def _state(
     mailbox: str,
     waits: datetime | None,
 ) -> str:
-    facts = [f"*#{conversation.number}*", inert(mailbox), _status(conversation)]
+    facts = [f"*#{conversation.number}*", inert(mailbox), status(conversation)]
     if waits and conversation.status in (Status.OPEN, Status.SNOOZED):
-        facts.append(f":alarm_clock: waits since {moment(waits)}")
-    facts.append(person(conversation.owner) if conversation.owner else "nobody's yet")
+        facts.append(say(":alarm_clock: waits since {moment}", moment=moment(waits)))
+    facts.append(person(conversation.owner) if conversation.owner else say("nobody's yet"))
     facts += _in_mailbox(inbound)
     if len(messages) > 1:
-        facts.append(f"{len(messages)} mails")
+        facts.append(plural(len(messages), "{n} mail", "{n} mails"))
     if not waits:
         facts.append(moment(conversation.updated))
     latest = next(reversed(messages), None)
     if latest and latest.message.automatic is not Automatic.NO:
-        facts.append(AUTOMATIC_WORDS[latest.message.automatic])
+        facts.append(say(AUTOMATIC_WORDS[latest.message.automatic]))
     return "  ·  ".join(facts)
 
 
-def _status(conversation: Conversation) -> str:
-    until = (
-        f" until {moment(conversation.wakes)}" if conversation.status is Status.SNOOZED and conversation.wakes else ""
-    )
-    return STATUS_WORDS[conversation.status] + until
+def status(conversation: Conversation) -> str:
+    """Whose turn it is, in mrkdwn; of a snoozed one until when."""
+    if conversation.status is Status.SNOOZED and conversation.wakes:
+        return say(":zzz: Snoozed until {moment}", moment=moment(conversation.wakes))
+    return say(STATUS_WORDS[conversation.status])
 
 
 def _in_mailbox(inbound: Sequence[StoredMessage]) -> list[str]:
     """What any mail client would show of these mails: unread, flagged, and where they are if not in the inbox."""
     facts = []
     if unread := sum(not one.seen and one.folder is Folder.INBOX for one in inbound):
-        facts.append(f":envelope: {unread} unread")
+        facts.append(say(":envelope: {n} unread", n=unread))
     if any(one.flagged for one in inbound):
-        facts.append(":triangular_flag_on_post: Flagged")
+        facts.append(say(":triangular_flag_on_post: Flagged"))
     for folder, words in FOLDER_WORDS.items():
         if there := sum(one.folder is folder for one in inbound):
-            facts.append(words if there == len(inbound) else f"{words}: {count(there, 'mail')} of {len(inbound)}")
+            where, every = say(words), len(inbound)
+            some = plural(
+                there, "{where}: {n} mail of {every}", "{where}: {n} mails of {every}", where=where, every=every
+            )
+            facts.append(where if there == every else some)
     return facts
 
 
@@ -200,14 +208,14 @@ def _in_mailbox(inbound: Sequence[StoredMessage]) -> list[str]:
 def _actions(conversation: Conversation, inbound: Sequence[StoredMessage]) -> Block:
     number = str(conversation.number)
     closed = conversation.status is Status.CLOSED
-    last = ("Reopen", "reopen") if closed else ("Close", "close")
+    last = (say("Reopen"), "reopen") if closed else (say("Close"), "close")
     elements = [
-        button("Reply", "reply", number, style="primary"),
-        button("Take over" if conversation.owner else "Claim", "claim", number),
+        button(say("Reply"), "reply", number, style="primary"),
+        button(say("Take over") if conversation.owner else say("Claim"), "claim", number),
         button(*last, number),
     ]
     if conversation.owner:
-        elements.append(button("Release", "release", number))
+        elements.append(button(say("Release"), "release", number))
     if filing := _options(conversation, filing_menu(conversation, inbound)):
         elements.append(overflow("more", filing))
     return {"type": "actions", "elements": elements}
@@ -216,29 +224,34 @@ def _actions(conversation: Conversation, inbound: Sequence[StoredMessage]) -> Bl
 def reading_menu(latest: StoredMessage, inbound: Sequence[StoredMessage]) -> list[tuple[str, str]]:
     """What can be done with the newest mail's words, beside it: verb and words each."""
     message = latest.message
-    menu = [("reply_all", "Reply to all")] if len({*message.to, *message.cc, *message.reply_to}) > 1 else []
-    menu += [("forward", "Forward"), ("show_full", "Show full text"), ("show_original", "Show original")]
+    menu = [("reply_all", say("Reply to all"))] if len({*message.to, *message.cc, *message.reply_to}) > 1 else []
+    menu += [
+        ("forward", say("Forward")),
+        ("show_full", say("Show full text")),
+        ("show_original", say("Show original")),
+    ]
     if inbound:
-        menu.append(("unflag", "Remove the flag") if any(one.flagged for one in inbound) else ("flag", "Flag"))
+        flagged = any(one.flagged for one in inbound)
+        menu.append(("unflag", say("Remove the flag")) if flagged else ("flag", say("Flag")))
     return menu[:MENU_LIMIT]
 
 
 def filing_menu(conversation: Conversation, inbound: Sequence[StoredMessage]) -> list[tuple[str, str]]:
     """What can be done with the conversation's mails: verb and words each."""
-    snooze = [("snooze", "Snooze …")] if conversation.status is not Status.CLOSED else []
+    snooze = [("snooze", say("Snooze …"))] if conversation.status is not Status.CLOSED else []
     if not inbound:
         return snooze
     here = {one.folder for one in inbound}
-    menu = [("restore", "Back to the inbox")] if here != {Folder.INBOX} else []
+    menu = [("restore", say("Back to the inbox"))] if here != {Folder.INBOX} else []
     if any(not one.seen for one in inbound):
-        menu.append(("mark_read", "Mark as read"))
+        menu.append(("mark_read", say("Mark as read")))
     else:
-        menu.append(("mark_unread", "Mark as unread"))
+        menu.append(("mark_unread", say("Mark as unread")))
     menu += snooze
     moves = (
-        (Folder.ARCHIVE, "archive", "Archive"),
-        (Folder.TRASH, "delete", "Delete …"),
-        (Folder.JUNK, "spam", "Spam"),
+        (Folder.ARCHIVE, "archive", say("Archive")),
+        (Folder.TRASH, "delete", say("Delete …")),
+        (Folder.JUNK, "spam", say("Spam")),
     )
     menu += [(verb, words) for folder, verb, words in moves if here != {folder}]
     return menu[:MENU_LIMIT]

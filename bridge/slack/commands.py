@@ -10,34 +10,36 @@ from dataclasses import dataclass
 
 from bridge.errors import Refused
 from bridge.model import Mark, Number, UserId
+from bridge.sentences import mark, say
 
 USAGE = {
-    "inbox": "inbox — what is open, the longest waiting first",
-    "read": "read N — the newest mail of conversation N",
-    "search": "search WORDS — mails that hold every word; also from: to: has: is: before: after: in: and -word",
-    "new": "new [address] — write a new mail",
-    "reply": "reply N — answer conversation N",
-    "reply_all": "reply_all N — answer everybody",
-    "forward": "forward N — pass the newest mail on, with its attachments",
-    "show": "show N full or original — the whole text, or the mail as it came",
-    "mark": "mark N read, unread, flagged or unflagged — in the mailbox too",
-    "delete": "delete N — move its mails to the trash",
-    "restore": "restore N — back into the inbox",
-    "archive": "archive N — move its mails to the archive",
-    "spam": "spam N — move its mails to junk",
-    "claim": "claim N — make it yours",
-    "release": "release N — it is nobody's again",
-    "assign": "assign N @user — make it somebody's",
-    "close": "close N — nothing is left to do",
-    "reopen": "reopen N — there is something to do again",
-    "merge": "merge N M — bring all of conversation N into M",
-    "split": "split N — make one of its mails, and those after it, a conversation of their own",
-    "snooze": "snooze N WHEN — put it aside: “tomorrow 9am”, “in 3 hours”, “next Monday”",
-    "log": "log N — what was done to it, and by whom",
-    "templates": "templates — the canned answers",
-    "status": "status — how the mailboxes fare",
-    "help": "help — this list",
+    "inbox": mark("inbox — what is open, the longest waiting first"),
+    "read": mark("read N — the newest mail of conversation N"),
+    "search": mark("search WORDS — mails that hold every word; also from: to: has: is: before: after: in: and -word"),
+    "new": mark("new [address] — write a new mail"),
+    "reply": mark("reply N — answer conversation N"),
+    "reply_all": mark("reply_all N — answer everybody"),
+    "forward": mark("forward N — pass the newest mail on, with its attachments"),
+    "show": mark("show N full or original — the whole text, or the mail as it came"),
+    "mark": mark("mark N read, unread, flagged or unflagged — in the mailbox too"),
+    "delete": mark("delete N — move its mails to the trash"),
+    "restore": mark("restore N — back into the inbox"),
+    "archive": mark("archive N — move its mails to the archive"),
+    "spam": mark("spam N — move its mails to junk"),
+    "claim": mark("claim N — make it yours"),
+    "release": mark("release N — it is nobody's again"),
+    "assign": mark("assign N @user — make it somebody's"),
+    "close": mark("close N — nothing is left to do"),
+    "reopen": mark("reopen N — there is something to do again"),
+    "merge": mark("merge N M — bring all of conversation N into M"),
+    "split": mark("split N — make one of its mails, and those after it, a conversation of their own"),
+    "snooze": mark("snooze N WHEN — put it aside: “tomorrow 9am”, “in 3 hours”, “next Monday”"),
+    "log": mark("log N — what was done to it, and by whom"),
+    "templates": mark("templates — the canned answers"),
+    "status": mark("status — how the mailboxes fare"),
+    "help": mark("help — this list"),
 }
+"""Of each verb how it is typed, and after the dash what it does."""
 NUMBERED = frozenset(USAGE) - {"inbox", "search", "new", "templates", "status", "help"}
 
 _USER = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*)?>")
@@ -60,7 +62,7 @@ class Command:
     def sought(self) -> str:
         """What is looked for, without Slack's escapes; `Refused` where it is nothing."""
         if not self.rest:
-            raise Refused("Say what to look for: `/mail search WORDS`.")
+            raise Refused(say("Say what to look for: `/mail {usage}`.", usage=_usage(self.verb)))
         return html.unescape(_LINK.sub(lambda found: found[2] or found[1], self.rest))
 
     @property
@@ -69,15 +71,15 @@ class Command:
         try:
             return Mark(self.rest.strip().lower())
         except ValueError:
-            raise Refused(f"Say how: `/mail {USAGE['mark'].partition(' — ')[0]}`.") from None
+            raise Refused(say("Say how: `/mail {usage}`.", usage=_usage(self.verb))) from None
 
     @property
     def other(self) -> Number:
         """The conversation that the rest names; `Refused` where it names none."""
         number = _number(self.rest)
         if number is None:
-            usage = USAGE[self.verb].partition(" — ")[0]
-            raise Refused(f"Say which conversations: `/mail {usage}`, both as on their cards.")
+            usage = _usage(self.verb)
+            raise Refused(say("Say which conversations: `/mail {usage}`, both as on their cards.", usage=usage))
         return number
 
     @property
@@ -85,7 +87,7 @@ class Command:
         """Whether the mail is to be shown as it came; without a word, its full text. `Refused` for any other word."""
         word = self.rest.lower()
         if word not in {"", "full", "original"}:
-            raise Refused(f"Say what to show: `/mail {USAGE['show'].partition(' — ')[0]}`.")
+            raise Refused(say("Say what to show: `/mail {usage}`.", usage=_usage(self.verb)))
         return word == "original"
 
     @property
@@ -93,7 +95,7 @@ class Command:
         """The person that the rest names; `Refused` where it names none."""
         found = _USER.search(self.rest)
         if not found:
-            raise Refused(f"Say who: `/mail {USAGE[self.verb].partition(' — ')[0]}`.")
+            raise Refused(say("Say who: `/mail {usage}`.", usage=_usage(self.verb)))
         return UserId(found[1])
 
 
@@ -102,12 +104,12 @@ def parse_command(text: str) -> Command:
     words = _MAILTO.sub(r"\1", text).split()
     verb = words[0].lower().replace("-", "_") if words else "help"
     if verb not in USAGE:
-        raise Refused(f"`/mail` has no verb `{verb[:40]}`. `/mail help` lists them all.")
+        raise Refused(say("`/mail` has no verb `{verb}`. `/mail help` lists them all.", verb=verb[:40]))
     if verb not in NUMBERED:
         return Command(verb=verb, rest=" ".join(words[1:]))
     number = _number(words[1]) if len(words) > 1 else None
     if number is None:
-        raise Refused(f"Say which conversation: `/mail {USAGE[verb].partition(' — ')[0]}`, N as on its card.")
+        raise Refused(say("Say which conversation: `/mail {usage}`, N as on its card.", usage=_usage(verb)))
     return Command(verb=verb, number=number, rest=" ".join(words[2:]))
 
 
@@ -120,4 +122,9 @@ def _number(typed: str) -> Number | None:
 
 def help_text() -> str:
     """All verbs, in mrkdwn."""
-    return "\n".join(f"• `/mail {verb.partition(' — ')[0]}` — {verb.partition(' — ')[2]}" for verb in USAGE.values())
+    told = [say(usage).partition(" — ") for usage in USAGE.values()]
+    return "\n".join(f"• `/mail {typed}` — {does}" for typed, _, does in told)
+
+
+def _usage(verb: str) -> str:
+    return say(USAGE[verb]).partition(" — ")[0]

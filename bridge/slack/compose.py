@@ -3,23 +3,24 @@
 Pure: records in, views out. Block and action ids are the contract's.
 """
 
+import functools
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from bridge.canned import by_folder
 from bridge.model import Address, DraftKind, UserId
+from bridge.sentences import mark, plural, say
 from bridge.slack.blocks import Block, context, field, inert, moment, person, plain, section, shorten, size
+from bridge.slack.canned import menu
 from bridge.slack.forms import Form, Kept, News
 
 TITLES = {
-    DraftKind.REPLY: "Reply",
-    DraftKind.REPLY_ALL: "Reply to all",
-    DraftKind.FORWARD: "Forward",
-    DraftKind.NEW: "New mail",
+    DraftKind.REPLY: mark("Reply"),
+    DraftKind.REPLY_ALL: mark("Reply to all"),
+    DraftKind.FORWARD: mark("Forward"),
+    DraftKind.NEW: mark("New mail"),
 }
 CHECKBOXES = 10  # options of one group
-OPTIONS = 100  # of one select, or of one group of a select
 NEWS_SHOWN = 5
 NEWS_WORDS = 200  # characters of each
 
@@ -34,9 +35,9 @@ def compose(form: Form) -> Block:
     return {
         "type": "modal",
         "callback_id": "compose",
-        "title": plain(f"{TITLES[carried.kind]} {about}".strip()[:24]),
-        "submit": plain("Send anyway" if form.again else "Send"),
-        "close": plain("Cancel"),
+        "title": plain(f"{say(TITLES[carried.kind])} {about}".strip()[:24]),
+        "submit": plain(say("Send anyway") if form.again else say("Send")),
+        "close": plain(say("Cancel")),
         "notify_on_close": True,  # so that nobody counts as writing who is not, and what was typed is kept
         "private_metadata": carried.packed(),
         "blocks": _blocks(form),
@@ -57,27 +58,29 @@ def _blocks(form: Form) -> list[Block]:
     blocks += [{"type": "divider"}] if form.again else []
     blocks += [_mailbox(form)] if form.mailboxes else []
     blocks += [
-        field("to", "To", _text(form.to, placeholder="dana@example.com, Ben <ben@example.org>")),
-        field("cc", "Cc", _text(form.cc), optional=True),
-        field("bcc", "Bcc", _text(form.bcc), optional=True),
-        field("subject", "Subject", _text(form.subject), optional=True),
+        field("to", say("To"), _text(form.to, placeholder="dana@example.com, Ben <ben@example.org>")),
+        field("cc", say("Cc"), _text(form.cc), optional=True),
+        field("bcc", say("Bcc"), _text(form.bcc), optional=True),
+        field("subject", say("Subject"), _text(form.subject), optional=True),
     ]
-    blocks += [_template(form)] if form.templates else []
-    blocks.append(field("body", "Message", _rich(form.rich_text), optional=forward))
+    blocks += [menu(form.templates, chosen=form.template, first=form.languages)] if form.templates else []
+    blocks.append(field("body", say("Message"), _rich(form.rich_text), optional=forward))
     if form.originals:
         kept = any(not one.file.mail_id for one in form.originals)
-        label = "Files to go along" if kept else "Attachments of the original"
+        label = say("Files to go along") if kept else say("Attachments of the original")
         blocks.append(field("originals", label, _originals(form.originals), optional=True))
-    blocks.append(field("files", "Files", {"type": "file_input", "action_id": "value", "max_files": 10}, optional=True))
+    uploads = {"type": "file_input", "action_id": "value", "max_files": 10}
+    blocks.append(field("files", say("Files"), uploads, optional=True))
     if form.quote is not None:
-        words = "Quote the mail below the answer"
-        blocks.append(field("quote", "Quote", _box("quote", words, checked=form.quote), optional=True))
-    words = "Close the conversation once this has left"
-    blocks.append(field("then", "Then", _box("close", words, checked=form.closes), optional=True))
-    later = field("later", "Send later", _text(form.later, placeholder="tomorrow 9am"), optional=True)
-    later["hint"] = plain(
+        words = say("Quote the mail below the answer")
+        blocks.append(field("quote", say("Quote"), _box("quote", words, checked=form.quote), optional=True))
+    words = say("Close the conversation once this has left")
+    blocks.append(field("then", say("Then"), _box("close", words, checked=form.closes), optional=True))
+    later = field("later", say("Send later"), _text(form.later, placeholder=say("tomorrow 9am")), optional=True)
+    hint = say(
         "Empty: now. “in 3 hours”, “next Monday”, “내일 오전 9시”. If the customer writes first, it does not leave."
     )
+    later["hint"] = plain(hint)
     return [*blocks, later]
 
 
@@ -110,7 +113,7 @@ def _originals(kept: Sequence[Kept]) -> Block:
 
 def _kept(one: Kept) -> Block:
     return {
-        "text": plain(shorten(f"{one.file.filename or 'file'} ({size(one.file.size)})", 75)),
+        "text": plain(shorten(f"{one.file.filename or say('file')} ({size(one.file.size)})", 75)),
         "value": one.value,
     }
 
@@ -119,27 +122,7 @@ def _mailbox(form: Form) -> Block:
     options = [_option(label, name) for name, label in form.mailboxes]
     initial = next((option for option in options if option["value"] == form.carried.mailbox), options[0])
     element = {"type": "static_select", "action_id": "value", "options": options, "initial_option": initial}
-    return field("mailbox", "From", element)
-
-
-def _template(form: Form) -> Block:
-    """The canned answers, in their folders. Choosing one tells us at once."""
-    folders = [
-        (folder, [_option(f"{one.name} ({one.language})" if one.language else one.name, one.name) for one in inside])
-        for folder, inside in by_folder(form.templates)
-    ]
-    shown = [(folder, options[:OPTIONS]) for folder, options in folders[:OPTIONS]]
-    element: Block = {"type": "static_select", "action_id": "value", "placeholder": plain("A canned answer")}
-    if len(shown) == 1:
-        element["options"] = shown[0][1]
-    else:
-        element["option_groups"] = [
-            {"label": plain(shorten(folder, 75) or "Others"), "options": options} for folder, options in shown
-        ]
-    offered = (option for _, options in shown for option in options)
-    if chosen := next((option for option in offered if option["value"] == form.template), None):
-        element["initial_option"] = chosen
-    return field("template", "Template", element, optional=True) | {"dispatch_action": True}
+    return field("mailbox", say("From"), element)
 
 
 def _option(words: str, value: str) -> Block:
@@ -167,30 +150,40 @@ def asked_again(news: Sequence[News], alike: Sequence[tuple[Address, str]]) -> t
     if news:
         lines = [_news(one) for one in news[-NEWS_SHOWN:]]
         if more := len(news) - len(lines):
-            lines.insert(0, f"and {more} more before that:")
-        told.append("\n".join([":wave: *This has changed while you were writing:*", *lines]))
+            lines.insert(0, say("and {n} more before that:", n=more))
+        told.append("\n".join([say(":wave: *This has changed while you were writing:*"), *lines]))
     for one, like in alike:
-        told.append(
-            f":warning: *{inert(one.email)}* looks like an address at *{inert(like)}*, and is another."
-            " Is it the one that you mean?"
+        doubt = say(
+            ":warning: *{address}* looks like an address at *{domain}*, and is another. Is it the one that you mean?",
+            address=inert(one.email),
+            domain=inert(like),
         )
+        told.append(doubt)
     return tuple(one[:3000] for one in told)
 
 
 def _news(one: News) -> str:
     words = f"\n> {inert(shorten(one.words, NEWS_WORDS))}" if one.words.strip() else ""
     if one.by:
-        return f"{person(one.by)} answers already  ·  {moment(one.at)}{words}"
-    who = inert(shorten(one.who.name or one.who.email, 120)) if one.who else "Somebody"
-    return f"*{who}* wrote  ·  {moment(one.at)}{words}"
+        return f"{say('{who} answers already', who=person(one.by))}  ·  {moment(one.at)}{words}"
+    who = inert(shorten(one.who.name or one.who.email, 120)) if one.who else say("Somebody")
+    return f"{say('*{who}* wrote', who=who)}  ·  {moment(one.at)}{words}"
 
 
 def taken_up(at: datetime) -> str:
     """That what was typed before is there again."""
-    return f":arrows_counterclockwise: What you wrote {moment(at)} and did not send is here again."
+    return say(
+        ":arrows_counterclockwise: What you wrote {moment} and did not send is here again.",
+        moment=moment(at),
+    )
 
 
 def also_writing(others: Sequence[UserId]) -> str:
     """That somebody else is at it."""
-    names = " and ".join(person(one) for one in others[:3])
-    return f":pencil2: {names} {'is' if len(others) == 1 else 'are'} writing an answer to this as well."
+    names = functools.reduce(lambda some, one: say("{some} and {one}", some=some, one=one), map(person, others[:3]))
+    return plural(
+        len(others),
+        ":pencil2: {names} is writing an answer to this as well.",
+        ":pencil2: {names} are writing an answer to this as well.",
+        names=names,
+    )

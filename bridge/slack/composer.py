@@ -15,6 +15,7 @@ from bridge.desk import Desk
 from bridge.errors import BridgeError
 from bridge.model import Address, ChannelId, Draft, DraftId, DraftKind, DraftState, MailboxName, Number, Ts
 from bridge.secondlook import AskAgain
+from bridge.sentences import say
 from bridge.slack import compose, modals, richtext
 from bridge.slack.acting import Acting
 from bridge.slack.forms import Form, submission, tells_words
@@ -103,7 +104,7 @@ class Composer:
             begun.append(form)
             return await self._begun(form, body)
 
-        if not await self._windows.open(body, compose.TITLES[kind], view):
+        if not await self._windows.open(body, say(compose.TITLES[kind]), view):
             for form in begun:
                 await self._writing.end(form.carried)
 
@@ -123,7 +124,7 @@ class Composer:
         except AskAgain as asked:
             await ack(response_action="update", view=await self._asked_again(body, asked))
         except BridgeError as error:
-            await ack(response_action="errors", errors={"body": f"{error} Nothing was sent."})
+            await ack(response_action="errors", errors={"body": say("{error} Nothing was sent.", error=error)})
         else:
             await ack(response_action="update", view=view)
             await self._answers.seen(draft)
@@ -177,7 +178,7 @@ class Composer:
                 await self._gateway.open_view(body["trigger_id"], view)
         except BridgeError as error:
             await self._writing.put_down(form.submitted(), user=user_of(body))
-            kept = "It was undone, and nothing was sent; Reply has its words again."
+            kept = say("It was undone, and nothing was sent; Reply has its words again.")
             await self._windows.tell({**body, "view": None}, f"{error} {kept}")
 
     async def send_now(self, ack: AsyncAck, body: Body) -> None:

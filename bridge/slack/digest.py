@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from bridge.model import Address, Conversation, Status
+from bridge.sentences import mark, plural, say
 from bridge.slack.blocks import (
     FALLBACK_LIMIT,
     Block,
     Surface,
     button,
     context,
-    count,
     inert,
     overflow,
     person,
@@ -30,21 +30,28 @@ IN_WINDOW = 20  # lines of one page of the window
 SUBJECT_LIMIT = 100  # characters
 AUTHOR_LIMIT = 60
 
-VERBS = (("open", "Show its card"), ("claim", "Claim"), ("close", "Close"))
+VERBS = (("open", mark("Show its card")), ("claim", mark("Claim")), ("close", mark("Close")))
 
 
 def message(digest: int, lines: Sequence[tuple[Conversation, Address]], *, every: int, left: int) -> Surface:
     """The message: the first conversations that have no card yet. `every` are in the digest, `left` without a card."""
-    head = f":incoming_envelope: *{count(every, 'new conversation')}* came at once."
-    told = f"{head} {left} of them have no card yet; one is posted when somebody does something with it."
     if not every:
-        return Surface(text="Nothing of this list is left", blocks=[context("Nothing of this list is left.")])
-    blocks: list[Block] = [section(told if left else f"{head} All of them have their cards.")]
+        nothing = say("Nothing of this list is left.")
+        return Surface(text=nothing.rstrip("."), blocks=[context(nothing)])
+    head = plural(
+        every,
+        ":incoming_envelope: *{n} new conversation* came at once.",
+        ":incoming_envelope: *{n} new conversations* came at once.",
+    )
+    told = say("{n} of them have no card yet; one is posted when somebody does something with it.", n=left)
+    blocks: list[Block] = [section(f"{head} {told if left else say('All of them have their cards.')}")]
     blocks += [_line(conversation, author) for conversation, author in lines[:IN_MESSAGE]]
     if left > IN_MESSAGE:
-        blocks.append(context(f"and {left - IN_MESSAGE} more"))
-    blocks.append({"type": "actions", "elements": [button(f"List all {every}", "digest_list", str(digest))]})
-    return Surface(text=escape(shorten(f"{every} new conversations came at once", FALLBACK_LIMIT)), blocks=blocks)
+        blocks.append(context(say("and {n} more", n=left - IN_MESSAGE)))
+    every_one = button(say("List all {n}", n=every), "digest_list", str(digest))
+    blocks.append({"type": "actions", "elements": [every_one]})
+    bare = plural(every, "{n} new conversation came at once", "{n} new conversations came at once")
+    return Surface(text=escape(shorten(bare, FALLBACK_LIMIT)), blocks=blocks)
 
 
 def window(
@@ -54,18 +61,18 @@ def window(
     pages = max(1, -(-every // IN_WINDOW))
     blocks: list[Block] = [context(told)] if told else []
     blocks += [_line(conversation, author, carded=carded) for conversation, author, carded in lines[:IN_WINDOW]]
-    turning = [("Back", page - 1)] if page else []
-    turning += [("Next", page + 1)] if page + 1 < pages else []
+    turning = [button(say("Back"), "digest_page_back", f"{digest}:{page - 1}")] if page else []
+    turning += [button(say("Next"), "digest_page_next", f"{digest}:{page + 1}")] if page + 1 < pages else []
     if turning:
-        buttons = [button(words, f"digest_page_{words.lower()}", f"{digest}:{to}") for words, to in turning]
-        blocks += [context(f"Page {page + 1} of {pages}"), {"type": "actions", "elements": buttons}]
+        where = say("Page {page} of {pages}", page=page + 1, pages=pages)
+        blocks += [context(where), {"type": "actions", "elements": turning}]
     return {
         "type": "modal",
         "callback_id": "digest",
-        "title": plain("New conversations"),
-        "close": plain("Close"),
+        "title": plain(say("New conversations")),
+        "close": plain(say("Close")),
         "private_metadata": json.dumps({"digest": digest, "page": page}),
-        "blocks": blocks or [context("Nothing is here.")],
+        "blocks": blocks or [context(say("Nothing is here."))],
     }
 
 
@@ -76,14 +83,14 @@ def carried(view: dict[str, Any]) -> tuple[int, int]:
 
 
 def _line(conversation: Conversation, author: Address, *, carded: bool = False) -> Block:
-    who = inert(shorten(author.name or author.email, AUTHOR_LIMIT)) or "(unknown sender)"
-    subject = inert(shorten(conversation.subject, SUBJECT_LIMIT)) or "(no subject)"
+    who = inert(shorten(author.name or author.email, AUTHOR_LIMIT)) or say("(unknown sender)")
+    subject = inert(shorten(conversation.subject, SUBJECT_LIMIT)) or say("(no subject)")
     facts = [f"*#{conversation.number}*  *{who}*  {subject}"]
     if conversation.status is not Status.OPEN:
-        facts.append(STATUS_WORDS[conversation.status])
+        facts.append(say(STATUS_WORDS[conversation.status]))
     if conversation.owner:
         facts.append(person(conversation.owner))
     if carded:
-        facts.append("has its card")
-    options = [(f"{verb}:{conversation.number}", words) for verb, words in VERBS]
+        facts.append(say("has its card"))
+    options = [(f"{verb}:{conversation.number}", say(words)) for verb, words in VERBS]
     return section("  ·  ".join(facts), accessory=overflow("digest", options))

@@ -81,10 +81,11 @@ Value = TypeVar("Value")
 
 
 class Remembered(Generic[Key, Value]):
-    """Answers, each believed for KEEP_SECONDS."""
+    """Answers, each believed for so many seconds."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], *, seconds: float = KEEP_SECONDS) -> None:
         self._clock = clock
+        self._seconds = seconds
         self._kept: dict[Key, tuple[float, Value]] = {}
         self._forgotten = 0
 
@@ -99,7 +100,7 @@ class Remembered(Generic[Key, Value]):
         # What was asked before an event told of a change may be older than the change.
         if before == self._forgotten:
             self._kept = {known: entry for known, entry in self._kept.items() if now < entry[0]}
-            self._kept[key] = (now + KEEP_SECONDS, value)
+            self._kept[key] = (now + self._seconds, value)
         return value
 
     def forget(self, key: Key) -> None:

@@ -7,6 +7,7 @@ method reference. A code that is not in the table is temporary, and the job engi
 from collections.abc import Mapping
 
 from bridge.errors import BridgeError, Misconfigured, Permanent, Refused, Temporary, Uncertain
+from bridge.sentences import mark, say
 
 ONCE = frozenset({"chat.postMessage", "chat.postEphemeral", "files.completeUploadExternal"})
 """Methods whose effect would stand twice if they were called twice: a silence after one of them is uncertain."""
@@ -23,7 +24,9 @@ class Malformed(Permanent):
     """Slack does not take the message as it is built; built more plainly it may."""
 
 
-_BOT_REJECTED = "Slack does not accept the bot token: reinstall the app and put its new token into SLACK_BOT_TOKEN."
+_BOT_REJECTED = mark(
+    "Slack does not accept the bot token: reinstall the app and put its new token into SLACK_BOT_TOKEN."
+)
 _APP_REJECTED = (
     "Slack does not accept SLACK_APP_TOKEN: it must be an app-level token (xapp-...) with the scope connections:write, "
     "made under Basic Information in the app's settings."
@@ -32,16 +35,18 @@ _SOCKETS_OFF = (
     "Socket Mode is off for this app: switch it on in the app's settings, or set SLACK_SIGNING_SECRET in place of "
     "SLACK_APP_TOKEN."
 )
-_TOO_LATE = "Slack gives a window only a few seconds after the click, and they are over: please try again."
-_BLOCKS = "Slack does not accept how the message is built: report it, with the log's line."
-_FILES_OFF = "The workspace allows no such file to be uploaded: ask a workspace admin to allow it."
-_CLOSED_CHANNEL = "The channel's settings let the bot not post there: ask a workspace admin, or choose another channel."
-_ARCHIVED = "The channel is archived: unarchive it, or choose another channel for the mailbox."
-_NO_CHANNEL = (
+_TOO_LATE = mark("Slack gives a window only a few seconds after the click, and they are over: please try again.")
+_BLOCKS = mark("Slack does not accept how the message is built: report it, with the log's line.")
+_FILES_OFF = mark("The workspace allows no such file to be uploaded: ask a workspace admin to allow it.")
+_CLOSED_CHANNEL = mark(
+    "The channel's settings let the bot not post there: ask a workspace admin, or choose another channel."
+)
+_ARCHIVED = mark("The channel is archived: unarchive it, or choose another channel for the mailbox.")
+_NO_CHANNEL = mark(
     "The bot cannot see the channel: check its id, and where it is private, type /invite @Bridge in that channel."
 )
-_TOO_LONG = "The message is longer than Slack takes."
-_NOT_UPLOADED = "Slack does not have the uploaded file yet."
+_TOO_LONG = mark("The message is longer than Slack takes.")
+_NOT_UPLOADED = mark("Slack does not have the uploaded file yet.")
 
 _UNKNOWN_OUTCOME = frozenset({"internal_error", "fatal_error"})
 """Slack says of these that "some aspect of the operation" may have succeeded."""
@@ -59,12 +64,21 @@ _TABLE: dict[str, tuple[type[BridgeError], str]] = {
         ),
         (Permanent, _BOT_REJECTED),
     ),
-    "access_denied": (Permanent, "Slack denies the bot access: ask a workspace admin whether the app is allowed."),
-    "accesslimited": (Permanent, "Slack's settings allow the token from other networks only: ask a workspace admin."),
-    "ekm_access_denied": (Permanent, "The workspace's admins have suspended posting: ask them."),
-    "no_permission": (Permanent, "The bot may not do this: add the missing scopes of manifest.yml and reinstall it."),
-    "enterprise_is_restricted": (Permanent, "The app is not allowed in this organisation: ask its Slack admin."),
-    "not_in_channel": (Permanent, "The bot is not in the channel: type /invite @Bridge there."),
+    "access_denied": (
+        Permanent,
+        mark("Slack denies the bot access: ask a workspace admin whether the app is allowed."),
+    ),
+    "accesslimited": (
+        Permanent,
+        mark("Slack's settings allow the token from other networks only: ask a workspace admin."),
+    ),
+    "ekm_access_denied": (Permanent, mark("The workspace's admins have suspended posting: ask them.")),
+    "no_permission": (
+        Permanent,
+        mark("The bot may not do this: add the missing scopes of manifest.yml and reinstall it."),
+    ),
+    "enterprise_is_restricted": (Permanent, mark("The app is not allowed in this organisation: ask its Slack admin.")),
+    "not_in_channel": (Permanent, mark("The bot is not in the channel: type /invite @Bridge there.")),
     "channel_not_found": (Permanent, _NO_CHANNEL),
     "invalid_channel": (Permanent, _NO_CHANNEL),
     "channel_is_limited_access": (Permanent, _NO_CHANNEL),
@@ -85,7 +99,7 @@ _TABLE: dict[str, tuple[type[BridgeError], str]] = {
     "msg_too_long": (Malformed, _TOO_LONG),
     "msg_blocks_too_long": (Malformed, _TOO_LONG),
     "metadata_too_large": (Malformed, _TOO_LONG),
-    "view_too_large": (Permanent, "The window is larger than Slack takes."),
+    "view_too_large": (Permanent, mark("The window is larger than Slack takes.")),
     **dict.fromkeys(
         (
             "invalid_blocks",
@@ -99,31 +113,40 @@ _TABLE: dict[str, tuple[type[BridgeError], str]] = {
         ),
         (Malformed, _BLOCKS),
     ),
-    "cant_update_message": (Permanent, "Slack lets only its author change a message, and the bot is not its author."),
-    "edit_window_closed": (Permanent, "The workspace's settings do not let a message of this age be changed."),
-    "cant_delete_message": (Permanent, "Slack lets only its author delete a message, and the bot is not its author."),
-    "message_not_found": (Gone, "The message is no longer in Slack."),
-    "thread_not_found": (Gone, "The thread is no longer in Slack."),
-    "cannot_reply_to_message": (Gone, "The message that the thread hangs on is no longer in Slack."),
-    "user_not_found": (Gone, "Slack does not know this person."),
-    "users_not_found": (Gone, "Slack knows nobody with this address."),
-    "user_not_visible": (Permanent, "The bot may not see this person."),
-    "user_not_in_channel": (Permanent, "The person is not in the channel, so Slack shows nothing there."),
-    "file_not_found": (Gone, "The file is no longer in Slack."),
-    "file_deleted": (Gone, "The file was deleted in Slack."),
-    "not_visible": (Permanent, "The bot may not see this file."),
+    "cant_update_message": (
+        Permanent,
+        mark("Slack lets only its author change a message, and the bot is not its author."),
+    ),
+    "edit_window_closed": (Permanent, mark("The workspace's settings do not let a message of this age be changed.")),
+    "cant_delete_message": (
+        Permanent,
+        mark("Slack lets only its author delete a message, and the bot is not its author."),
+    ),
+    "message_not_found": (Gone, mark("The message is no longer in Slack.")),
+    "thread_not_found": (Gone, mark("The thread is no longer in Slack.")),
+    "cannot_reply_to_message": (Gone, mark("The message that the thread hangs on is no longer in Slack.")),
+    "user_not_found": (Gone, mark("Slack does not know this person.")),
+    "users_not_found": (Gone, mark("Slack knows nobody with this address.")),
+    "user_not_visible": (Permanent, mark("The bot may not see this person.")),
+    "user_not_in_channel": (Permanent, mark("The person is not in the channel, so Slack shows nothing there.")),
+    "file_not_found": (Gone, mark("The file is no longer in Slack.")),
+    "file_deleted": (Gone, mark("The file was deleted in Slack.")),
+    "not_visible": (Permanent, mark("The bot may not see this file.")),
     "file_type_not_allowed": (Permanent, _FILES_OFF),
     "file_uploads_disabled": (Permanent, _FILES_OFF),
     "file_uploads_except_images_disabled": (Permanent, _FILES_OFF),
-    "file_upload_size_restricted": (Permanent, "The file is larger than the workspace allows."),
-    "storage_limit_reached": (Permanent, "The workspace's file storage is full: make room, or change its plan."),
+    "file_upload_size_restricted": (Permanent, mark("The file is larger than the workspace allows.")),
+    "storage_limit_reached": (Permanent, mark("The workspace's file storage is full: make room, or change its plan.")),
     "expired_trigger_id": (Refused, _TOO_LATE),
     "exchanged_trigger_id": (Refused, _TOO_LATE),
     "invalid_trigger_id": (Refused, _TOO_LATE),
-    "push_limit_reached": (Refused, "Slack stacks no more than three windows: close one and try again."),
-    "hash_conflict": (Refused, "The window has changed in the meantime: look at it again and repeat it."),
-    "not_found": (Gone, "The window is closed already."),
-    "not_enabled": (Permanent, "The app's Home tab is off: switch it on as manifest.yml does and reinstall the app."),
+    "push_limit_reached": (Refused, mark("Slack stacks no more than three windows: close one and try again.")),
+    "hash_conflict": (Refused, mark("The window has changed in the meantime: look at it again and repeat it.")),
+    "not_found": (Gone, mark("The window is closed already.")),
+    "not_enabled": (
+        Permanent,
+        mark("The app's Home tab is off: switch it on as manifest.yml does and reinstall the app."),
+    ),
 }
 
 _SPECIAL: dict[tuple[str, str], tuple[type[BridgeError], str]] = {
@@ -146,25 +169,27 @@ def refusal(method: str, code: str, *, needed: str = "", detail: str = "") -> Br
         return silence(method, detail=detail)
     kind = _SPECIAL.get((method, code)) or _TABLE.get(code)
     if kind:
-        return kind[0](kind[1], detail=detail)
+        return kind[0](say(kind[1]), detail=detail)
     if code == "missing_scope":
-        return Permanent(
-            f"The Slack app lacks the scope {needed or 'it needs'}: add it as in manifest.yml and reinstall the app.",
-            detail=detail,
+        lacks = (
+            say("The Slack app lacks the scope {scope}: add it as in manifest.yml and reinstall the app.", scope=needed)
+            if needed
+            else say("The Slack app lacks the scope it needs: add it as in manifest.yml and reinstall the app.")
         )
-    return Temporary("Slack did not do what it was asked to; it is tried again.", detail=detail)
+        return Permanent(lacks, detail=detail)
+    return Temporary(say("Slack did not do what it was asked to; it is tried again."), detail=detail)
 
 
 def silence(method: str, *, detail: str) -> Temporary | Uncertain:
     """The error for a request that left and met no answer, or one that says nothing about what was done."""
     if method in ONCE:
-        return Uncertain("Slack did not answer: what was posted may stand there or not.", detail=detail)
-    return Temporary("Slack did not answer.", detail=detail)
+        return Uncertain(say("Slack did not answer: what was posted may stand there or not."), detail=detail)
+    return Temporary(say("Slack did not answer."), detail=detail)
 
 
 def unreached(method: str, *, detail: str) -> Temporary:
     """The error for a request that never left this machine."""
-    return Temporary("Slack cannot be reached: check the network and the proxy.", detail=f"{method}: {detail}")
+    return Temporary(say("Slack cannot be reached: check the network and the proxy."), detail=f"{method}: {detail}")
 
 
 def retry_after(headers: Mapping[str, str]) -> float:
@@ -177,4 +202,4 @@ def retry_after(headers: Mapping[str, str]) -> float:
 
 def limited(method: str, *, seconds: float) -> Temporary:
     """The error for 429, or for a call that Slack's last 429 forbids for so many seconds."""
-    return Temporary("Slack asks for a slower pace.", detail=method, retry_after=seconds)
+    return Temporary(say("Slack asks for a slower pace."), detail=method, retry_after=seconds)

@@ -16,6 +16,7 @@ import aiohttp
 
 from bridge.errors import Permanent, Refused, Temporary
 from bridge.model import ChannelId, FileId
+from bridge.sentences import mark, say
 from bridge.settings import is_loopback
 from bridge.slack import faults
 
@@ -30,7 +31,7 @@ READ_BYTES = 65_536
 
 _TRANSFER = aiohttp.ClientTimeout(total=TRANSFER_SECONDS, sock_connect=10, sock_read=60)
 
-_SIGN_IN = "Slack showed its sign-in page instead of the file: the app lacks files:read, or may not see the file."
+_SIGN_IN = mark("Slack showed its sign-in page instead of the file: the app lacks files:read, or may not see the file.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +87,9 @@ async def fetch(
     Temporary where it may later.
     """
     if file.is_external or not may_carry_token(file.url, api_url=api_url):
-        raise Refused(f"“{file.name}” is kept outside Slack: download it there and attach the file itself.")
+        raise Refused(
+            say("“{file}” is kept outside Slack: download it there and attach the file itself.", file=file.name)
+        )
     if file.size > max_bytes:
         raise _too_large(file, max_bytes)
     # Compressed, a few bytes on the wire could be gigabytes here.
@@ -98,9 +101,9 @@ async def fetch(
             _check(response, file)
             content = await _read(response, file, max_bytes)
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise Temporary("Slack did not hand the file out.", detail=f"download: {type(error).__name__}") from error
+        raise Temporary(say("Slack did not hand the file out."), detail=f"download: {type(error).__name__}") from error
     if response.content_type == "text/html" and len(content) != file.size:
-        raise Permanent(_SIGN_IN, detail="download: a page of another size than the file")
+        raise Permanent(say(_SIGN_IN), detail="download: a page of another size than the file")
     return content
 
 
@@ -112,27 +115,27 @@ async def deposit(session: aiohttp.ClientSession, *, url: str, content: bytes, p
         ) as response:
             status = response.status
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise Temporary("Slack did not take the file.", detail=f"upload: {type(error).__name__}") from error
+        raise Temporary(say("Slack did not take the file."), detail=f"upload: {type(error).__name__}") from error
     if status != 200:
         # The address is good for one upload: the next try asks for another.
-        raise Temporary("Slack did not take the file.", detail=f"upload: status {status}")
+        raise Temporary(say("Slack did not take the file."), detail=f"upload: status {status}")
 
 
 def _check(response: aiohttp.ClientResponse, file: SlackFile) -> None:
     status = response.status
     if 300 <= status < 400:
-        raise Permanent(_SIGN_IN, detail=f"download: status {status}")
+        raise Permanent(say(_SIGN_IN), detail=f"download: status {status}")
     if status == 429:
         raise faults.limited("download", seconds=faults.retry_after(response.headers))
     if status >= 500:
-        raise Temporary("Slack did not hand the file out.", detail=f"download: status {status}")
+        raise Temporary(say("Slack did not hand the file out."), detail=f"download: status {status}")
     if status != 200:
         raise Permanent(
-            f"Slack does not hand out “{file.name}”: was it deleted, or may the bot not see it?",
+            say("Slack does not hand out “{file}”: was it deleted, or may the bot not see it?", file=file.name),
             detail=f"download: status {status}",
         )
     if response.content_type == "text/html" and file.mimetype != "text/html":
-        raise Permanent(_SIGN_IN, detail="download: text/html")
+        raise Permanent(say(_SIGN_IN), detail="download: text/html")
 
 
 async def _read(response: aiohttp.ClientResponse, file: SlackFile, max_bytes: int) -> bytes:
@@ -145,4 +148,5 @@ async def _read(response: aiohttp.ClientResponse, file: SlackFile, max_bytes: in
 
 
 def _too_large(file: SlackFile, max_bytes: int) -> Refused:
-    return Refused(f"“{file.name}” is larger than the {max_bytes / 2**20:.3g} MiB that may be attached.")
+    most = f"{max_bytes / 2**20:.3g}"
+    return Refused(say("“{file}” is larger than the {most} MiB that may be attached.", file=file.name, most=most))

@@ -120,8 +120,9 @@ def sign(address: Address) -> str:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
     """What the compose modal is filled with. `quote` is None where there is nothing to quote; `mailboxes` are offered
-    when a new mail is written (name and label each). `told`: sentences above it, in mrkdwn; `again`: it was submitted,
-    and asks whether it is to be sent all the same.
+    when a new mail is written (name and label each). `languages`: those, by code, that the mail which is answered could
+    be in: its `templates` are the first. `told`: sentences above it, in mrkdwn; `again`: it was submitted, and asks
+    whether it is to be sent all the same.
     """
 
     carried: Carried
@@ -136,6 +137,7 @@ class Form:
     originals: tuple[Kept, ...] = ()
     mailboxes: tuple[tuple[MailboxName, str], ...] = ()
     templates: tuple[Template, ...] = ()
+    languages: frozenset[str] = frozenset()
     template: str = ""
     told: tuple[str, ...] = ()
     again: bool = False

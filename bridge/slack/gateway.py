@@ -17,6 +17,7 @@ from typing import Self
 
 from bridge.errors import Misconfigured, Permanent
 from bridge.model import ChannelId, FileId, Number, Ts, UserId
+from bridge.sentences import say
 from bridge.slack.directory import Channel, Member, Remembered, read_channel, read_member
 from bridge.slack.faults import Gone
 from bridge.slack.files import SlackFile, deposit, fetch, is_shared, read_file
@@ -233,7 +234,7 @@ class Gateway:
     async def put_file(self, *, filename: str, content: bytes) -> FileId:
         """Bring a file to Slack, where nobody sees it until `share_files`. Doing it again makes another file."""
         if not content:
-            raise Permanent("Slack takes no empty files.")
+            raise Permanent(say("Slack takes no empty files."))
         upload = await self._web.get("files.getUploadURLExternal", filename=filename, length=len(content))
         session, proxy = self._web.session, self._web.proxy
         await deposit(session, url=upload["upload_url"], content=content, proxy=proxy)

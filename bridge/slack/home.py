@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from bridge.model import Brief, Draft, MailboxName, Status, UserId
+from bridge.sentences import plural, say
 from bridge.slack.blocks import (
     REASON_LIMIT,
     WHERE,
@@ -16,7 +17,6 @@ from bridge.slack.blocks import (
     button,
     clock,
     context,
-    count,
     draft_buttons,
     inert,
     marked,
@@ -28,7 +28,7 @@ from bridge.slack.blocks import (
     section,
     shorten,
 )
-from bridge.slack.card import STATUS_WORDS
+from bridge.slack.card import status
 from bridge.slack.mrkdwn import escape
 from bridge.slack.results import linked_number
 
@@ -54,8 +54,8 @@ class MailboxState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Board:
-    """What a person's Home shows. Of each list the first, and how many there are; `setup`, for admins alone: titles and
-    lines of mrkdwn. `workspace`: its address, for links to cards.
+    """What a person's Home shows. Of each list the first, and how many there are. `workspace`: its address, for links
+    to cards.
     """
 
     user: UserId
@@ -69,26 +69,26 @@ class Board:
     mailboxes: Sequence[MailboxState]
     signature: str
     reminders: bool
-    setup: Sequence[tuple[str, Sequence[str]]] = ()
 
 
-def home(board: Board) -> View:
-    """The Home of somebody who may act."""
+def home(board: Board, *, setup: Sequence[Block] = ()) -> View:
+    """The Home of somebody who may act; `setup`: what they see of it as an admin."""
     blocks = [section(_summary(board)), _search(), _new_mail()]
     blocks += _troubled(board)
-    blocks += _conversations("Mine", board.mine, board.mine_total, board=board, more="is:mine -is:closed")
-    blocks += _conversations("Nobody's yet", board.unowned, board.unowned_total, board=board, more="is:unowned is:open")
+    blocks += _conversations(say("Mine"), board.mine, board.mine_total, board=board, more="is:mine -is:closed")
+    blocks += _conversations(
+        say("Nobody's yet"), board.unowned, board.unowned_total, board=board, more="is:unowned is:open"
+    )
     blocks += _waiting(board)
     blocks += _mailboxes(board.mailboxes)
     blocks += _settings(board)
-    for title, lines in board.setup:
-        blocks += [_header(title), section("\n".join(lines)[:TOLD_LIMIT])]
+    blocks += setup
     return {"type": "home", "blocks": blocks}
 
 
-def closed(sentence: str) -> View:
-    """The Home of somebody who may not see the mail."""
-    return {"type": "home", "blocks": [{"type": "section", "text": marked(sentence)}]}
+def closed(sentence: str, *, setup: Sequence[Block] = ()) -> View:
+    """The Home of somebody who may not see the mail, and may be an admin all the same."""
+    return {"type": "home", "blocks": [{"type": "section", "text": marked(sentence)}, *setup]}
 
 
 # --- what waits -------------------------------------------------------------------------------------------------------
@@ -96,10 +96,10 @@ def closed(sentence: str) -> View:
 
 def _summary(board: Board) -> str:
     if not (board.mine_total or board.unowned_total or board.troubled or board.waiting):
-        return "*Nothing waits for you.* New mail shows here, and as a card in its channel."
-    facts = [f"*{board.mine_total}* yours", f"*{board.unowned_total}* nobody's yet"]
+        return say("*Nothing waits for you.* New mail shows here, and as a card in its channel.")
+    facts = [say("*{n}* yours", n=board.mine_total), say("*{n}* nobody's yet", n=board.unowned_total)]
     if board.waiting and board.waiting[0].since:
-        facts.append(f"the longest waits since {moment(board.waiting[0].since)}")
+        facts.append(say("the longest waits since {moment}", moment=moment(board.waiting[0].since)))
     return "  ·  ".join(facts)
 
 
@@ -116,22 +116,22 @@ def _search() -> Block:
         "type": "input",
         "block_id": "search",
         "dispatch_action": True,
-        "label": plain("Search all mail"),
+        "label": plain(say("Search all mail")),
         "element": element,
     }
 
 
 def _new_mail() -> Block:
-    return {"type": "actions", "elements": [button("New mail", "new_mail", "new", style="primary")]}
+    return {"type": "actions", "elements": [button(say("New mail"), "new_mail", "new", style="primary")]}
 
 
 def _troubled(board: Board) -> list[Block]:
     if not board.troubled:
         return []
-    blocks = [_header("Somebody must decide")]
+    blocks = [_header(say("Somebody must decide"))]
     for draft in board.troubled[:TROUBLED_SHOWN]:
-        subject = escape(shorten(draft.subject, 100)) or "(no subject)"
-        where = WHERE[draft.state].format(clock=clock(draft.due))
+        subject = escape(shorten(draft.subject, 100)) or say("(no subject)")
+        where = say(WHERE[draft.state], clock=clock(draft.due))
         told = [f"{where}  ·  *#{draft.number}*  {subject}", f"{person(draft.author)}, {recipients(draft)}"]
         told += [inert(shorten(draft.reason, REASON_LIMIT))] if draft.reason else []
         blocks += [section("\n".join(told)[:TOLD_LIMIT]), {"type": "actions", "elements": draft_buttons(draft)}]
@@ -145,32 +145,36 @@ def _conversations(title: str, shown: Sequence[Brief], total: int, *, board: Boa
     for one in shown[:SHOWN]:
         blocks += [section(_told(one, board), accessory=_menu(one)), _buttons(one, board.user)]
     if total > SHOWN:
-        blocks.append(context(f"… and {total - SHOWN} more: search for `{more}`"))
+        blocks.append(context(say("… and {n} more: search for `{query}`", n=total - SHOWN, query=more)))
     return blocks
 
 
 def _told(one: Brief, board: Board) -> str:
     conversation = one.conversation
-    subject = escape(shorten(conversation.subject, 120)) or "(no subject)"
+    subject = escape(shorten(conversation.subject, 120)) or say("(no subject)")
     facts = [inert(shorten(one.who, 80))] if one.who else []
-    facts.append(STATUS_WORDS[conversation.status])
-    if conversation.status is Status.SNOOZED and conversation.wakes:
-        facts[-1] += f" until {moment(conversation.wakes)}"
+    facts.append(status(conversation))
     if conversation.status is Status.OPEN and one.since:
-        facts.append(f"waits since {moment(one.since)}")
+        facts.append(say("waits since {moment}", moment=moment(one.since)))
     facts.append(inert(conversation.mailbox))
     return f"{linked_number(conversation, workspace=board.workspace)}  *{subject}*\n{'  ·  '.join(facts)}"
 
 
 def _buttons(one: Brief, user: UserId) -> Block:
     number = str(one.conversation.number)
-    claim = [] if one.conversation.owner == user else [button("Claim", "claim", number)]
-    return {"type": "actions", "elements": [button("Reply", "reply", number), *claim, button("Close", "close", number)]}
+    claim = [] if one.conversation.owner == user else [button(say("Claim"), "claim", number)]
+    reply, close = button(say("Reply"), "reply", number), button(say("Close"), "close", number)
+    return {"type": "actions", "elements": [reply, *claim, close]}
 
 
 def _menu(one: Brief) -> Block:
-    verbs = [("show_full", "Show full text"), ("snooze", "Snooze …"), ("archive", "Archive"), ("delete", "Delete …")]
-    verbs.append(("spam", "Spam"))
+    verbs = (
+        ("show_full", say("Show full text")),
+        ("snooze", say("Snooze …")),
+        ("archive", say("Archive")),
+        ("delete", say("Delete …")),
+        ("spam", say("Spam")),
+    )
     return overflow("more", [(f"{verb}:{one.conversation.number}", words) for verb, words in verbs])
 
 
@@ -178,12 +182,12 @@ def _waiting(board: Board) -> list[Block]:
     lines = []
     for one in board.waiting[:LONGEST_SHOWN]:
         conversation = one.conversation
-        owner = person(conversation.owner) if conversation.owner else "nobody's yet"
+        owner = person(conversation.owner) if conversation.owner else say("nobody's yet")
         since = moment(one.since) if one.since else ""
         number = linked_number(conversation, workspace=board.workspace)
-        subject = escape(shorten(conversation.subject, 60)) or "(no subject)"
+        subject = escape(shorten(conversation.subject, 60)) or say("(no subject)")
         lines.append(f"{since}  ·  {number}  {subject}  ·  {inert(shorten(one.who, 60))}  ·  {owner}")
-    return [_header("Waiting longest"), section("\n".join(lines)[:TOLD_LIMIT])] if lines else []
+    return [_header(say("Waiting longest")), section("\n".join(lines)[:TOLD_LIMIT])] if lines else []
 
 
 # --- the mailboxes, and what is set up --------------------------------------------------------------------------------
@@ -193,48 +197,50 @@ def _mailboxes(mailboxes: Sequence[MailboxState]) -> list[Block]:
     if not mailboxes:
         return []
     lines = [_fares(one) for one in mailboxes[:MAILBOXES_SHOWN]]
-    return [_header("Mailboxes"), section("\n".join(lines)[:TOLD_LIMIT])]
+    return [_header(say("Mailboxes")), section("\n".join(lines)[:TOLD_LIMIT])]
 
 
 def _fares(mailbox: MailboxState) -> str:
     name = f"*{inert(mailbox.name)}*"
     if mailbox.trouble:
         return f":warning: {name}  ·  {inert(shorten(mailbox.trouble, REASON_LIMIT))}"
-    heard = f"  ·  last heard {moment(mailbox.heard)}" if mailbox.heard else ""
-    return f":large_green_circle: {name}  ·  {count(mailbox.open, 'conversation')} open{heard}"
+    facts = [f":large_green_circle: {name}", plural(mailbox.open, "{n} conversation open", "{n} conversations open")]
+    facts += [say("last heard {moment}", moment=moment(mailbox.heard))] if mailbox.heard else []
+    return "  ·  ".join(facts)
 
 
 def _settings(board: Board) -> list[Block]:
-    signature = f"“{inert(shorten(board.signature, 200))}”" if board.signature else "none of your own"
-    told = f"Signature: {signature}\nReminders: {'on' if board.reminders else 'off'}"
-    return [_header("My settings"), section(told, accessory=button("Change", "my_settings", "change"))]
+    signature = f"“{inert(shorten(board.signature, 200))}”" if board.signature else say("none of your own")
+    reminders = say("Reminders: on") if board.reminders else say("Reminders: off")
+    told = f"{say('Signature: {signature}', signature=signature)}\n{reminders}"
+    return [_header(say("My settings")), section(told, accessory=button(say("Change"), "my_settings", "change"))]
 
 
 def settings(*, signature: str, reminders: bool) -> View:
     """The modal in which a person changes their own settings."""
     text = {"type": "plain_text_input", "action_id": "value", "multiline": True, "max_length": SIGNATURE_LIMIT}
-    option = {"text": plain("Remind me of what is mine and waits"), "value": "on"}
+    option = {"text": plain(say("Remind me of what is mine and waits")), "value": "on"}
     boxes: Block = {"type": "checkboxes", "action_id": "value", "options": [option]}
     return {
         "type": "modal",
         "callback_id": "my_settings",
-        "title": plain("My settings"),
-        "submit": plain("Save"),
-        "close": plain("Cancel"),
+        "title": plain(say("My settings")),
+        "submit": plain(say("Save")),
+        "close": plain(say("Cancel")),
         "blocks": [
             {
                 "type": "input",
                 "block_id": "signature",
                 "optional": True,
-                "label": plain("Signature"),
-                "hint": plain("Stands below the mails that you send."),
+                "label": plain(say("Signature")),
+                "hint": plain(say("Stands below the mails that you send.")),
                 "element": text | ({"initial_value": signature} if signature else {}),
             },
             {
                 "type": "input",
                 "block_id": "reminders",
                 "optional": True,
-                "label": plain("Reminders"),
+                "label": plain(say("Reminders")),
                 "element": boxes | ({"initial_options": [option]} if reminders else {}),
             },
         ],

@@ -8,13 +8,14 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from bridge.errors import BridgeError
 from bridge.home import Home
 from bridge.model import UserId
+from bridge.sentences import mark, say
 from bridge.slack import home, modals
 from bridge.slack.acting import Acting
 from bridge.slack.gateway import Gateway
 
 Body = Mapping[str, Any]
 
-TITLE = "My settings"
+TITLE = mark("My settings")
 
 
 class Homes:
@@ -35,12 +36,12 @@ class Homes:
     async def ask(self, ack: AsyncAck, body: Body) -> None:
         """Change: the modal with what they have set."""
         await ack()
-        view_id = await self._gateway.open_view(body["trigger_id"], modals.loading(TITLE))
+        view_id = await self._gateway.open_view(body["trigger_id"], modals.loading(say(TITLE)))
         try:
             person = await self._people.mine(UserId(body["user"]["id"]))
             view = home.settings(signature=person.signature, reminders=person.reminders)
         except BridgeError as error:
-            view = modals.notice(TITLE, str(error))
+            view = modals.notice(say(TITLE), str(error))
         await self._gateway.update_view(view_id, view)
 
     async def keep(self, ack: AsyncAck, body: Body) -> None:

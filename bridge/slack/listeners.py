@@ -17,6 +17,7 @@ from bridge.filing import Filing
 from bridge.model import (
     Conversation,
     Direction,
+    DraftId,
     DraftKind,
     MailId,
     Mark,
@@ -24,6 +25,7 @@ from bridge.model import (
 )
 from bridge.originals import Originals
 from bridge.regroup import Regroup
+from bridge.sentences import say
 from bridge.slack import modals, parting, reading
 from bridge.slack.acting import Acting
 from bridge.slack.commands import Command, parse_command
@@ -138,13 +140,16 @@ class Listeners:
             await self._read(body, number, original=verb == "show_original")
 
     async def of_mail(self, ack: AsyncAck, body: Body) -> None:
-        """The menu of one mail in the thread: `verb:number:mail`."""
+        """The menu of one mail in the thread: `verb:number:mail`; of one that was sent, with its draft's id."""
         await ack()
-        verb, number, mail_id = option_of(body).split(":")
+        verb, typed, which = option_of(body).split(":")
+        number = Number(int(typed))
         if verb == "split":
-            await self._ask_split(body, Number(int(number)), chosen=MailId(int(mail_id)))
-            return
-        await self._read(body, Number(int(number)), mail_id=MailId(int(mail_id)), original=verb == "show_original")
+            await self._ask_split(body, number, chosen=MailId(int(which)))
+        elif verb == "show_sent":
+            await self._read_sent(body, number, DraftId(which))
+        else:
+            await self._read(body, number, mail_id=MailId(int(which)), original=verb == "show_original")
 
     async def show_mail(self, ack: AsyncAck, body: Body) -> None:
         """The full text of one mail."""
@@ -169,19 +174,19 @@ class Listeners:
             inbound = [one for one in messages if one.direction is Direction.IN]
             return modals.confirm_delete(conversation, mails=len(inbound))
 
-        await self._windows.open(body, "Delete", view)
+        await self._windows.open(body, say("Delete"), view)
 
     async def _ask_snooze(self, body: Body, number: Number) -> None:
         async def view() -> View:
             return modals.snooze(await self._desk.conversation(number, user=user_of(body)))
 
-        await self._windows.open(body, "Snooze", view)
+        await self._windows.open(body, say("Snooze"), view)
 
     async def _ask_split(self, body: Body, number: Number, *, chosen: MailId | None = None) -> None:
         async def view() -> View:
             return parting.split(*await self._desk.messages(number, user=user_of(body)), chosen=chosen)
 
-        await self._windows.open(body, "Split", view)
+        await self._windows.open(body, say("Split"), view)
 
     async def split(self, ack: AsyncAck, body: Body) -> None:
         """From that mail on."""
@@ -191,15 +196,15 @@ class Listeners:
         except BridgeError as error:
             await ack(response_action="errors", errors={"mail": str(error)})
         else:
-            sentence = f"It goes on as *#{new.number}*, with a card of its own."
-            await ack(response_action="update", view=modals.notice("Split", sentence))
+            sentence = say("It goes on as *#{number}*, with a card of its own.", number=new.number)
+            await ack(response_action="update", view=modals.notice(say("Split"), sentence))
 
     async def confirm_delete(self, ack: AsyncAck, body: Body) -> None:
         """Yes, to the trash."""
         try:
             await self._filing.delete(modals.carried_number(body["view"]), user=user_of(body))
         except BridgeError as error:
-            await ack(response_action="update", view=modals.notice("Delete", str(error)))
+            await ack(response_action="update", view=modals.notice(say("Delete"), str(error)))
         else:
             await ack()
 
@@ -222,6 +227,13 @@ class Listeners:
             if original:
                 return reading.original(conversation, await self._originals.of(stored))
             return reading.full(conversation, stored)
+
+        await self._windows.open(body, f"#{number}", view)
+
+    async def _read_sent(self, body: Body, number: Number, draft_id: DraftId) -> None:
+        async def view() -> View:
+            conversation = await self._desk.conversation(number, user=user_of(body))
+            return reading.original(conversation, await self._originals.sent(number, draft_id))
 
         await self._windows.open(body, f"#{number}", view)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from bridge.model import Address, Conversation, Draft, DraftState, Line, Number
 from bridge.rules import Difference
+from bridge.sentences import mark, plural, say
 from bridge.slack.blocks import (
     REASON_LIMIT,
     Block,
@@ -34,15 +35,19 @@ FULL_TEXT_SECTIONS = 90  # of the 100 blocks of a modal
 
 def confirm_delete(conversation: Conversation, *, mails: int) -> Block:
     """The question before a conversation's mails go to the trash."""
-    subject = escape(shorten(conversation.subject, 200)) or "(no subject)"
-    what = "its mail" if mails == 1 else f"all {mails} mails of it"
-    sentence = f"*#{conversation.number}*  {subject}\n\nMove {what} to the trash? They can be brought back."
+    subject = escape(shorten(conversation.subject, 200)) or say("(no subject)")
+    question = plural(
+        mails,
+        "Move its mail to the trash? They can be brought back.",
+        "Move all {n} mails of it to the trash? They can be brought back.",
+    )
+    sentence = f"*#{conversation.number}*  {subject}\n\n{question}"
     return {
         "type": "modal",
         "callback_id": "confirm_delete",
-        "title": plain("Delete"),
-        "submit": plain("Move to the trash"),
-        "close": plain("Cancel"),
+        "title": plain(say("Delete")),
+        "submit": plain(say("Move to the trash")),
+        "close": plain(say("Cancel")),
         "private_metadata": json.dumps({"number": conversation.number}),
         "blocks": [{"type": "section", "text": marked(sentence)}],
     }
@@ -50,15 +55,17 @@ def confirm_delete(conversation: Conversation, *, mails: int) -> Block:
 
 def snooze(conversation: Conversation) -> Block:
     """The modal that asks until when a conversation is put aside."""
-    element = {"type": "plain_text_input", "action_id": "value", "initial_value": "tomorrow 9am", "max_length": 100}
-    until = field("until", "Until", element)
-    until["hint"] = plain("“tomorrow 9am”, “in 3 hours”, “next Monday”, “2027-01-31 14:30”. A new mail ends it before.")
+    morning = say("tomorrow 9am")
+    element = {"type": "plain_text_input", "action_id": "value", "initial_value": morning, "max_length": 100}
+    until = field("until", say("Until"), element)
+    hint = say("“tomorrow 9am”, “in 3 hours”, “next Monday”, “2027-01-31 14:30”. A new mail ends it before.")
+    until["hint"] = plain(hint)
     return {
         "type": "modal",
         "callback_id": "snooze",
-        "title": plain(f"Snooze #{conversation.number}"[:24]),
-        "submit": plain("Snooze"),
-        "close": plain("Cancel"),
+        "title": plain(say("Snooze #{number}", number=conversation.number)[:24]),
+        "submit": plain(say("Snooze")),
+        "close": plain(say("Cancel")),
         "private_metadata": json.dumps({"number": conversation.number}),
         "blocks": [until],
     }
@@ -79,11 +86,11 @@ def typed_until(view: Mapping[str, Any]) -> str:
 
 def leaving(draft: Draft, *, sender: Address, words: Sequence[Line], difference: Difference | None = None) -> Block:
     """What exactly leaves, to whom, what a glance at the recipients would miss, and what can still be done about it."""
-    facts = [("From", addresses([sender])), ("To", addresses(draft.to))]
-    facts += [("Cc", addresses(draft.cc))] if draft.cc else []
-    facts += [("Bcc", addresses(draft.bcc))] if draft.bcc else []
-    facts += [("Subject", escape(shorten(draft.subject, 250)) or "_(none)_")]
-    facts += [("Files", names(draft.files))] if draft.files else []
+    facts = [(say("From"), addresses([sender])), (say("To"), addresses(draft.to))]
+    facts += [(say("Cc"), addresses(draft.cc))] if draft.cc else []
+    facts += [(say("Bcc"), addresses(draft.bcc))] if draft.bcc else []
+    facts += [(say("Subject"), escape(shorten(draft.subject, 250)) or say("_(none)_"))]
+    facts += [(say("Files"), names(draft.files))] if draft.files else []
     pieces, _ = sections(words, limit=2900, total=2900)
     blocks: list[Block] = [
         {"type": "section", "text": marked(_where(draft))},
@@ -97,42 +104,47 @@ def leaving(draft: Draft, *, sender: Address, words: Sequence[Line], difference:
     return {
         "type": "modal",
         "callback_id": "leaving",
-        "title": plain("Your mail"),
-        "close": plain("Close"),
+        "title": plain(say("Your mail")),
+        "close": plain(say("Close")),
         "private_metadata": json.dumps({"draft": draft.id}),
         "blocks": blocks,
     }
 
 
 WHERE = {
-    DraftState.HELD: ":hourglass_flowing_sand: *Leaves at {clock}.* Until then it can be undone.",
-    DraftState.QUEUED: ":outbox_tray: *Waiting for the mail server.* {reason}",
-    DraftState.HANDING_OVER: ":outbox_tray: *On its way.* It can no longer be undone.",
-    DraftState.SENT: ":white_check_mark: *Sent.*",
-    DraftState.FAILED: ":x: *Not sent.* {reason}",
-    DraftState.UNCERTAIN: ":grey_question: *Perhaps delivered.* {reason}",
-    DraftState.CANCELLED: ":leftwards_arrow_with_hook: *Undone.* Nothing was sent.",
+    DraftState.HELD: mark(":hourglass_flowing_sand: *Leaves at {clock}.* Until then it can be undone."),
+    DraftState.QUEUED: mark(":outbox_tray: *Waiting for the mail server.* {reason}"),
+    DraftState.HANDING_OVER: mark(":outbox_tray: *On its way.* It can no longer be undone."),
+    DraftState.SENT: mark(":white_check_mark: *Sent.*"),
+    DraftState.FAILED: mark(":x: *Not sent.* {reason}"),
+    DraftState.UNCERTAIN: mark(":grey_question: *Perhaps delivered.* {reason}"),
+    DraftState.CANCELLED: mark(":leftwards_arrow_with_hook: *Undone.* Nothing was sent."),
 }
 
 
 def _where(draft: Draft) -> str:
     reason = escape(shorten(draft.reason, REASON_LIMIT))
     at = moment(draft.due) if draft.later else clock(draft.due)
-    then = " Then the conversation is closed." if draft.closes and draft.state is DraftState.HELD else ""
-    return WHERE[draft.state].format(clock=at, reason=reason).rstrip() + then
+    told = say(WHERE[draft.state], clock=at, reason=reason).rstrip()
+    closes = draft.closes and draft.state is DraftState.HELD
+    return f"{told} {say('Then the conversation is closed.')}" if closes else told
 
 
 def _told_apart(difference: Difference) -> list[str]:
     """The recipients against the mail that is answered, a line each, in mrkdwn."""
     told = (
-        (":heavy_plus_sign: *Not on the mail you answer:*", difference.added),
-        (":heavy_minus_sign: *On it, and left out:*", difference.dropped),
-        (":sparkles: *Written to for the first time:*", difference.first),
-        (":house: *Inside your organisation, and seen by the others:*", difference.inside),
+        (say(":heavy_plus_sign: *Not on the mail you answer:*"), difference.added),
+        (say(":heavy_minus_sign: *On it, and left out:*"), difference.dropped),
+        (say(":sparkles: *Written to for the first time:*"), difference.first),
+        (say(":house: *Inside your organisation, and seen by the others:*"), difference.inside),
     )
     lines = [f"{words} {addresses(whom)}" for words, whom in told if whom]
     return lines + [
-        f":warning: *{inert(one.email)}* looks like an address at *{inert(like)}*, and is another."
+        say(
+            ":warning: *{address}* looks like an address at *{domain}*, and is another.",
+            address=inert(one.email),
+            domain=inert(like),
+        )
         for one, like in difference.alike
     ]
 
@@ -142,13 +154,13 @@ def _told_apart(difference: Difference) -> list[str]:
 
 def loading(title: str) -> Block:
     """What stands there while the real view is made: Slack gives three seconds for opening one."""
-    return notice(title, ":hourglass_flowing_sand: One moment …")
+    return notice(title, say(":hourglass_flowing_sand: One moment …"))
 
 
 def notice(title: str, sentence: str) -> Block:
     """A modal that says one thing, in mrkdwn."""
     blocks = [{"type": "section", "text": marked(sentence[:3000])}]
-    return {"type": "modal", "title": plain(title[:24]), "close": plain("Close"), "blocks": blocks}
+    return {"type": "modal", "title": plain(title[:24]), "close": plain(say("Close")), "blocks": blocks}
 
 
 def full_text(title: str, *, head: str, lines: Sequence[Line]) -> Block:
@@ -156,6 +168,6 @@ def full_text(title: str, *, head: str, lines: Sequence[Line]) -> Block:
     pieces, cut = sections(lines, limit=2900, total=2900 * FULL_TEXT_SECTIONS // 2)
     texts = [head, *pieces[:FULL_TEXT_SECTIONS]]
     if cut or len(pieces) > FULL_TEXT_SECTIONS:
-        texts.append("_The rest stands in the original._")
+        texts.append(say("_The rest stands in the original._"))
     blocks = [{"type": "section", "text": marked(text)} for text in texts if text]
-    return {"type": "modal", "title": plain(shorten(title, 24)), "close": plain("Close"), "blocks": blocks}
+    return {"type": "modal", "title": plain(shorten(title, 24)), "close": plain(say("Close")), "blocks": blocks}

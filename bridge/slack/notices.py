@@ -3,18 +3,21 @@
 from collections.abc import Iterable, Sequence
 
 from bridge.model import UserId
+from bridge.sentences import say
 from bridge.slack.blocks import FALLBACK_LIMIT, Surface, button, inert, person, section, shorten
 
 
 def loop(quiet_id: int, email: str, *, mailbox: str) -> Surface:
     """A sender had as many automatic mails as one may have in a day, and somebody is to decide."""
-    text = (
-        f":repeat: {inert(email)} has had as many automatic mails from {inert(mailbox)} as one sender may have in a "
-        "day, so no more are sent there: it may be a robot that answers ours. Its mail is shown as ever."
+    text = say(
+        ":repeat: {email} has had as many automatic mails from {mailbox} as one sender may have in a "
+        "day, so no more are sent there: it may be a robot that answers ours. Its mail is shown as ever.",
+        email=inert(email),
+        mailbox=inert(mailbox),
     )
     buttons = [
-        button("Mute this sender", "mute_sender", str(quiet_id)),
-        button("Not a loop, resume", "resume_sender", str(quiet_id)),
+        button(say("Mute this sender"), "mute_sender", str(quiet_id)),
+        button(say("Not a loop, resume"), "resume_sender", str(quiet_id)),
     ]
     return Surface(text=shorten(text, FALLBACK_LIMIT), blocks=[section(text), {"type": "actions", "elements": buttons}])
 
@@ -27,7 +30,7 @@ def decided(said: str, words: str) -> Surface:
 
 def notice(whom: UserId, sentence: str, *, about: UserId | None, buttons: Iterable[Sequence[str]]) -> Surface:
     """A sentence of ours in a thread, for one person; `{who}` in it stands for `about`."""
-    text = f"{person(whom)}: {sentence.replace('{who}', person(about) if about else 'somebody')}"
+    text = f"{person(whom)}: {sentence.replace('{who}', person(about) if about else say('somebody'))}"
     blocks = [section(text)]
     if made := [button(words, action_id, value) for words, action_id, value in buttons]:
         blocks.append({"type": "actions", "elements": made})

@@ -6,6 +6,7 @@ from typing import Any
 
 from bridge.errors import Refused
 from bridge.model import Conversation, MailId, StoredMessage
+from bridge.sentences import say
 from bridge.slack.blocks import Block, marked, plain, shorten
 
 MOST = 100  # options of a menu
@@ -16,21 +17,21 @@ def split(conversation: Conversation, messages: Sequence[StoredMessage], *, chos
     """The modal; its submission carries what `asked_split` reads. `Refused` where there is nothing to split."""
     offered = [_option(one) for one in messages[1:][-MOST:]]
     if not offered:
-        raise Refused(f"#{conversation.number} has only one mail, so there is nothing to split.")
+        raise Refused(say("#{number} has only one mail, so there is nothing to split.", number=conversation.number))
     menu: Block = {"type": "static_select", "action_id": "value", "options": offered}
     if initial := next((one for one in offered if one["value"] == str(chosen)), None):
         menu["initial_option"] = initial
-    told = "This mail and all after it become a conversation of their own, with a card of their own."
+    told = say("This mail and all after it become a conversation of their own, with a card of their own.")
     return {
         "type": "modal",
         "callback_id": "split",
-        "title": plain(f"Split #{conversation.number}"[:24]),
-        "submit": plain("Split"),
-        "close": plain("Cancel"),
+        "title": plain(say("Split #{number}", number=conversation.number)[:24]),
+        "submit": plain(say("Split")),
+        "close": plain(say("Cancel")),
         "private_metadata": json.dumps({"number": conversation.number}),
         "blocks": [
             {"type": "section", "text": marked(told)},
-            {"type": "input", "block_id": "mail", "label": plain("The other matter begins with"), "element": menu},
+            {"type": "input", "block_id": "mail", "label": plain(say("The other matter begins with")), "element": menu},
         ],
     }
 

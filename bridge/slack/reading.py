@@ -4,9 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from bridge import languages
 from bridge.canned import Template, by_folder
 from bridge.errors import Refused
 from bridge.model import BRIDGE, ELSEWHERE, Act, Conversation, Line, MailId, StoredMessage, UserId, Where
+from bridge.sentences import mark, plural, say
 from bridge.slack import blocks, modals
 from bridge.slack.about import about
 from bridge.slack.card import STATUS_WORDS
@@ -18,6 +20,20 @@ TEXT_LIMIT = 3900  # characters of an answer's text
 
 MOST_REASONS = 5  # sentences that say why things could not be done; most often it is one
 
+PLACE_WORDS = {
+    Where.BUTTON: mark("button"),
+    Where.MENU: mark("menu"),
+    Where.MODAL: mark("modal"),
+    Where.COMMAND: mark("command"),
+    Where.SHORTCUT: mark("shortcut"),
+    Where.HOME: mark("home"),
+    Where.REACTION: mark("reaction"),
+    Where.CLI: mark("cli"),
+    Where.RULE: mark("rule"),
+    Where.ELSEWHERE: mark("other mail client"),
+    Where.BRIDGE: mark("bridge"),
+}
+
 ORIGINAL_LIMIT = 60_000  # characters of a raw mail in a modal: its headers and text; the rest is attachments in base64
 
 
@@ -25,13 +41,13 @@ def chosen(messages: Sequence[StoredMessage], mail_id: MailId | None) -> StoredM
     """The mail of that id, or the newest."""
     found = [one for one in messages if mail_id in (None, one.id)]
     if not found:
-        raise Refused("There is no such mail in this conversation.")
+        raise Refused(say("There is no such mail in this conversation."))
     return found[-1]
 
 
 def full(conversation: Conversation, stored: StoredMessage) -> View:
     """All of a mail's text, quotes and signature included."""
-    head = f"*{escape(blocks.shorten(stored.message.subject, 250)) or '(no subject)'}*"
+    head = f"*{escape(blocks.shorten(stored.message.subject, 250)) or say('(no subject)')}*"
     lines = (*stored.reading.new, Line(), *stored.reading.folded)
     return modals.full_text(f"#{conversation.number}", head=head, lines=lines)
 
@@ -39,10 +55,10 @@ def full(conversation: Conversation, stored: StoredMessage) -> View:
 def original(conversation: Conversation, raw: bytes | None) -> View:
     """A mail as it came, its headers first."""
     if raw is None:
-        raise Refused("The original is not kept here; open it in the mailbox.")
+        raise Refused(say("The original is not kept here; open it in the mailbox."))
     text = raw[:ORIGINAL_LIMIT].decode("utf-8", "replace")
     lines = [Line(spans=Line.of(one).spans, pre=True) for one in text.splitlines()]
-    head = f"The mail as it came, {blocks.size(len(raw))}"
+    head = say("The mail as it came, {size}", size=blocks.size(len(raw)))
     return modals.full_text(f"#{conversation.number}", head=head, lines=lines)
 
 
@@ -56,28 +72,29 @@ def newest(messages: Sequence[StoredMessage]) -> dict[str, Any]:
 def listing(title: str, found: Sequence[Conversation]) -> dict[str, Any]:
     """Conversations, a line each, as an answer to a command."""
     if not found:
-        return sentence(f"{escape(title)}: nothing.")
+        return sentence(say("{title}: nothing.", title=escape(title)))
     return sentence("\n".join([f"*{escape(title)}*", *(row(one) for one in found)]))
 
 
 def log(conversation: Conversation, done: Sequence[Act]) -> dict[str, Any]:
     """What was done to a conversation, the newest first, as an answer to a command."""
     if not done:
-        return sentence(f"Nobody has done anything to #{conversation.number} yet.")
+        return sentence(say("Nobody has done anything to #{number} yet.", number=conversation.number))
     lines = [
         f"{blocks.moment(one.at)}  ·  {_actor(one)}  ·  *{blocks.inert(one.verb)}*  {blocks.inert(one.detail)}"
         for one in done
     ]
-    return sentence("\n".join([f"*What was done to #{conversation.number}*", *lines])[:TEXT_LIMIT])
+    head = say("*What was done to #{number}*", number=conversation.number)
+    return sentence("\n".join([head, *lines])[:TEXT_LIMIT])
 
 
 def _actor(act: Act) -> str:
     """Who, and from where; where both say the same, it is said once."""
     if act.actor == BRIDGE:
-        return "the bridge"
+        return say("the bridge")
     if act.actor == ELSEWHERE:
-        return f"another {Where.ELSEWHERE.removeprefix('other ')}"
-    return blocks.person(act.actor) + (f" ({act.place})" if act.place else "")
+        return say("another mail client")
+    return blocks.person(act.actor) + (f" ({say(PLACE_WORDS[act.place])})" if act.place else "")
 
 
 def status(
@@ -85,9 +102,11 @@ def status(
 ) -> dict[str, Any]:
     """How the mailboxes fare, and what is still to be done, as an answer to a command. `reasons`: why some is not."""
     lines = [_fares(one) for one in mailboxes]
-    lines.append(f"{blocks.count(waiting, 'thing')} still to be done")
+    lines.append(plural(waiting, "{n} thing still to be done", "{n} things still to be done"))
     if parked:
-        lines.append(f":warning: {blocks.count(parked, 'thing')} could not be done:")
+        lines.append(
+            plural(parked, ":warning: {n} thing could not be done:", ":warning: {n} things could not be done:")
+        )
         lines += [f"• {blocks.inert(one)}" for one in reasons[:MOST_REASONS]]
     return sentence("\n".join(lines))
 
@@ -98,22 +117,23 @@ def _fares(mailbox: Mapping[str, str | None]) -> str:
     if mailbox["state"] == "failing":
         return f":warning: {name}: {blocks.inert(mailbox['reason'] or '')}{entered}"
     if mailbox["state"] == "watched elsewhere":
-        return f":large_green_circle: {name} is watched by another replica{entered}"
-    heard = mailbox["last_heard"]
-    since = f", last heard {blocks.moment(datetime.fromisoformat(heard))}" if heard else ""
-    return f":large_green_circle: {name} is watched{since}{entered}"
+        return say(":large_green_circle: {name} is watched by another replica", name=name) + entered
+    if not (heard := mailbox["last_heard"]):
+        return say(":large_green_circle: {name} is watched", name=name) + entered
+    at = blocks.moment(datetime.fromisoformat(heard))
+    return say(":large_green_circle: {name} is watched, last heard {moment}", name=name, moment=at) + entered
 
 
-def templates(found: Sequence[Template], uses: Mapping[str, int]) -> dict[str, Any]:
+def templates(found: Sequence[Template]) -> dict[str, Any]:
     """The canned answers by their folders, with how often each was sent, as an answer to a command."""
     if not found:
-        return sentence("There are no canned answers yet: `[[template]]` in bridge.toml makes one.")
+        return sentence(say("There are no canned answers yet: an admin makes them on this app's Home."))
     lines = []
     for folder, inside in by_folder(found):
-        lines.append(f"*{blocks.inert(folder)}*" if folder else "*Canned answers*")
+        lines.append(f"*{blocks.inert(folder)}*" if folder else say("*Canned answers*"))
         for one in inside:
-            language = f" ({blocks.inert(one.language)})" if one.language else ""
-            used = f"  ·  sent {blocks.count(uses[one.name], 'time')}" if uses.get(one.name) else ""
+            language = f" ({blocks.inert(languages.name(one.language))})" if one.language else ""
+            used = f"  ·  {plural(one.uses, 'sent {n} time', 'sent {n} times')}" if one.uses else ""
             words = blocks.inert(blocks.shorten(one.text, 80))
             lines.append(f"• *{blocks.inert(one.name)}*{language}{used}  ·  {words}")
     return sentence("\n".join(lines)[:TEXT_LIMIT])
@@ -122,17 +142,19 @@ def templates(found: Sequence[Template], uses: Mapping[str, int]) -> dict[str, A
 def claimed(before: Conversation, *, user: UserId) -> str:
     """What whoever claims a conversation is told of it, in mrkdwn; `before` is how it stood."""
     if before.owner is None:
-        return f"#{before.number} is yours."
+        return say("#{number} is yours.", number=before.number)
     if before.owner == user:
-        return f"#{before.number} is yours already."
-    return f"#{before.number} was {blocks.person(before.owner)}'s, and is yours now."
+        return say("#{number} is yours already.", number=before.number)
+    owner = blocks.person(before.owner)
+    return say("#{number} was {who}'s, and is yours now.", number=before.number, who=owner)
 
 
 def row(one: Conversation) -> str:
     """A conversation on one line, in mrkdwn."""
-    owner = blocks.person(one.owner) if one.owner else "nobody's yet"
-    subject = escape(blocks.shorten(one.subject, 80)) or "(no subject)"
-    return f"*#{one.number}*  {subject}  ·  {STATUS_WORDS[one.status]}  ·  {owner}  ·  {blocks.moment(one.updated)}"
+    owner = blocks.person(one.owner) if one.owner else say("nobody's yet")
+    subject = escape(blocks.shorten(one.subject, 80)) or say("(no subject)")
+    stands = say(STATUS_WORDS[one.status])
+    return f"*#{one.number}*  {subject}  ·  {stands}  ·  {owner}  ·  {blocks.moment(one.updated)}"
 
 
 def sentence(text: str) -> dict[str, Any]:

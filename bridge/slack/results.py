@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from bridge.lookup import Found, Hit
 from bridge.model import ChannelId, Conversation, Direction, Line, Span, Ts
-from bridge.slack.blocks import Block, button, context, count, inert, mail_value, moment, plain, section, shorten
+from bridge.sentences import plural, say
+from bridge.slack.blocks import Block, button, context, inert, mail_value, moment, plain, section, shorten
 from bridge.slack.card import STATUS_WORDS
 from bridge.slack.mrkdwn import escape, sections
 
@@ -21,19 +22,20 @@ def answer(found: Found, typed: str, *, workspace: str) -> Block:
 def modal(found: Found, typed: str, *, workspace: str) -> Block:
     """A page as a modal."""
     blocks = [section(_title(found, typed)), *page(found, typed, workspace=workspace)]
-    return {"type": "modal", "title": plain("Search"), "close": plain("Close"), "blocks": blocks}
+    return {"type": "modal", "title": plain(say("Search")), "close": plain(say("Close")), "blocks": blocks}
 
 
 def page(found: Found, typed: str, *, workspace: str) -> list[Block]:
     """The conversations of a page, a section each, and the way to the pages beside it."""
     blocks = [section(_told(one, workspace), accessory=_show(one)) for one in found.hits]
     if found.more:
-        blocks.append(context("There are many: only the newest that fit were weighed. Another word finds them sooner."))
-    turns = [("Previous", found.page - 1)] if found.page > 1 else []
-    turns += [("Next", found.page + 1)] if found.page < found.pages else []
+        many = say("There are many: only the newest that fit were weighed. Another word finds them sooner.")
+        blocks.append(context(many))
+    back, on = f"{found.page - 1}:{typed[:TYPED]}", f"{found.page + 1}:{typed[:TYPED]}"
+    turns = [button(say("Previous"), "search_previous", back)] if found.page > 1 else []
+    turns += [button(say("Next"), "search_next", on)] if found.page < found.pages else []
     if turns:
-        buttons = [button(words, f"search_{words.lower()}", f"{to}:{typed[:TYPED]}") for words, to in turns]
-        blocks.append({"type": "actions", "elements": buttons})
+        blocks.append({"type": "actions", "elements": turns})
     return blocks
 
 
@@ -51,20 +53,24 @@ def permalink(workspace: str, channel: ChannelId, ts: Ts) -> str:
 
 
 def _title(found: Found, typed: str) -> str:
-    looked_for = f"“{inert(shorten(typed, 200))}”"
-    if not found.total:
-        return f"Nothing found for {looked_for}."
-    pages = f", page {found.page} of {found.pages}" if found.pages > 1 else ""
-    more = "over " if found.more else ""
-    return f"*{more}{count(found.total, 'conversation')} for {looked_for}*{pages}"
+    words, total = inert(shorten(typed, 200)), found.total
+    if not total:
+        return say("Nothing found for “{words}”.", words=words)
+    title = plural(total, "*{n} conversation for “{words}”*", "*{n} conversations for “{words}”*", words=words)
+    if found.more:
+        title = say("*over {n} conversations for “{words}”*", n=total, words=words)
+    if found.pages > 1:
+        return say("{title}, page {page} of {pages}", title=title, page=found.page, pages=found.pages)
+    return title
 
 
 def _told(hit: Hit, workspace: str) -> str:
     one = hit.conversation
-    subject = escape(shorten(one.subject, 120)) or "(no subject)"
-    who = f"{'To ' if hit.direction is Direction.OUT else ''}{inert(shorten(hit.who, 80)) or '(unknown sender)'}"
+    subject = escape(shorten(one.subject, 120)) or say("(no subject)")
+    who = inert(shorten(hit.who, 80)) or say("(unknown sender)")
+    who = say("To {whom}", whom=who) if hit.direction is Direction.OUT else who
     head = f"{linked_number(one, workspace=workspace)}  *{subject}*"
-    facts = f"{who}  ·  {moment(hit.at)}  ·  {STATUS_WORDS[one.status]}"
+    facts = f"{who}  ·  {moment(hit.at)}  ·  {say(STATUS_WORDS[one.status])}"
     return "\n".join(filter(None, [head, facts, _snippet(hit.around)]))
 
 
@@ -81,4 +87,4 @@ def _snippet(around: Sequence[str]) -> str:
 
 
 def _show(hit: Hit) -> Block:
-    return button("Show", "show_mail", mail_value(hit.conversation.number, hit.mail_id))
+    return button(say("Show"), "show_mail", mail_value(hit.conversation.number, hit.mail_id))

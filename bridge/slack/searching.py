@@ -12,13 +12,14 @@ from bridge.desk import Desk
 from bridge.errors import BridgeError
 from bridge.lookup import Found, parse_query
 from bridge.model import UserId, now
+from bridge.sentences import mark, say
 from bridge.slack import modals, results
 from bridge.slack.gateway import Gateway
 
 Body = Mapping[str, Any]
 Said = dict[str, Any]
 
-TITLE = "Search"
+TITLE = mark("Search")
 
 
 class Searching:
@@ -43,7 +44,7 @@ class Searching:
         """Something was typed into Home's search box: what is found opens on top."""
         await ack()
         action = body["actions"][0]
-        view_id = await self._gateway.open_view(body["trigger_id"], modals.loading(TITLE))
+        view_id = await self._gateway.open_view(body["trigger_id"], modals.loading(say(TITLE)))
         await self._show(view_id, action.get("value") or "", user=UserId(body["user"]["id"]), page=1)
 
     async def turn(self, ack: AsyncAck, body: Body, respond: AsyncRespond) -> None:
@@ -65,7 +66,7 @@ class Searching:
             found = await self._find(typed, user=user, page=page)
             view = results.modal(found, typed, workspace=(await self._gateway.me()).url)
         except BridgeError as error:
-            view = modals.notice(TITLE, str(error))
+            view = modals.notice(say(TITLE), str(error))
         await self._gateway.update_view(view_id, view)
 
     async def _find(self, typed: str, *, user: UserId, page: int) -> Found:

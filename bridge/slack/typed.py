@@ -7,16 +7,32 @@ from typing import Any
 from bridge.canned import Templates
 from bridge.desk import Desk
 from bridge.filing import Filing
-from bridge.model import Conversation, Number, UserId, now
+from bridge.model import Conversation, Mark, Number, UserId, now
 from bridge.regroup import Regroup
+from bridge.sentences import mark, say
 from bridge.slack import reading
-from bridge.slack.blocks import moment
+from bridge.slack.blocks import moment, person
 from bridge.slack.commands import Command, help_text
 from bridge.slack.gateway import Gateway
 from bridge.slack.searching import Searching
 from bridge.slack.when import when
 
 Said = dict[str, Any]
+
+MARKED = {
+    Mark.READ: mark("#{number} is marked as read."),
+    Mark.UNREAD: mark("#{number} is marked as unread."),
+    Mark.FLAGGED: mark("#{number} is marked as flagged."),
+    Mark.UNFLAGGED: mark("#{number} is marked as unflagged."),
+}
+DONE = {
+    "restore": mark("#{number} is on its way back into the inbox."),
+    "archive": mark("#{number} is on its way into the archive."),
+    "spam": mark("#{number} is on its way into junk."),
+    "release": mark("#{number} is nobody's now."),
+    "close": mark("#{number} is closed."),
+    "reopen": mark("#{number} is open again."),
+}
 
 
 class Typed:
@@ -46,12 +62,12 @@ class Typed:
         """Do what was typed. Raises Refused with the sentence where it cannot be done."""
         match command.verb:
             case "inbox":
-                said = reading.listing("Open conversations", await self._desk.inbox(user=user))
+                said = reading.listing(say("Open conversations"), await self._desk.inbox(user=user))
             case "search":
                 said = await self._searching.answer(command.sought, user=user)
             case "templates":
                 await self._desk.inbox(user=user, limit=1)  # whoever may not see the mail learns nothing of its answers
-                said = reading.templates(self._templates.listed(), await self._desk.uses())
+                said = reading.templates(await self._templates.listed())
             case "status":
                 await self._desk.inbox(user=user, limit=1)  # who may not see the mail learns nothing of the mailboxes
                 said = reading.status(**await self._status())
@@ -78,28 +94,28 @@ class Typed:
         match command.verb:
             case "mark":
                 await self._filing.mark(number, command.mark, user=user)
-                return f"#{number} is marked as {command.mark}."
+                return say(MARKED[command.mark], number=number)
             case "claim":
                 before = await self._desk.conversation(number, user=user)
                 await self._desk.claim(number, user=user)
                 return reading.claimed(before, user=user)
             case "assign":
                 await self._desk.assign(number, user=user, to=command.user)
-                return f"#{number} is <@{command.user}>'s now."
+                return say("#{number} is {who}'s now.", number=number, who=person(command.user))
             case "merge":
                 found = await self._regroup.merge(number, command.other, user=user)
-                return f"#{number} is part of #{found.number} now."
+                return say("#{number} is part of #{other} now.", number=number, other=found.number)
             case "snooze":
                 found = await self.snooze(number, command.rest, user=user)
-                return f"#{number} is put aside until {moment(found.wakes or now())}."
+                until = moment(found.wakes or now())
+                return say("#{number} is put aside until {moment}.", number=number, moment=until)
         verbs = {
-            "restore": (self._filing.restore, "is on its way back into the inbox"),
-            "archive": (self._filing.archive, "is on its way into the archive"),
-            "spam": (self._filing.spam, "is on its way into junk"),
-            "release": (self._desk.release, "is nobody's now"),
-            "close": (self._desk.close, "is closed"),
-            "reopen": (self._desk.reopen, "is open again"),
+            "restore": self._filing.restore,
+            "archive": self._filing.archive,
+            "spam": self._filing.spam,
+            "release": self._desk.release,
+            "close": self._desk.close,
+            "reopen": self._desk.reopen,
         }
-        verb, said = verbs[command.verb]
-        await verb(number, user=user)
-        return f"#{number} {said}."
+        await verbs[command.verb](number, user=user)
+        return say(DONE[command.verb], number=number)

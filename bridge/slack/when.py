@@ -10,6 +10,7 @@ import dateparser
 
 from bridge.errors import Refused
 from bridge.lookup import zone_of
+from bridge.sentences import say
 
 MORNING = 9  # o'clock
 FARTHEST = timedelta(days=366)
@@ -40,15 +41,18 @@ def when(text: str, *, at: datetime, zone: str) -> datetime:
     found = dateparser.parse(words, languages=["en", "ko"], settings=settings) if len(words) <= 100 else None
     if found is None:
         raise Refused(
-            f"“{text[:60]}” is no time: say “tomorrow 9am”, “in 3 hours”, “next Monday” or “2027-01-31 14:30”."
+            say(
+                "“{words}” is no time: say “tomorrow 9am”, “in 3 hours”, “next Monday” or “2027-01-31 14:30”.",
+                words=text[:60],
+            )
         )
     if not _CLOCK.search(words):
         found = found.replace(hour=MORNING, minute=0, second=0, microsecond=0)
     meant = found.replace(tzinfo=here).astimezone(UTC)
     if meant <= at:
-        raise Refused(f"“{text[:60]}” is past; name a time to come.")
+        raise Refused(say("“{words}” is past; name a time to come.", words=text[:60]))
     if meant > at + FARTHEST:
-        raise Refused("That is over a year away; name an earlier time.")
+        raise Refused(say("That is over a year away; name an earlier time."))
     return meant
 
 

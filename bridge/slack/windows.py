@@ -8,6 +8,7 @@ import structlog
 
 from bridge.errors import BridgeError, Refused
 from bridge.model import ChannelId, Ts, UserId
+from bridge.sentences import say
 from bridge.slack import modals
 from bridge.slack.faults import Gone
 from bridge.slack.gateway import Gateway
@@ -46,11 +47,11 @@ class Windows:
     async def tell(self, body: Body, sentence: str) -> None:
         """Tell the person who asked, and nobody else."""
         if view_id := modal_of(body):
-            await self.draw(view_id, modals.notice("Mail", sentence))
+            await self.draw(view_id, modals.notice(say("Mail"), sentence))
             return
         if body.get("view"):  # on Home nothing else can be said; where the trigger has expired, nothing at all
             with contextlib.suppress(BridgeError):
-                await self._gateway.open_view(body["trigger_id"], modals.notice("Mail", sentence))
+                await self._gateway.open_view(body["trigger_id"], modals.notice(say("Mail"), sentence))
             return
         channel = body.get("channel_id") or (body.get("channel") or {}).get("id")
         if not channel:

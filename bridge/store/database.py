@@ -27,6 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bridge.errors import Misconfigured, Temporary
 from bridge.model import now
+from bridge.sentences import say
 from bridge.store import migrations
 from bridge.store.postgresql import Postgresql
 from bridge.store.sqlite import Sqlite
@@ -128,7 +129,7 @@ class Store:
         try:
             yield
         except PoolTimeout as error:
-            raise Temporary("The database is too busy to answer; it is tried again.") from error
+            raise Temporary(say("The database is too busy to answer; it is tried again.")) from error
         except (DBAPIError, OSError) as error:
             sentence = self._backend.trouble(error)
             if sentence is None:

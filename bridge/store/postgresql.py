@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from bridge.errors import Misconfigured, Temporary
+from bridge.sentences import mark, say
 
 log = structlog.get_logger()
 
@@ -45,13 +46,13 @@ LIBPQ_ONLY = frozenset(
 """Parameters that every libpq tool takes and asyncpg would pass on to a server that does not know them."""
 
 TROUBLE = {
-    "25P03": "A change of the database took too long and was taken back; it is tried again.",
-    "08": "The database's connection was lost; it is tried again.",
-    "40": "Two changes to the database got in each other's way; it is tried again.",
-    "53": "The database server is out of disk, memory or connections; see to it.",
-    "55P03": "The database is locked by another program; it is tried again.",
-    "57P": "The database server is stopping or starting; it is tried again.",
-    "58": "The database server failed to read or write; see to its disk.",
+    "25P03": mark("A change of the database took too long and was taken back; it is tried again."),
+    "08": mark("The database's connection was lost; it is tried again."),
+    "40": mark("Two changes to the database got in each other's way; it is tried again."),
+    "53": mark("The database server is out of disk, memory or connections; see to it."),
+    "55P03": mark("The database is locked by another program; it is tried again."),
+    "57P": mark("The database server is stopping or starting; it is tried again."),
+    "58": mark("The database server failed to read or write; see to its disk."),
 }
 """By the beginning of SQLSTATE (PostgreSQL's appendix A)."""
 
@@ -74,8 +75,8 @@ class Postgresql:
             try:
                 return await asyncpg.connect(address, timeout=ANSWER_TIMEOUT)
             except asyncpg.PostgresError as error:
-                sentence = "The database server refuses the connection; see to it and to BRIDGE_DATABASE_URL."
-                raise Temporary(sentence, detail=str(error)) from error
+                refused = say("The database server refuses the connection; see to it and to BRIDGE_DATABASE_URL.")
+                raise Temporary(refused, detail=str(error)) from error
             except (asyncpg.InterfaceError, ValueError) as error:
                 raise Misconfigured(f"BRIDGE_DATABASE_URL cannot be used: {error}.") from error
 
@@ -107,11 +108,11 @@ class Postgresql:
     def trouble(self, error: BaseException) -> str | None:
         """A sentence for an error that time or an operator can mend; None for anything else."""
         if not isinstance(error, DBAPIError):
-            return "The database server cannot be reached; see to it and to BRIDGE_DATABASE_URL."
+            return say("The database server cannot be reached; see to it and to BRIDGE_DATABASE_URL.")
         if error.connection_invalidated:
-            return TROUBLE["08"]
+            return say(TROUBLE["08"])
         state = getattr(error.orig, "sqlstate", None) or ""
-        return next((sentence for start, sentence in TROUBLE.items() if state.startswith(start)), None)
+        return next((say(sentence) for start, sentence in TROUBLE.items() if state.startswith(start)), None)
 
     async def announce(self, conn: AsyncConnection) -> None:
         """The server tells every listener at the commit."""

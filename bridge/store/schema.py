@@ -285,6 +285,25 @@ acts = Table(  # the audit log
     Column("place", Text, nullable=False, default=""),  # from where: a button, a command, another mail client
 )
 
+desk_acts = Table(  # its other half: what was done to the desk itself, by admins
+    "desk_acts",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("at", Utc, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("verb", Text, nullable=False),
+    Column("detail", Text, nullable=False, default=""),
+    Column("place", Text, nullable=False, default=""),
+)
+
+agents = Table(  # whom admins have named, beside those of bridge.toml
+    "agents",
+    metadata,
+    Column("user", Text, primary_key=True),
+    Column("acts", Boolean, nullable=False),
+    Column("admin", Boolean, nullable=False),
+)
+
 # --- people -----------------------------------------------------------------------------------------------------------
 
 # --- drafts -----------------------------------------------------------------------------------------------------------
@@ -340,6 +359,19 @@ correspondents = Table(  # who was ever written to
     Column("email", Text, primary_key=True),
     Column("domain", Text, nullable=False, index=True),
     Column("since", Utc, nullable=False),
+)
+
+templates = Table(  # canned answers that admins have made, beside those of bridge.toml
+    "templates",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("folded", Text, nullable=False, unique=True),  # the name, to know it again in any case
+    Column("name", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("folder", Text, nullable=False),
+    Column("revision", Integer, nullable=False),  # grows with every change: two admins do not write over each other
 )
 
 template_uses = Table(

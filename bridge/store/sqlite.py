@@ -21,6 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from bridge.errors import Misconfigured
+from bridge.sentences import mark, say
 from bridge.store import onetrip
 
 log = structlog.get_logger()
@@ -39,14 +40,14 @@ PRAGMAS = (
 )
 
 TROUBLE = {
-    sqlite3.SQLITE_BUSY: "The database is locked by another program; it is tried again.",
-    sqlite3.SQLITE_LOCKED: "The database is locked by another program; it is tried again.",
-    sqlite3.SQLITE_FULL: "The disk or the database is full; free some space.",
-    sqlite3.SQLITE_IOERR: "The disk failed to read or write the database; see to the disk.",
-    sqlite3.SQLITE_CANTOPEN: "The database file cannot be opened; see to its folder and its permissions.",
-    sqlite3.SQLITE_READONLY: "The database file is read-only; see to its permissions.",
-    sqlite3.SQLITE_PROTOCOL: "The database is locked by another program; it is tried again.",
-    sqlite3.SQLITE_NOMEM: "There is too little memory to work on the database.",
+    sqlite3.SQLITE_BUSY: mark("The database is locked by another program; it is tried again."),
+    sqlite3.SQLITE_LOCKED: mark("The database is locked by another program; it is tried again."),
+    sqlite3.SQLITE_FULL: mark("The disk or the database is full; free some space."),
+    sqlite3.SQLITE_IOERR: mark("The disk failed to read or write the database; see to the disk."),
+    sqlite3.SQLITE_CANTOPEN: mark("The database file cannot be opened; see to its folder and its permissions."),
+    sqlite3.SQLITE_READONLY: mark("The database file is read-only; see to its permissions."),
+    sqlite3.SQLITE_PROTOCOL: mark("The database is locked by another program; it is tried again."),
+    sqlite3.SQLITE_NOMEM: mark("There is too little memory to work on the database."),
 }
 """By SQLite's primary result code, the low byte of the extended one."""
 
@@ -75,7 +76,8 @@ class Sqlite:
         """A sentence for an error that time or an operator can mend; None for anything else."""
         cause = error.orig if isinstance(error, DBAPIError) else error
         code = getattr(cause, "sqlite_errorcode", None)
-        return None if code is None else TROUBLE.get(code & 0xFF)
+        sentence = None if code is None else TROUBLE.get(code & 0xFF)
+        return say(sentence) if sentence else None
 
     async def announce(self, conn: AsyncConnection) -> None:
         """Nothing is said before the commit: a runner that looked then would find nothing."""

@@ -15,6 +15,7 @@ from bridge.mail.imap.session import Session
 from bridge.mail.source import Moved, Place, Renumbered
 from bridge.mail.view import View
 from bridge.model import Arrival, Batch, Cursor
+from bridge.sentences import say
 
 _AT_A_TIME = 500  # uids in one command: under 6 kB, which every server's command line takes
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -48,7 +49,8 @@ def move(session: Session, uids: Sequence[int], *, to: str, view: View | None) -
         ids |= session.message_ids(some)
     there = [uid for uid in uids if uid in ids]
     places: dict[int, Place] = {}
-    with _unrepeatable(session, "The mail server fell silent while it was to move mails: they may have been moved."):
+    silence = say("The mail server fell silent while it was to move mails: they may have been moved.")
+    with _unrepeatable(session, silence):
         for some in _chunks(there):
             places |= _relocate(session, some, to=to)
     leaves_them = not (session.can("MOVE") or session.can("UIDPLUS"))
@@ -90,7 +92,8 @@ def remove(session: Session, uids: Sequence[int], *, view: View | None) -> bool:
 
 def append(session: Session, raw: bytes, *, to: str, flags: Sequence[str]) -> Place | None:
     """Stores a mail; its place where the server tells it. Raises Uncertain where it may stand there."""
-    with _unrepeatable(session, f"The mail server fell silent while it was to store a mail in {to}: it may be there."):
+    silence = say("The mail server fell silent while it was to store a mail in {folder}: it may be there.", folder=to)
+    with _unrepeatable(session, silence):
         return session.append(raw, to=to, flags=flags)
 
 

@@ -15,7 +15,8 @@ from collections.abc import Iterator, Sequence
 
 from bridge.errors import BridgeError, Permanent, Temporary
 from bridge.mail.imap.answers import Response
-from bridge.providers import SIGN_IN_AGAIN
+from bridge.providers import token_refused
+from bridge.sentences import mark, say
 
 _BACKOFF = re.compile(r"Suggested Backoff Time:\s*(\d+)\s*milliseconds", re.IGNORECASE)
 _CODE = re.compile(r"\[([A-Z0-9-]+)")
@@ -76,22 +77,25 @@ def passes(words: str) -> bool:
 
 
 def refusal(words: str, *, doing: str) -> Temporary | Permanent:
-    """What a NO, a BAD or a BYE means. `doing` ends the sentence "The mail server would not ..."."""
+    """What a NO, a BAD or a BYE means. `doing` ends the sentence "The mail server would not ..."; in English, else in
+    the language that it was said in.
+    """
     said = _one_line(words)
     code = _CODE.search(words)
     wait = _wait(words)
     if _NOT_CONNECTED.search(words):
         return Temporary(
-            "The mail server knows the account and gives no access to its mailbox: it is overloaded, or the account "
-            "lacks the permission.",
+            say(
+                "The mail server knows the account and gives no access to its mailbox: it is overloaded, or the "
+                "account lacks the permission."
+            ),
             detail=said,
             retry_after=wait or _CROWDED_WAIT,
         )
     if wait is not None:
-        return Temporary(f"The mail server asks to wait: {said}", detail=said, retry_after=wait)
-    if code and code[1] in _NEVER:
-        return Permanent(f"The mail server would not {doing}: {said}", detail=said)
-    return Temporary(f"The mail server would not {doing}: {said}", detail=said)
+        return Temporary(say("The mail server asks to wait: {words}", words=said), detail=said, retry_after=wait)
+    sentence = say("The mail server would not {do}: {words}", do=say(doing), words=said)
+    return Permanent(sentence, detail=said) if code and code[1] in _NEVER else Temporary(sentence, detail=said)
 
 
 def refused_login(words: str, *, host: str, by_token: bool = False) -> BridgeError:
@@ -100,14 +104,31 @@ def refused_login(words: str, *, host: str, by_token: bool = False) -> BridgeErr
     code = _CODE.search(words)
     passing = code[1] in _LATER if code and code[1] not in {"ALERT", "AUTHENTICATIONFAILED"} else None
     if passing or (passing is None and _PASSING.search(words)) or _wait(words) is not None:
-        return refusal(words, doing="sign us in")
+        return refusal(words, doing=mark("sign us in"))
     if by_token:
-        return Permanent(f"The mail server refused the sign-in by token ({said}): {SIGN_IN_AGAIN}.", detail=said)
-    hint = "check MAIL_USERNAME and MAIL_PASSWORD (in bridge.toml: username and password_env)"
-    if host.lower() in _GMAIL or _APP_PASSWORD.search(words):
-        hint += "; it must be an app password, made at https://myaccount.google.com/apppasswords"
-        hint = hint if host.lower() in _GMAIL else "use an app password made in the account's security settings"
-    return Permanent(f"The mail server refused the login ({said}): {hint}.", detail=said)
+        return Permanent(token_refused(said), detail=said)
+    return Permanent(_refused_login(said, host=host, app=bool(_APP_PASSWORD.search(words))), detail=said)
+
+
+def _refused_login(words: str, *, host: str, app: bool) -> str:
+    """`app`: the server asks for an app password."""
+    if host.lower() in _GMAIL:
+        return say(
+            "The mail server refused the login ({words}): check MAIL_USERNAME and MAIL_PASSWORD (in bridge.toml: "
+            "username and password_env); it must be an app password, made at "
+            "https://myaccount.google.com/apppasswords.",
+            words=words,
+        )
+    if app:
+        return say(
+            "The mail server refused the login ({words}): use an app password made in the account's security settings.",
+            words=words,
+        )
+    return say(
+        "The mail server refused the login ({words}): check MAIL_USERNAME and MAIL_PASSWORD (in bridge.toml: "
+        "username and password_env).",
+        words=words,
+    )
 
 
 @contextlib.contextmanager
@@ -119,21 +140,28 @@ def named(*, doing: str) -> Iterator[None]:
         raise refusal(str(error), doing=doing) from error
     except ssl.SSLCertVerificationError as error:
         raise Permanent(
-            f"The mail server's certificate is not to be trusted ({error.verify_message}): check MAIL_IMAP_HOST, "
-            "or name its authority in MAIL_CA_FILE.",
+            say(
+                "The mail server's certificate is not to be trusted ({why}): check MAIL_IMAP_HOST, "
+                "or name its authority in MAIL_CA_FILE.",
+                why=error.verify_message,
+            ),
             detail=repr(error),
         ) from error
     except ssl.SSLError as error:
         raise Temporary(
-            "The mail server did not agree on TLS: if it never does, check MAIL_IMAP_PORT and MAIL_IMAP_SECURITY.",
+            say("The mail server did not agree on TLS: if it never does, check MAIL_IMAP_PORT and MAIL_IMAP_SECURITY."),
             detail=repr(error),
         ) from error
     except TimeoutError as error:
-        raise Temporary("The mail server fell silent.", detail=f"while it should {doing}: {error!r}") from error
+        raise Temporary(say("The mail server fell silent."), detail=f"while it should {doing}: {error!r}") from error
     except socket.gaierror as error:
-        raise Temporary("The mail server's name cannot be found: check MAIL_IMAP_HOST.", detail=repr(error)) from error
+        raise Temporary(
+            say("The mail server's name cannot be found: check MAIL_IMAP_HOST."), detail=repr(error)
+        ) from error
     except OSError as error:
-        raise Temporary("The mail server cannot be reached.", detail=f"while it should {doing}: {error!r}") from error
+        raise Temporary(
+            say("The mail server cannot be reached."), detail=f"while it should {doing}: {error!r}"
+        ) from error
     except imaplib.IMAP4.error as error:
         raise _broken(str(error), doing=doing) from error
 
@@ -141,7 +169,7 @@ def named(*, doing: str) -> Iterator[None]:
 def _broken(words: str, *, doing: str) -> BridgeError:
     """The library gave a connection up: closed, said good-bye, or spoke no IMAP."""
     if "socket error" in words:
-        return Temporary("The mail server closed the connection.", detail=f"while it should {doing}: {words}")
+        return Temporary(say("The mail server closed the connection."), detail=f"while it should {doing}: {words}")
     failure = refusal(words, doing=doing)
     return failure if isinstance(failure, Temporary) else Temporary(str(failure), detail=failure.detail)
 

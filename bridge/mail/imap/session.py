@@ -22,6 +22,7 @@ from bridge.mail.imap.server import Gate, ImapServer
 from bridge.mail.imap.wire import Bell, Client, astring, quoted
 from bridge.mail.trust import tls_context
 from bridge.mail.view import Range
+from bridge.sentences import mark, say
 
 FIRST_PART = 65_536
 """Bytes of each mail that are fetched together with its size: most mails are smaller, and one round trip is enough."""
@@ -68,7 +69,7 @@ class Session:
         """Connects and signs in. Raises Temporary, Permanent or Misconfigured, and Stopped."""
         tls = tls_context(server.host, security=server.security, ca_file=server.ca_file, setting="MAIL_IMAP_SECURITY")
         token = server.token("") if server.token else ""  # the provider's trouble keeps nobody else out
-        with gate.passing(server.host, bell=bell), named(doing="let us in"):
+        with gate.passing(server.host, bell=bell), named(doing=mark("let us in")):
             client = Client(
                 server.host,
                 server.port,
@@ -108,7 +109,7 @@ class Session:
         """All folders, with their SPECIAL-USE where the server tells (RFC 6154)."""
         if self._folders is None:
             more = [b"RETURN", b"(SPECIAL-USE)"] if self.can("SPECIAL-USE") and self.can("LIST-EXTENDED") else []
-            responses = self._ask(b"LIST", b'""', b'"*"', *more, doing="list its folders")
+            responses = self._ask(b"LIST", b'""', b'"*"', *more, doing=mark("list its folders"))
             read = (folder(response) for response in responses if response.kind == "LIST")
             self._folders = [one for one in read if one is not None]
         return self._folders
@@ -118,12 +119,15 @@ class Session:
         command, wire = b"EXAMINE" if readonly else b"SELECT", astring(self._wire_name(name))
         self.selected = None
         try:
-            responses = self._ask(command, wire, doing=f"open the folder {name}")
+            responses = self._ask(command, wire, doing=say("open the folder {folder}", folder=name))
         except Temporary as refused:
             if self.broken or passes(refused.detail) or self._lists(name):
                 raise
             raise Permanent(
-                f"The mailbox has no folder {name}: make it there, or correct its name in bridge.toml (folders).",
+                say(
+                    "The mailbox has no folder {folder}: make it there, or correct its name in bridge.toml (folders).",
+                    folder=name,
+                ),
                 detail=refused.detail,
             ) from refused
         self._client.wire.state = "SELECTED"
@@ -142,7 +146,7 @@ class Session:
 
     def search(self, *criteria: bytes) -> list[int]:
         """The uids that match, in order. Strings among the criteria are quoted by the caller."""
-        return found(self._ask(b"SEARCH", *criteria, uid=True, doing="search the mailbox"))
+        return found(self._ask(b"SEARCH", *criteria, uid=True, doing=mark("search the mailbox")))
 
     def search_message_id(self, message_id: str) -> list[int]:
         """The uids of mails with these words in their Message-ID."""
@@ -180,21 +184,21 @@ class Session:
     def store(self, uids: Sequence[int], *, change: bytes, flags: Iterable[str]) -> None:
         """Adds (`+FLAGS`) or removes (`-FLAGS`) flags; what the mails have then comes as news."""
         words = f"({' '.join(flags)})".encode()
-        self._ask(b"STORE", _listed(uids), change, words, uid=True, doing="change the flags")
+        self._ask(b"STORE", _listed(uids), change, words, uid=True, doing=mark("change the flags"))
 
     def relocate(self, command: bytes, uids: Sequence[int], *, to: str) -> list[Response]:
         """MOVE or COPY; the answer has COPYUID where the server tells it."""
-        doing = f"move mails to the folder {to}"
+        doing = say("move mails to the folder {folder}", folder=to)
         return self._ask(command, _listed(uids), astring(self._wire_name(to)), uid=True, doing=doing)
 
     def expunge(self, uids: Sequence[int]) -> None:
         r"""Takes away these mails, as far as they are marked \\Deleted (RFC 4315)."""
-        self._ask(b"EXPUNGE", _listed(uids), uid=True, doing="take mails away")
+        self._ask(b"EXPUNGE", _listed(uids), uid=True, doing=mark("take mails away"))
 
     def append(self, raw: bytes, *, to: str, flags: Sequence[str]) -> tuple[int, int] | None:
         """Puts a mail into a folder; its place, where the server tells it."""
         wire = quoted(self._wire_name(to))
-        with self._talking(f"store a mail in the folder {to}"):
+        with self._talking(say("store a mail in the folder {folder}", folder=to)):
             responses = self._client.append_mail(wire, raw, flags=flags)
         self._listen(responses)
         words = (code(responses, "APPENDUID") or b"").split()
@@ -209,12 +213,12 @@ class Session:
         Where the server has no IDLE, or ends it by itself, it is asked every 30 s.
         """
         if self._idles:
-            with self._talking("watch the mailbox"):
+            with self._talking(mark("watch the mailbox")):
                 self._idles = self._idle(until=until)
             return
-        with self._talking("watch the mailbox"):
+        with self._talking(mark("watch the mailbox")):
             self._client.wire.wait(until=min(until, time.monotonic() + _POLL))
-        self._ask(b"NOOP", doing="answer")
+        self._ask(b"NOOP", doing=mark("watch the mailbox"))
 
     def take_news(self) -> News:
         """What was told since the last time."""
@@ -258,7 +262,7 @@ class Session:
 
     def _mails(self, *arguments: bytes, uid: bool = True) -> list[Fetched]:
         """What FETCH gives. A refusal is often about one mail of many: the others are returned."""
-        with self._talking("hand over mails"):
+        with self._talking(mark("hand over mails")):
             try:
                 responses: Sequence[Response] = self._client.ask(b"FETCH", *arguments, uid=uid)
             except NotDone as refused:
@@ -315,8 +319,10 @@ class _Token:
 def _upgrade(client: Client, tls: ssl.SSLContext) -> None:
     if not client.has_capability("STARTTLS"):
         raise Permanent(
-            "The mail server does not offer STARTTLS, and nothing is said to it without encryption: "
-            "set MAIL_IMAP_SECURITY to tls (port 993) if the provider has that."
+            say(
+                "The mail server does not offer STARTTLS, and nothing is said to it without encryption: "
+                "set MAIL_IMAP_SECURITY to tls (port 993) if the provider has that."
+            )
         )
     client.starttls(tls)
 

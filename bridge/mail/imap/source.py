@@ -35,6 +35,7 @@ from bridge.mail.imap.session import Session
 from bridge.mail.imap.watch import Command, Watcher
 from bridge.mail.source import Change, Moved, Place, Role
 from bridge.model import Arrival, Batch, Cursor, now
+from bridge.sentences import say
 
 T = TypeVar("T")
 
@@ -270,7 +271,7 @@ class ImapSource:
 
     def _end(self, watcher: Watcher, failure: Exception | None) -> None:
         """The thread has ended, or is given up: nobody waits for it any longer."""
-        error = failure or Temporary("The mailbox is not watched any more.")
+        error = failure or Temporary(say("The mailbox is not watched any more."))
         self._ended.set()
         self._fail(error)
         while watcher.commands:

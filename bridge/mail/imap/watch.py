@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,7 @@ from bridge.mail.imap.session import News, Session
 from bridge.mail.imap.wire import Bell, Stopped
 from bridge.mail.source import FOLLOWED, Change
 from bridge.mail.view import View
+from bridge.sentences import say, to_everyone
 
 _LINGER = 30.0  # seconds that a connection is kept after the last command, where nothing is watched
 _MOMENT = 3.0  # seconds that a command waits for the next connection
@@ -77,7 +79,9 @@ class Watcher:
 
     def start(self) -> None:
         """Begins. The thread holds up no exit of the process."""
-        threading.Thread(target=self._run, name=f"imap {self._inbox}", daemon=True).start()
+        with to_everyone():  # whoever asks first
+            house = copy_context()
+        threading.Thread(target=house.run, args=(self._run,), name=f"imap {self._inbox}", daemon=True).start()
 
     @property
     def _wanted(self) -> bool:
@@ -162,14 +166,14 @@ class Watcher:
             try:
                 command.result.set_result(command.act(session))
             except Stopped:
-                command.refuse(Temporary("The mailbox is not watched any more."))
+                command.refuse(Temporary(say("The mailbox is not watched any more.")))
                 raise
             except Exception as error:
                 command.refuse(error)
                 if isinstance(error, Temporary) and error.retry_after is not None:
                     raise  # it asks to be left alone: the commands behind this one wait too
                 if session.broken or not isinstance(error, BridgeError):
-                    raise Temporary("The connection to the mail server was lost.", detail=repr(error)) from error
+                    raise Temporary(say("The connection to the mail server was lost."), detail=repr(error)) from error
 
     # --- one round --------------------------------------------------------------------------------------------------
 
