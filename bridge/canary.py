@@ -117,7 +117,7 @@ class Canary:
             async with asyncio.timeout(SEND):
                 await send(post.smtp, raw=raw, sender=address.email, recipients=[address.email])
         except TimeoutError:
-            await self._could_not_leave(canary_id, Temporary("The mail server did not take it in time."))
+            await self._could_not_leave(canary_id, Temporary(say("The mail server did not take it in time.")))
         except Uncertain:
             log.warning("nobody knows whether the canary has left")
         except BridgeError as error:

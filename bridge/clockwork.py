@@ -1,4 +1,4 @@
-"""The wall clock, which somebody may set at any time, against the one that only grows.
+"""What time it is for a process whose wall clock somebody may set, and which may be frozen: by a clock that only grows.
 
 Jobs are due at times of the wall clock, since people name such times ("tomorrow at nine"). What is due after a span of
 time, a retry or the seconds in which a mail can still be undone, must neither wait an hour longer nor lose its span
@@ -8,6 +8,14 @@ because the clock was set. Where several processes share the work, they go by th
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
+
+from bridge.errors import Temporary
+from bridge.sentences import say
+
+ON_THE_WAY = 1.0
+"""Seconds that an effect may take to reach the other side: one that would begin later than that before the end of the
+leases could happen after another replica has looked for it.
+"""
 
 NOTICED = timedelta(seconds=1)
 """A smaller step is none: clocks are kept right by steps of milliseconds."""
@@ -29,3 +37,26 @@ class Clockwork:
         would_be = wall + timedelta(seconds=grown - steady)
         by = now - would_be
         return (would_be, by) if abs(by) >= NOTICED else (now, timedelta())
+
+
+class Tenure:
+    """Until when, by this process's own clock, what its leases cover is surely still its own.
+
+    Without leases it is for ever. The lease on the database's clock ends later, never earlier.
+    """
+
+    def __init__(self) -> None:
+        self._until = float("inf")
+
+    def lasts(self, lease: timedelta, *, asked: float) -> None:
+        """The leases were renewed; it was asked for at that monotonic time."""
+        self._until = asked + lease.total_seconds() - min(ON_THE_WAY, lease.total_seconds() / 3)
+
+    def check(self) -> None:
+        """Called just before acting outside. A replica that was paused past its leases must not: another has its jobs
+        by now. Raises Temporary.
+        """
+        if time.monotonic() > self._until:
+            raise Temporary(
+                say("This replica was paused for too long and has lost its jobs to another; they go on there.")
+            )

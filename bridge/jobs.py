@@ -24,7 +24,7 @@ from typing import Any
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.clockwork import Clockwork
+from bridge.clockwork import Clockwork, Tenure
 from bridge.errors import BridgeError, Misconfigured, Permanent, Refused, Temporary, Uncertain
 from bridge.model import Job
 from bridge.model import now as time_now
@@ -53,11 +53,6 @@ INSIST = 1.0
 LEASE = timedelta(seconds=3)
 """How long a replica's jobs stay its own without a sign of life; three signs are given in that time."""
 
-ON_THE_WAY = 1.0
-"""Seconds that an effect may take to reach the other side: one that would begin later than that before the end of the
-leases could happen after another replica has looked for it.
-"""
-
 LANDING = 5.0
 """Seconds after which what another attempt has sent stands outside, or never will: Slack takes a second or two over
 what it was sent, and its history may lag behind as long.
@@ -65,29 +60,6 @@ what it was sent, and its history may lag behind as long.
 
 CANCEL_PATIENCE = 2.0
 """Seconds that a cancelled job has to clean up."""
-
-
-class Tenure:
-    """Until when, by this process's own clock, what its leases cover is surely still its own.
-
-    Without leases it is for ever. The lease on the database's clock ends later, never earlier.
-    """
-
-    def __init__(self) -> None:
-        self._until = float("inf")
-
-    def lasts(self, lease: timedelta, *, asked: float) -> None:
-        """The leases were renewed; it was asked for at that monotonic time."""
-        self._until = asked + lease.total_seconds() - min(ON_THE_WAY, lease.total_seconds() / 3)
-
-    def check(self) -> None:
-        """Called just before acting outside. A replica that was paused past its leases must not: another has its jobs
-        by now. Raises Temporary.
-        """
-        if time.monotonic() > self._until:
-            raise Temporary(
-                say("This replica was paused for too long and has lost its jobs to another; they go on there.")
-            )
 
 
 class Engine:

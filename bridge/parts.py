@@ -16,6 +16,7 @@ from bridge.answers import Answers
 from bridge.canary import APP_TOKEN, BOT_TOKEN, Canary
 from bridge.canned import Template, Templates
 from bridge.channels import Channels
+from bridge.clockwork import Tenure
 from bridge.config import Settings
 from bridge.desk import Desk, Mailbox
 from bridge.erasure import Eraser
@@ -23,7 +24,7 @@ from bridge.errors import BridgeError
 from bridge.filing import Filing
 from bridge.floods import Floods
 from bridge.instep import InStep
-from bridge.jobs import Engine, Tenure
+from bridge.jobs import Engine
 from bridge.ledger import Ledger
 from bridge.metrics import Metrics
 from bridge.model import Address, Job, MailboxName, Named, UserId
@@ -34,6 +35,7 @@ from bridge.post import Post
 from bridge.reception import Reception
 from bridge.regroup import Regroup
 from bridge.settling import Settling
+from bridge.shares import Shares
 from bridge.show import Show
 from bridge.slack.gateway import Gateway, Identity
 from bridge.slack.socket import check_token
@@ -161,6 +163,7 @@ def made(
     engine = Engine(store, kinds=kinds, parked=given_up, look_first=look_first, tenure=tenure, held=HELD)
     channels = Channels(store, engine=engine, gateway=gateway)
     floods = Floods(store, engine=engine, gateway=gateway, desk=desk, agents=agents, limit=settings.flood)
+    shares = Shares(store, engine=engine, gateway=gateway)
     show = Show(
         store,
         engine=engine,
@@ -169,6 +172,7 @@ def made(
         floods=floods,
         channels=channels,
         metrics=metrics,
+        shares=shares,
     )
     alarms = Alarms(store, engine=engine, gateway=gateway, mailboxes=mailboxes, admins=settings.canary.channel)
     acknowledge = Acknowledge(
@@ -177,6 +181,7 @@ def made(
     ledger = Ledger(store, mailboxes=mailboxes, posts=posts, reception=reception, metrics=metrics)
     kinds |= {
         "show": show.show,
+        "shares": shares.see,
         "digest": floods.show,
         "closed_channel": channels.tell,
         "usable_channel": channels.try_again,

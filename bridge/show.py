@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.channels import Channels
 from bridge.desk import Mailbox
-from bridge.errors import BridgeError, Permanent, Temporary
+from bridge.errors import BridgeError, Temporary
 from bridge.floods import Floods
 from bridge.jobs import Engine
 from bridge.mail.html import plain_lines
@@ -28,7 +28,6 @@ from bridge.model import (
     Direction,
     Draft,
     DraftState,
-    FileId,
     Job,
     MailboxName,
     Number,
@@ -39,6 +38,7 @@ from bridge.model import (
 )
 from bridge.resurfacing import resurfaces
 from bridge.sentences import say
+from bridge.shares import Shares
 from bridge.slack import blocks, modals, richtext
 from bridge.slack.about import about
 from bridge.slack.blocks import Surface
@@ -73,6 +73,7 @@ class Show:
         floods: Floods,
         channels: Channels,
         metrics: Metrics,
+        shares: Shares,
     ) -> None:
         self._store = store
         self._engine = engine
@@ -81,6 +82,7 @@ class Show:
         self._floods = floods
         self._channels = channels
         self._metrics = metrics
+        self._shares = shares
 
     async def show(self, job: Job) -> None:
         """Show a conversation as it stands now; a job whose version is shown already has nothing to do."""
@@ -200,7 +202,7 @@ class Show:
         if text_first:
             await self._show_text(conversation, card, stored, alone=not files, broadcast=broadcast)
         if files or not text_first or stored.thread_ts is not None:
-            await self._share_files(conversation, card, stored, files)
+            await self._shares.share(conversation, card, stored, files)
             async with self._store.write() as conn:
                 await mails.files_shared(conn, stored)
 
@@ -234,39 +236,6 @@ class Show:
         if not is_current:
             with contextlib.suppress(Gone):  # somebody deleted that post; the card and the rest stand
                 await self._update(conversation, ts, surface, key=key)
-
-    async def _share_files(
-        self, conversation: Conversation, card: Ts, stored: StoredMessage, files: Sequence[tuple[str, bytes]]
-    ) -> None:
-        """Put a mail's attachments, and the rest of a long text, into the thread, in one message."""
-        put: list[tuple[FileId, str]] = []
-        for position, (filename, content) in enumerate(files):
-            uploaded = await self._put(f"file:{stored.shown_as}:{stored.readings}:{position}", filename, content)
-            if uploaded:
-                put.append((uploaded, filename))
-        if not put:
-            return
-
-        async def share() -> dict[str, str]:
-            await self._gateway.share_files(conversation.channel, thread_ts=card, files=put)
-            return {}
-
-        async def look(since: datetime) -> dict[str, str] | None:  # noqa: ARG001 - a file id says it all
-            return {} if await self._gateway.wait_shared(put[0][0], conversation.channel) else None
-
-        await self._engine.once(f"files:{stored.shown_as}:{stored.readings}", act=share, find=look)
-
-    async def _put(self, key: str, filename: str, content: bytes) -> FileId | None:
-        async def upload() -> dict[str, str]:
-            try:
-                return {"id": await self._gateway.put_file(filename=filename, content=content)}
-            except Permanent as refused:  # one file that Slack refuses must not keep the mail's text away
-                log.warning("a file was refused by Slack and stays in the mailbox", reason=str(refused))
-                return {"id": ""}
-
-        # A file that nothing shares is nowhere to be seen: another one does no harm.
-        found = await self._engine.once(key, act=upload, find=None)
-        return FileId(found["id"]) if found["id"] else None
 
     async def _files(self, stored: StoredMessage) -> list[tuple[str, bytes]]:
         files: list[tuple[str, bytes]] = []

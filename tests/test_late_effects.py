@@ -1,11 +1,14 @@
 """What was asked of Slack happens once, also where it happens after whoever asked has died, was frozen, or gave up."""
 
+import contextlib
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from dovecot import Dovecot
-from mailroom import user_of, written
+from mailroom import until, user_of, written
 from onstage import Desk, ask, said
 from services import Service
 from sqlalchemy import select
@@ -14,7 +17,10 @@ from test_replicas import stage as stage_of_replicas
 
 from bridge.demo.stage import CHANNEL, Stage
 from bridge.jobs import LANDING, LEASE
+from bridge.model import Attachment, now
+from bridge.slack.gateway import SHARE_WAITS
 from bridge.store.database import Store
+from bridge.store.jobs import reschedule
 from bridge.store.schema import jobs
 
 __all__ = ["dovecot", "replicas"]
@@ -83,5 +89,56 @@ async def lagging(tmp_path: Path) -> AsyncIterator[Stage]:
     made = Stage(tmp_path / "lagging", hold=0.1)
     await made.start()
     made.slack.faults.lag(LANDING * 0.6)
+    yield made
+    await made.stop()
+
+
+def with_a_file() -> list[Attachment]:
+    return [Attachment(filename="bags.csv", content_type="text/csv", content=b"a,b\n")]
+
+
+def shown_files(mina: Desk, card: dict[str, Any]) -> list[dict[str, Any]]:
+    return [one for one in mina.thread(card) if one.get("files")]
+
+
+async def test_files_that_slack_shows_late_stand_once(single: Stage) -> None:
+    """The answer to the share is lost, and its message comes later than anybody looks for it at first."""
+    mina, faults = Desk(single), single.slack.faults
+    faults.slow("file_share", seconds=sum(SHARE_WAITS) + 1)
+    faults.drop_after_commit("files.completeUploadExternal")
+    await ask(single, subject=SUBJECT, files=with_a_file())
+    card = await mina.sees_card(SUBJECT)
+    await mina.sees(lambda: shown_files(mina, card))
+    await until(lambda: unfinished(single, "show") == 0)
+    assert len(shown_files(mina, card)) == 1
+
+
+async def test_files_that_slack_loses_are_brought_there_again(single: Stage) -> None:
+    mina = Desk(single)
+    single.slack.faults.drop_before("file_share")
+    await ask(single, subject=SUBJECT, files=with_a_file())
+    card = await mina.sees_card(SUBJECT)
+    await until(lambda: unfinished(single, "shares") == 1)
+    assert shown_files(mina, card) == []
+    store = await Store.open(single.settings().database_url.get_secret_value())
+    async with store.write() as conn:
+        [key] = (await conn.execute(select(jobs.c.key).where(jobs.c.kind == "shares"))).scalars()
+        await reschedule(conn, key, due=now())
+    await store.close()
+    await mina.sees(lambda: shown_files(mina, card))
+    assert len(shown_files(mina, card)) == 1
+
+
+def unfinished(stage: Stage, kind: str) -> int:
+    """How many jobs of a kind are still to be done."""
+    question = "SELECT count(*) FROM jobs WHERE kind = ? AND state IN ('ready', 'running')"
+    with contextlib.closing(sqlite3.connect(f"file:{stage.database}?mode=ro", uri=True)) as database:
+        return int(database.execute(question, [kind]).fetchone()[0])
+
+
+@pytest.fixture
+async def single(tmp_path: Path) -> AsyncIterator[Stage]:
+    made = Stage(tmp_path / "single", hold=0.1)
+    await made.start()
     yield made
     await made.stop()
