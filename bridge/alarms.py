@@ -5,17 +5,18 @@
     whoever watches over something else -> `begin` and `end`, in a change of theirs
     "alarm" -> one message in each channel that it concerns, under its key
 
-A mailbox's own channel is told of it, and the admins' channel, where there is one, of everything. What passes by itself
-(`Temporary`) is no alarm; `/readyz` and the log have it.
+The admins' channel, where there is one, is told of everything, and a mailbox's own of that mailbox. What passes by
+itself (`Temporary`) is no alarm; `/readyz` and the log have it.
 """
 
 from collections.abc import Mapping
 from datetime import datetime
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.desk import Mailbox
-from bridge.errors import BridgeError, Temporary
+from bridge.errors import BridgeError, Misconfigured, Temporary
 from bridge.jobs import Engine
 from bridge.model import ChannelId, Job, MailboxName, now
 from bridge.slack import blocks
@@ -23,6 +24,8 @@ from bridge.slack.blocks import Surface
 from bridge.slack.gateway import Gateway
 from bridge.store import jobs, troubles
 from bridge.store.database import Store
+
+log = structlog.get_logger()
 
 WATCHED = ("watch canary", "watch bot token", "watch app token", "watch jobs")
 """What can be in trouble beside mailboxes, by the names of its rows: none is a mailbox's, which has no space."""
@@ -67,7 +70,7 @@ class Alarms:
         self._sound.add(mailbox)
 
     async def tell(self, job: Job) -> None:
-        """The job "alarm": say it in the mailbox's channel, and in the admins'."""
+        """The job "alarm": of a mailbox in its channel and in the admins', of all else in theirs if there is one."""
         mailbox = self._mailboxes.get(MailboxName(job.payload["mailbox"]))
         sentence = job.payload.get("sentence")
         if sentence:
@@ -76,11 +79,19 @@ class Alarms:
             return
         else:
             surface = blocks.alarm(mailbox.name, reason=job.payload["reason"])
-        channels = [mailbox.channel] if mailbox and mailbox.channel else []
-        if self._admins:
-            channels.append(await self._gateway.resolve_channel(self._admins))
+        own = [mailbox.channel] if mailbox and mailbox.channel else []
+        admins = await self._admins_channel()
+        channels = [*admins] if sentence and admins else [*own, *admins]
         for place, channel in enumerate(dict.fromkeys(channels)):
             await self._say(channel, surface, key=f"{job.key}:{channel}" if place else job.key)
+
+    async def _admins_channel(self) -> list[ChannelId]:
+        """None where none is named, or the bot does not see it: then the mailbox's own has to do."""
+        try:
+            return [await self._gateway.resolve_channel(self._admins)] if self._admins else []
+        except Misconfigured as error:
+            log.warning("the admins' channel cannot be told", reason=str(error))
+            return []
 
     async def _say(self, channel: ChannelId, surface: Surface, *, key: str) -> None:
         async def act() -> dict[str, str]:
@@ -97,7 +108,7 @@ async def begin(
     conn: AsyncConnection, name: str, *, mailbox: MailboxName, sentence: str, at: datetime, silently: bool = False
 ) -> None:
     """Something else than a mailbox's being read is in trouble; `name` is one of WATCHED. Nothing where
-    that is known. `mailbox`: whose channel is told beside the admins'; `silently`: nobody can be told now.
+    that is known. `mailbox`: whose channel is told where the admins have none; `silently`: nobody can be told now.
     """
     if await troubles.begin(conn, MailboxName(name), reason=sentence, at=at) and not silently:
         await _promise_sentence(conn, name, mailbox=mailbox, since=at, sentence=sentence, over=False)

@@ -29,14 +29,17 @@ class Clockwork:
         self._seen = wall(), steady()
 
     def step(self) -> tuple[datetime, timedelta]:
-        """What time it would be now had nobody set the clock since it was last asked, and by how much it was set:
+        """What time it would be now had nobody set the clock since it was last followed, and by how much it was set:
         nothing, as a rule; less than nothing, where it was set back.
         """
         (wall, steady), (now, grown) = self._seen, (self._wall(), self._steady())
-        self._seen = now, grown
         would_be = wall + timedelta(seconds=grown - steady)
         by = now - would_be
         return (would_be, by) if abs(by) >= NOTICED else (now, timedelta())
+
+    def followed(self) -> None:
+        """What hangs on the clock was moved along. To be said often, since no two clocks run quite alike."""
+        self._seen = self._wall(), self._steady()
 
 
 class Tenure:

@@ -238,6 +238,7 @@ class Engine:
             at = await self._now(conn)
             batch = await jobs.claim(conn, limit=room, owner=self._owner, lease=self._lease, now=at, rank=rank)
             upcoming = await jobs.next_due(conn, after=at)
+        self._clockwork.followed()
         for job in batch:
             if job.kind in self._kinds:
                 self._begin(self._do(job), job)

@@ -179,6 +179,7 @@ async def test_one_that_does_not_come_is_told_once_and_so_is_the_one_that_does(l
     await loft.tells("has not come in", "Mail goes round again")
     assert (await samples(loft.stage))['bridge_trouble{about="watch canary"}'] == 0
     assert "`bridge check`" in loft.told()[0]
+    assert loft.mina.cards() == []  # the mailbox's own channel has nothing to do with it
 
 
 @imap_alone

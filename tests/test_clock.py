@@ -152,6 +152,18 @@ async def test_a_replica_whose_clock_is_wrong_takes_nothing_from_the_others(post
     await store.close()
 
 
+@pytest.mark.parametrize("by", [HOUR, -HOUR], ids=["forward", "back"])
+async def test_a_mail_that_is_held_since_the_clock_was_set_is_held_for_seconds_too(file: Store, by: timedelta) -> None:
+    """Nobody has noticed yet that the clock was set: it is the mail that wakes the engine."""
+    wall, work = Wall(), Work()
+    engine = await runs(file, work, wall)
+    wall.off, began = by, time.monotonic()
+    await promise(file, "send:1", due=wall() + SPAN)
+    [left] = await work.times("send:1")
+    assert SPAN.total_seconds() * 0.9 < left - began < 19
+    await engine.stop()
+
+
 def test_steps_are_told_from_time_that_passes() -> None:
     wall, steady = [now()], [0.0]
     clock = Clockwork(lambda: wall[0], steady=lambda: steady[0])
@@ -163,6 +175,8 @@ def test_steps_are_told_from_time_that_passes() -> None:
     would_be, by = clock.step()
     assert by == -HOUR - timedelta(seconds=10)
     assert would_be == wall[0] - by
+    assert clock.step() == (would_be, by), "until it was followed"
+    clock.followed()
     assert clock.step()[1] == timedelta()
 
 
