@@ -6,6 +6,7 @@ is left to do; `Storm.counted` says what stands there more or less often than on
 
 import asyncio
 import contextlib
+import json
 import os
 import random
 import re
@@ -238,7 +239,7 @@ class Storm:
         slack, secrets = self.stage.slack, self.stage.secrets
         words = [*MARKS.values(), "customer-", "hello@", slack.bot_token, slack.app_token, "ticket="]
         words += [secrets[name] for name in ("BRIDGE_SECRET_KEY", "MAILBOX_PASSWORD") if name in secrets]
-        lines = [line for service in self.services for line in service.logged]
+        lines = [_unescaped(line) for service in self.services for line in service.logged]
         return [one for one in lines if any(word in one for word in words) or ADDRESS.search(IDS.sub("", one))]
 
     def counted(self) -> dict[str, int]:
@@ -258,6 +259,13 @@ class Storm:
             "answers lost": self.answers - len(sent),
             "answers doubled": sum(sent.values()) - len(sent),
         }
+
+
+def _unescaped(line: str) -> str:
+    """A line of the log as it reads: its JSON's values."""
+    with contextlib.suppress(ValueError):
+        return " ".join(str(value) for value in json.loads(line).values())
+    return line
 
 
 def subject_of(card: dict[str, Any]) -> str:
