@@ -8,44 +8,32 @@ Two robots that answer each other stop at the limit, whatever they leave out of 
 """
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
-
-import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
+from datetime import datetime
 
 from bridge import rules, templates
 from bridge.agents import MayAct
-from bridge.desk import Acknowledgement, Mailbox, changed_by_itself, write_down
+from bridge.byitself import allowed, draft_of, promise
+from bridge.desk import Mailbox, changed_by_itself, write_down
 from bridge.errors import Refused
 from bridge.jobs import Engine
-from bridge.mail.identifiers import new_message_id
 from bridge.model import (
     BRIDGE,
     Automatic,
     ChannelId,
-    Conversation,
-    Draft,
     DraftId,
     DraftKind,
-    DraftState,
     Job,
     MailboxName,
     MailId,
     Number,
-    StoredMessage,
     UserId,
-    now,
 )
 from bridge.sentences import say, to_everyone
 from bridge.slack import richtext
 from bridge.slack.gateway import Gateway
 from bridge.slack.notices import loop
-from bridge.store import automatics, conversations, drafts, jobs, mails
+from bridge.store import automatics, conversations, drafts, mails
 from bridge.store.database import Store
-
-log = structlog.get_logger()
-
-A_DAY = timedelta(hours=24)
 
 
 class Acknowledge:
@@ -77,71 +65,30 @@ class Acknowledge:
             mailbox = self._mailboxes.get(conversation.mailbox) if conversation else None
             if conversation is None or stored is None or mailbox is None or mailbox.ack is None:
                 return
+            draft_id = DraftId(f"ack-{number}")
             email = stored.message.author.email.lower()
-            if await automatics.is_quiet(conn, mailbox.name, email):
+            if await drafts.get(conn, draft_id) or not await allowed(
+                conn, conversation, email, most=mailbox.ack.per_sender
+            ):
                 return
-            had = await automatics.count(conn, mailbox.name, email, since=now() - A_DAY)
-            if had >= mailbox.ack.per_sender:
-                await self._stop(conn, conversation, email)
-                return
-            await self._promise(conn, conversation, stored, mailbox=mailbox, ack=mailbox.ack)
-            await automatics.add(conn, mailbox.name, email, number=number, at=now())
-
-    async def _promise(
-        self,
-        conn: AsyncConnection,
-        conversation: Conversation,
-        stored: StoredMessage,
-        *,
-        mailbox: Mailbox,
-        ack: Acknowledgement,
-    ) -> None:
-        draft_id = DraftId(f"ack-{conversation.number}")
-        if await drafts.get(conn, draft_id):
-            return
-        at = now()
-        values = templates.Values.of(conversation, stored.message, mailbox=mailbox.address)
-        message_id = new_message_id(
-            number=conversation.number,
-            draft=draft_id,
-            domain=mailbox.address.email.rpartition("@")[2],
-            key=self._key,
-        )
-        draft = Draft(
-            id=draft_id,
-            kind=DraftKind.REPLY,
-            state=DraftState.HELD,
-            mailbox=mailbox.name,
-            number=conversation.number,
-            answers=stored.id,
-            author=BRIDGE,
-            author_name=str(mailbox.address.name or mailbox.address.email),
-            to=rules.recipients(DraftKind.REPLY, stored, own=[]).to[:1],
-            subject=" ".join(templates.render(ack.subject, values).split()),
-            rich_text=richtext.from_text(templates.render(ack.text, values)),
-            message_id=message_id,
-            due=at + mailbox.hold,
-            created=at,
-            automatic=Automatic.REPLY,
-        )
-        await drafts.add(conn, draft, view_id="")
-        await mails.refer(conn, mailbox=mailbox.name, number=conversation.number, ids=[message_id])
-        payload = {"draft": draft_id}
-        await jobs.add(
-            conn, key=f"send:{draft_id}", kind="send", lane=f"draft:{draft_id}", payload=payload, due=draft.due
-        )
-        await changed_by_itself(conn, conversation.number)
-        await write_down(conn, conversation.number, "acknowledge", user=BRIDGE)
+            values = templates.Values.of(conversation, stored.message, mailbox=mailbox.address)
+            draft = draft_of(
+                draft_id,
+                conversation,
+                stored,
+                mailbox=mailbox,
+                key=self._key,
+                kind=DraftKind.REPLY,
+                to=rules.recipients(DraftKind.REPLY, stored, own=[]).to[:1],
+                subject=" ".join(templates.render(mailbox.ack.subject, values).split()),
+                rich_text=richtext.from_text(templates.render(mailbox.ack.text, values)),
+                automatic=Automatic.REPLY,
+            )
+            await promise(conn, draft)
+            await changed_by_itself(conn, number)
+            await write_down(conn, number, "acknowledge", user=BRIDGE)
 
     # --- loops --------------------------------------------------------------------------------------------------------
-
-    async def _stop(self, conn: AsyncConnection, conversation: Conversation, email: str) -> None:
-        """Answer this sender no more, and have the channel asked, once."""
-        quiet_id = await automatics.make_quiet(conn, conversation.mailbox, email, at=now())
-        payload = {"quiet": quiet_id, "channel": conversation.channel}
-        await jobs.add(conn, key=f"loop:{quiet_id}", kind="loop", lane=f"loop:{conversation.mailbox}", payload=payload)
-        await write_down(conn, conversation.number, "stop acknowledging", user=BRIDGE, detail="too many in a day")
-        log.warning("a sender had too many automatic mails and gets no more", mailbox=conversation.mailbox)
 
     async def tell(self, job: Job) -> None:
         """The job "loop": ask the channel what is to become of it."""

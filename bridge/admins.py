@@ -95,7 +95,7 @@ class Admins:
             raise Invalid(wrong)
         values = Values(
             number=Number(1042),
-            subject=say("Two bags are missing"),
+            subject=say("Where is my order?"),
             sender=Address(name="Dana Reyes", email="dana@example.com"),
             mailbox=self._mailbox,
             agent=Address(name=person.full_name or person.name, email=person.email),
@@ -122,8 +122,8 @@ class Admins:
         if template.id is None:
             raise Refused(say("This template stands in `bridge.toml`, where only the operator changes it."))
         async with self._store.write() as conn:
-            await made.remove(conn, template.id)
-            await write_down_of_desk(conn, "template removed", user=user, detail=f"“{template.name}”")
+            if await made.remove(conn, template.id):
+                await write_down_of_desk(conn, "template removed", user=user, detail=f"“{template.name}”")
 
     async def _make(self, conn: AsyncConnection, template: Template, *, user: UserId) -> None:
         if await made.count(conn) >= MOST_TEMPLATES:
@@ -161,16 +161,10 @@ class Admins:
         if told_wrong := {block: sentence for block, sentence in wrong.items() if sentence}:
             raise Invalid(told_wrong)
         async with self._store.write() as conn:
-            before = await agents.named(conn)
-            after = (before | add) - remove
-            if after == before:
-                return
-            await agents.name(conn, after)
-            detail = [
-                *_moved("may act", before.users, after.users),
-                *_moved("admin", before.admins, after.admins),
-            ]
-            await write_down_of_desk(conn, "agents changed", user=user, detail=", ".join(detail))
+            before, after = await agents.change(conn, add=add, remove=remove)
+            detail = [*_moved("may act", before.users, after.users), *_moved("admin", before.admins, after.admins)]
+            if detail:
+                await write_down_of_desk(conn, "agents changed", user=user, detail=", ".join(detail))
         self._agents.renamed()
 
     async def _never(self, users: Iterable[UserId]) -> str:
@@ -201,7 +195,8 @@ def _wrong_with(template: Template) -> dict[str, str]:
         try:
             templates.check(getattr(template, block))
         except Refused as refused:
-            wrong[block] = say("It cannot be filled in: {reason}", reason=refused)
+            reason = str(refused)  # it begins in the middle of a sentence, after the name of what is wrong
+            wrong[block] = reason[:1].upper() + reason[1:]
     return wrong
 
 

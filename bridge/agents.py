@@ -44,7 +44,7 @@ class Operator:
 
 
 class Agents:
-    """The people who may act, and those of them who look after the desk."""
+    """The people who may act, and those who look after the desk."""
 
     def __init__(
         self,

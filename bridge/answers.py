@@ -52,6 +52,7 @@ from bridge.writing import new_draft_id, own_addresses
 log = structlog.get_logger()
 
 ACK_TIME = timedelta(seconds=3)  # until Slack gives up on a submit: the hold begins when the agent sees the button
+NOT_GONE = frozenset({DraftState.PROPOSED, DraftState.HELD, DraftState.QUEUED, DraftState.FAILED})
 ENCODED = 1.37  # a file's bytes in base64 with its line ends, as a part of a mail
 
 
@@ -100,8 +101,8 @@ class Answers:
         if stands:
             return stands
         mailbox = self._mailbox(form.mailbox)
-        person = await self._agents.require(user, mailbox.channel)
         before = await self._desk.conversation(carried.number, user=user) if carried.number else None
+        person = await self._agents.require(user, before.channel if before else mailbox.channel)
         to, cc, bcc = self._recipients(form)
         at = now()
         later = await asyncio.to_thread(_time, form.later, at=at, person=person)  # see `Typed.snooze`
@@ -243,23 +244,24 @@ class Answers:
     # --- while it is held ---------------------------------------------------------------------------------------------
 
     async def cancel(self, draft_id: DraftId, *, user: UserId, view_id: str = "") -> Form:
-        """Undo an answer that has not left (held, waiting, failed); returns the modal's content, everything kept.
+        """Undo an answer that has not left (proposed, held, waiting, failed); returns the modal's content, everything
+        kept.
 
         `view_id`: the view that becomes that modal, and follows the undone draft no more.
         """
         draft = await self._draft(draft_id, user=user)
         async with self._store.write() as conn:
-            if not await self._undo(conn, draft, out_of={DraftState.HELD, DraftState.QUEUED, DraftState.FAILED}):
+            if not await self._undo(conn, draft, out_of=NOT_GONE):
                 raise Refused(say("Too late: this mail is {state}.", state=say(STATE_WORDS[draft.state])))
             await drafts.let_go(conn, draft_id, view_id=view_id)
             await write_down(conn, draft.number, "undo", user=user, detail=f"{draft.state} → {DraftState.CANCELLED}")
             stored = await mails.of_conversation(conn, draft.number)
-        mailbox = self._mailbox(draft.mailbox)
+        shown = await self._desk.conversation(draft.number, user=user)
         return Form(
             carried=Carried(
                 draft=new_draft_id(),
                 kind=draft.kind,
-                channel=mailbox.channel,
+                channel=shown.channel,
                 mailbox=draft.mailbox,
                 number=draft.number,
                 answers=draft.answers,
@@ -294,14 +296,32 @@ class Answers:
         return True
 
     async def send_now(self, draft_id: DraftId, *, user: UserId) -> Draft:
-        """End the hold."""
+        """End the hold; what a rule proposed begins one, as the answer of whoever sends it."""
         draft = await self._draft(draft_id, user=user)
+        if draft.state is DraftState.PROPOSED:
+            return await self._approve(draft, user=user)
         if draft.state is DraftState.CANCELLED:
             raise Refused(say("This mail was undone; it does not leave."))
         if await self._leave_at(draft_id, after=timedelta(0)):
             async with self._store.write() as conn:
                 await write_down(conn, draft.number, "send now", user=user, detail="held → due")
         return await self._draft(draft_id, user=user)
+
+    async def _approve(self, draft: Draft, *, user: UserId) -> Draft:
+        """It is a person's answer from here on: held, with Undo, and signed with their name."""
+        shown = await self._desk.conversation(draft.number, user=user)
+        person = await self._agents.require(user, shown.channel)
+        due, proposed = now() + self._mailbox(draft.mailbox).hold, {DraftState.PROPOSED}
+        theirs = {"author": user, "author_name": person.name, "due": due}
+        async with self._store.write() as conn:
+            if await drafts.move(conn, draft.id, DraftState.HELD, out_of=proposed, **theirs):
+                lane, payload = f"draft:{draft.id}", {"draft": draft.id}
+                key = f"send:{draft.id}"
+                await jobs.add(conn, key=key, kind="send", lane=lane, payload=payload, due=due, urgent=True)
+                await changed(conn, draft.number)
+                detail = f"{DraftState.PROPOSED} → {DraftState.HELD}"
+                await write_down(conn, draft.number, draft.kind, user=user, detail=detail)
+        return await self._draft(draft.id, user=user)
 
     async def _leave_at(self, draft_id: DraftId, *, after: timedelta) -> bool:
         """Set when a held draft leaves; False where it is held no more."""

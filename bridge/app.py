@@ -27,13 +27,14 @@ from bridge.ledger import all_in_words
 from bridge.limits import give_large_blocks_back
 from bridge.mail.local import Intake
 from bridge.metrics import Metrics
-from bridge.model import ChannelId, MailboxName
+from bridge.model import ChannelId, MailboxName, UserId
 from bridge.parts import Parts, made
 from bridge.post import Post
 from bridge.sentences import house
 from bridge.slack.acting import Acting
 from bridge.slack.administering import Administering
 from bridge.slack.aside import Aside
+from bridge.slack.blocks import Block
 from bridge.slack.bolt import bolt_app
 from bridge.slack.composer import Composer
 from bridge.slack.decisions import Decisions
@@ -43,6 +44,7 @@ from bridge.slack.heard import Heard
 from bridge.slack.homes import Homes
 from bridge.slack.listeners import Listeners
 from bridge.slack.requests import PATH, Requests
+from bridge.slack.rulings import Rulings
 from bridge.slack.searching import Searching
 from bridge.slack.socket import Connection
 from bridge.slack.typed import Typed
@@ -159,7 +161,7 @@ class Bridge:
             gateway=gateway,
             mailboxes=parts.mailboxes,
             status=status,
-            setup=parts.admins.setup,
+            setup=functools.partial(_set_up, parts),
         )
         self._finishing.append(people.close)
         searching = Searching(gateway=gateway, desk=desk)
@@ -195,6 +197,7 @@ class Bridge:
         )
         Homes(app, acting, gateway=gateway, people=people)
         Administering(acting, windows=windows, admins=parts.admins)
+        Rulings(acting, windows=windows, rules=parts.rules)
         searching.listen(app)
         loops = parts.acknowledge
         Decisions(app, gateway=gateway, buttons={"mute_sender": loops.mute, "resume_sender": loops.resume})
@@ -263,6 +266,11 @@ class Bridge:
             for intake in (self.smtp, self.lmtp):
                 await intake.start()
                 self._finishing.append(intake.stop)
+
+
+async def _set_up(parts: Parts, user: UserId) -> list[Block]:
+    """An admin's part of Home."""
+    return [*await parts.admins.setup(user), *await parts.rules.setup(user)]
 
 
 async def with_channels(settings: Settings, *, gateway: Gateway) -> dict[MailboxName, Mailbox]:

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bridge import rulecheck
 from bridge.accounts import Accounts
 from bridge.config import MailboxSettings, ServerSettings, Settings, check_runnable
 from bridge.errors import BridgeError, Misconfigured, Temporary
@@ -56,7 +57,7 @@ async def check(settings: Settings) -> list[Finding]:
             closing.push_async_callback(accounts.close)
         entered = await _ledger(store, settings.mailboxes) if store else []
         mail = [check_mailbox(one, accounts=accounts) for one in settings.mailboxes]
-        parts = await asyncio.gather(_config(settings), _slack(settings), *mail)
+        parts = await asyncio.gather(_config(settings), _slack(settings, store), *mail)
     config, *others = parts
     return [finding for part in (config, [database, *entered], *others) for finding in part]
 
@@ -122,7 +123,7 @@ async def _ledger(store: Store, mailboxes: Iterable[MailboxSettings]) -> list[Fi
     return findings
 
 
-async def _slack(settings: Settings) -> list[Finding]:
+async def _slack(settings: Settings, store: Store | None) -> list[Finding]:
     slack = settings.slack
     findings = []
     if app_token := slack.app_token.get_secret_value():
@@ -134,7 +135,20 @@ async def _slack(settings: Settings) -> list[Finding]:
         async with Gateway.open(token=token, api_url=slack.api_url) as gateway:
             findings.insert(0, await _bot(gateway))
             findings += await asyncio.gather(*(_channel(gateway, one) for one in settings.mailboxes))
+            findings += await _rules(gateway, store, settings)
     return findings
+
+
+async def _rules(gateway: Gateway, store: Store | None, settings: Settings) -> list[Finding]:
+    """What rules name that there is not."""
+    found = await rulecheck.in_force(settings, store)
+    try:
+        amiss = await rulecheck.amiss(found, settings=settings, store=store, gateway=gateway)
+    except BridgeError as error:
+        return [_failed("rules", error)]
+    if found and not amiss:
+        return [Finding(part="rules", works=True, says=f"All that {len(found)} of them name is there.")]
+    return [Finding(part=f"rule {one.rule}", works=False, says=one.says, fix=one.fix) for one in amiss]
 
 
 async def _socket(api_url: str, app_token: str) -> Finding:

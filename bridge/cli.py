@@ -22,6 +22,7 @@ from bridge.bench.commands import benches
 from bridge.commands import mail as mail_commands
 from bridge.config import check_runnable, load
 from bridge.errors import BridgeError, Misconfigured
+from bridge.sentences import Language
 from bridge.stopping import until_stopped
 
 app = typer.Typer(
@@ -86,6 +87,7 @@ def demo(
             metavar="DIR", file_okay=False, help="Folder to keep the demo's state in. Default: a temporary one."
         ),
     ] = None,
+    language: Annotated[Language, typer.Option(help="What the desk and its agents' Slack are in.")] = "en",
 ) -> None:
     """Try everything on this machine.
 
@@ -95,7 +97,7 @@ def demo(
     from bridge.demo.run import demo as run_demo
 
     logs.configure("console")
-    until_stopped(run_demo(port=port, open_browser=browser, data=data))
+    until_stopped(run_demo(port=port, open_browser=browser, data=data, language=language))
 
 
 @app.command()

@@ -26,6 +26,7 @@ from bridge import layers
 from bridge.errors import Misconfigured
 from bridge.layers import Layers, PathInTree
 from bridge.providers import Security, provider_of, results_by, sign_in_of
+from bridge.rulesettings import RuleSettings, ThenSettings, WhenSettings
 from bridge.settings import (
     SHORTEST_KEY,
     AckSettings,
@@ -133,6 +134,7 @@ def _complete(settings: Settings, written: Layers) -> Settings:
     ]
     if settings.canary.mailbox and settings.canary.mailbox not in {one.name for one in mailboxes}:
         problems.append(f"{written.name(('canary', 'mailbox'))} is no mailbox's name: give one of those configured")
+    problems += [f"{written.name(('rule', *path))} {complaint}" for path, complaint in _amiss(settings, mailboxes)]
     data = settings.data.expanduser()
     database_url = settings.database_url.get_secret_value() or f"sqlite:///{data / 'bridge.db'}"
     if database_url.startswith("postgresql://") and not settings.secret_keys:
@@ -256,6 +258,20 @@ def _twins(mailbox: MailboxSettings, before: tuple[MailboxSettings, ...]) -> Ite
             yield (key,), "is another mailbox's as well: give each its own"
 
 
+def _amiss(settings: Settings, mailboxes: tuple[MailboxSettings, ...]) -> Iterator[tuple[PathInTree, str]]:
+    """What rules name that there is not, as far as the settings tell: the path within `rule`, and what to do."""
+    names: set[str] = set()
+    known = {one.name.casefold() for one in mailboxes}
+    for index, rule in enumerate(settings.rules):
+        if rule.name.casefold() in names:
+            yield (index, "name"), "is another rule's name already: give it one of its own"
+        names.add(rule.name.casefold())
+        if unknown := [one for one in rule.when.mailbox if one.casefold() not in known]:
+            yield (index, "when", "mailbox"), f"names {unknown[0]}, which is no mailbox: the names are in [[mailbox]]"
+        if rule.then.webhook and rule.then.webhook not in settings.webhooks:
+            yield (index, "then", "webhook"), "is no name under [webhooks]: give its address there"
+
+
 def _key_in(data: Path) -> bytes:
     """The key kept in the data folder, made there if it is missing; of several starts at once, one makes it."""
     file = data / "secret.key"
@@ -292,7 +308,7 @@ def _make_key(file: Path) -> None:
 _MISSING = {
     "address": "give the address whose mail is shown",
     "channel": "give the id or the #name of the channel that its mail is posted to",
-    "name": "give the template a name to find it by",
+    "name": "give it a name to find it by",
     "text": "give the template its text",
 }
 
@@ -315,6 +331,9 @@ _TABLES: dict[tuple[str, ...], type[BaseModel]] = {
     ("flood",): FloodSettings,
     ("canary",): CanarySettings,
     ("template",): TemplateSettings,
+    ("rule",): RuleSettings,
+    ("rule", "when"): WhenSettings,
+    ("rule", "then"): ThenSettings,
 }
 
 

@@ -296,10 +296,16 @@ class Desk:
                 await promise_index(conn)
 
     async def channels(self, user: UserId) -> list[ChannelId]:
-        """Where the user may act; `Refused` with the sentence where that is nowhere."""
+        """Where the user may act, of the mailboxes' channels and those that conversations show in; `Refused` with the
+        sentence where that is nowhere.
+        """
         open_to_user: list[ChannelId] = []
         last: BridgeError = Refused(say("No mailbox is configured; ask whoever runs the bridge."))
-        for channel in dict.fromkeys(box.channel for box in self._mailboxes.values() if box.channel):
+        async with self._store.read() as conn:
+            shown_in = await conversations.channels(conn)
+        of_mailboxes = dict.fromkeys(box.channel for box in self._mailboxes.values() if box.channel)
+        others = [one for one in shown_in if one not in of_mailboxes]  # first: what is refused is told of a mailbox's
+        for channel in (*others, *of_mailboxes):
             try:
                 await self._agents.require(user, channel)
                 open_to_user.append(channel)

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge import rules
 from bridge.as_read import AsRead
-from bridge.desk import Mailbox, all_changed_by_itself, show_all_again, write_down
+from bridge.desk import Mailbox, all_changed_by_itself, write_down
 from bridge.later import customer_wrote
 from bridge.mail.compose import bare_subject
 from bridge.mail.identifiers import own_message_id
@@ -113,7 +113,9 @@ class Joining:
     async def _carry_out(
         self, conn: AsyncConnection, mailbox: Mailbox, batch: _Batch, fresh: Sequence[AsRead], *, old: bool
     ) -> list[Matter]:
-        """Begin what is begun, and change what is joined, so that each card is shown again."""
+        """Begin what is begun, and change what is joined, so that each card is shown again. To show what is begun is
+        the caller's to promise, who may have something done to it before.
+        """
         made = await conversations.create_all(
             conn,
             mailbox=mailbox.name,
@@ -122,7 +124,6 @@ class Joining:
             status=Status.CLOSED if old else Status.OPEN,
             at=now(),
         )
-        await show_all_again(conn, dict.fromkeys(made, 1))
         joined = {number for number, _ in batch.found if number > 0}
         for status in Status:
             standing = sorted(one for one in joined if batch.standing[one] is status)

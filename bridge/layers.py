@@ -211,8 +211,8 @@ def _paths(value: Any, at: PathInTree = ()) -> Iterator[PathInTree]:
 
 
 def _in_file(path: PathInTree, file: Path | None) -> str:
-    """A key by its place in the file, mailboxes counted from 1."""
+    """A key by its place in the file, mailboxes and rules counted from 1."""
     where = file.name if file else "the settings"
-    if path[:1] == ("mailbox",) and len(path) > 2:
-        return f"`{'.'.join(map(str, path[2:]))}` of mailbox {int(path[1]) + 1} in {where}"
+    if path[:1] in (("mailbox",), ("rule",)) and len(path) > 2:
+        return f"`{'.'.join(map(str, path[2:]))}` of {path[0]} {int(path[1]) + 1} in {where}"
     return f"`{'.'.join(map(str, path))}` in {where}"

@@ -21,7 +21,7 @@ LONGEST = 500  # characters of a query: it travels in the value of a button
 PAGE = 10  # conversations
 
 _QUOTES = str.maketrans("“”„‟«»", '""""""')
-_TERM = re.compile(r'(-)?(?:(from|to|has|is|before|after|in):)?(?:"([^"]*)"?|(\S+))', re.IGNORECASE)
+_TERM = re.compile(r'(-)?(?:(from|to|has|is|before|after|in|tag):)?(?:"([^"]*)"?|(\S+))', re.IGNORECASE)
 
 
 class Field(StrEnum):
@@ -43,6 +43,9 @@ class Trait(StrEnum):
     FLAGGED = "flagged"
     MINE = "mine"
     UNOWNED = "unowned"
+    URGENT = "urgent"
+    HIGH = "high"
+    LOW = "low"
     ATTACHMENT = "attachment"
 
     @property
@@ -63,13 +66,17 @@ class Term:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """What is looked for. `typed` as it was typed. Of several statuses one is enough; of `mailboxes` likewise."""
+    """What is looked for. `typed` as it was typed. Of several statuses one is enough; of `mailboxes` likewise. All of
+    `tags` must be there, and none of `without_tags`.
+    """
 
     typed: str
     terms: tuple[Term, ...] = ()
     traits: frozenset[Trait] = frozenset()
     without: frozenset[Trait] = frozenset()
     mailboxes: frozenset[str] = frozenset()
+    tags: frozenset[str] = frozenset()
+    without_tags: frozenset[str] = frozenset()
     before: datetime | None = None
     after: datetime | None = None
 
@@ -119,6 +126,7 @@ def parse_query(typed: str, *, at: datetime, zone: str = "") -> Query:
     terms: list[Term] = []
     traits: dict[bool, set[Trait]] = {True: set(), False: set()}
     mailboxes: set[str] = set()
+    tags: dict[bool, set[str]] = {True: set(), False: set()}
     times: dict[str, datetime] = {}
     for minus, key, quoted, bare in _TERM.findall(text):
         name, value = key.lower(), quoted or bare
@@ -128,19 +136,23 @@ def parse_query(typed: str, *, at: datetime, zone: str = "") -> Query:
             times[name] = _day(value, at=at, zone=zone_of(zone))
         elif name == "in":
             mailboxes.add(value.casefold())
+        elif name == "tag":
+            tags[bool(minus)].add(value.lstrip("#").casefold())
         elif value:
             field = Field(name) if name else Field.ANY
             terms.append(Term(text=value, field=field, whole=bool(quoted), unwanted=bool(minus)))
     if len(terms) > MOST_TERMS:
         raise Refused(say("Those are too many words to look for; a few find more."))
-    if not (terms or traits[True] or traits[False] or mailboxes or times):
-        raise Refused(say("Say what to look for: words, or one of from: to: has: is: before: after: in:."))
+    if not (terms or any(traits.values()) or any(tags.values()) or mailboxes or times):
+        raise Refused(say("Say what to look for: words, or one of from: to: has: is: before: after: in: tag:."))
     return Query(
         typed=text,
         terms=tuple(terms),
         traits=frozenset(traits[False]),
         without=frozenset(traits[True]),
         mailboxes=frozenset(mailboxes),
+        tags=frozenset(tags[False]),
+        without_tags=frozenset(tags[True]),
         before=times.get("before"),
         after=times.get("after"),
     )

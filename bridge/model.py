@@ -309,11 +309,20 @@ class Status(StrEnum):
     CLOSED = "closed"
 
 
+class Priority(StrEnum):
+    """How much it matters, where somebody or something said so."""
+
+    URGENT = "urgent"
+    HIGH = "high"
+    NORMAL = ""
+    LOW = "low"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversation:
     """The messages of one matter in one mailbox. `version` grows with every change; what Slack shows follows it.
     `trouble` says why the mailbox did not do what an agent last asked for; `wakes` is when a snoozed one opens again;
-    `merged_into` is the one that has its mails now.
+    `merged_into` is the one that has its mails now. `tags`: words without blanks, in lower case.
     """
 
     number: Number
@@ -329,6 +338,8 @@ class Conversation:
     trouble: str = ""
     wakes: datetime | None = None
     merged_into: Number | None = None
+    priority: Priority = Priority.NORMAL
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -434,6 +445,7 @@ class DraftKind(StrEnum):
 class DraftState(StrEnum):
     """Where an answer is on its way out."""
 
+    PROPOSED = "proposed"  # made by a rule: leaves only when a person says so
     HELD = "held"  # can still be undone
     QUEUED = "queued"  # its time has come; waiting for the server
     HANDING_OVER = "handing over"  # committed before DATA: from here on a silence is uncertain

@@ -34,14 +34,19 @@ from bridge.outbox import Outbox
 from bridge.post import Post
 from bridge.reception import Reception
 from bridge.regroup import Regroup
+from bridge.rulebook import Rulebook
+from bridge.ruledmail import RuledMail
+from bridge.ruling import Rules
 from bridge.settling import Settling
 from bridge.shares import Shares
 from bridge.show import Show
 from bridge.slack.gateway import Gateway, Identity
 from bridge.slack.socket import check_token
+from bridge.sorting import Sorting
 from bridge.store.database import Store
 from bridge.teammates import Teammates
 from bridge.watches import Watches
+from bridge.webhooks import Webhooks
 from bridge.writing import Writing
 
 HELD = ("send", "lapse", "usable_channel", "canary")
@@ -67,6 +72,7 @@ class Parts:
     ledger: Ledger
     answers: Answers
     templates: Templates
+    rules: Rules
     writing: Writing
     originals: Originals
     filing: Filing
@@ -107,6 +113,7 @@ def made(
         keys=settings.secret_keys,
         proofs=_proofs(settings, gateway=gateway),
     )
+    rulebook = Rulebook([one.rule for one in settings.rules], own=own)
     reception = Reception(
         store,
         keys=settings.secret_keys,
@@ -114,6 +121,7 @@ def made(
         own=own,
         trusted=settings.trusted,
         is_teammate=Teammates(gateway, team_id=me.team_id, mailboxes=own),
+        rulebook=rulebook,
         holds=watches.holds,
         returned=canary.returned,
     )
@@ -143,6 +151,21 @@ def made(
     )
     filing = Filing(store, desk=desk, posts=posts)
     regroup = Regroup(store, desk=desk)
+    rules = Rules(
+        store,
+        agents=agents,
+        rulebook=rulebook,
+        mailboxes=mailboxes,
+        templates=templates,
+        webhooks=settings.webhooks,
+    )
+    sorting = Sorting(
+        store,
+        gateway=gateway,
+        agents=agents,
+        mailboxes=mailboxes,
+        mail=RuledMail(templates=templates, own=own, key=settings.secret_keys[0]),
+    )
     in_step = InStep(store, posts=posts, keys=settings.secret_keys, holds=watches.holds)
     kinds: dict[str, Callable[[Job], Awaitable[None]]] = {
         "fetch": outbox.fetch,
@@ -154,6 +177,8 @@ def made(
         "wake": desk.wake,
         "index": desk.index,
         "lapse": writing.lapse,
+        "sort": sorting.sort,
+        "webhook": Webhooks(store, addresses=settings.webhooks, key=settings.secret_keys[0]).call,
         "erase": Eraser(gateway).erase,
     }
 
@@ -209,6 +234,7 @@ def made(
         ledger=ledger,
         answers=answers,
         templates=templates,
+        rules=rules,
         writing=writing,
         originals=originals,
         filing=filing,

@@ -18,11 +18,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge import rules, settling
 from bridge.as_read import AsRead, as_read, unreadable
-from bridge.desk import Mailbox, changed_by_itself
+from bridge.desk import Mailbox, changed_by_itself, show_all_again
 from bridge.errors import BridgeError, Refused
 from bridge.familiar import Familiar, as_judged, with_lookalike
 from bridge.filing import write_down_elsewhere
-from bridge.joining import Joining
+from bridge.joining import Joining, Matter
 from bridge.mail.identifiers import own_message_id
 from bridge.mail.parse import parse
 from bridge.mail.quotes import read
@@ -41,6 +41,7 @@ from bridge.model import (
     StoredMessage,
     now,
 )
+from bridge.rulebook import Rulebook, Taken
 from bridge.store import drafts, jobs, mails, personal, places, raws
 from bridge.store.canaries import STATE as CANARY
 from bridge.store.database import Store
@@ -64,7 +65,7 @@ async def never(_conn: AsyncConnection, _mailbox: MailboxName, _message: Message
 class Reception:
     """Takes mails in. `keys`: that may have signed our Message-IDs; `own`: our mailboxes' addresses in lower case;
     `trusted`: by mailbox, the servers whose Authentication-Results are believed; `is_teammate`: whose forwards are
-    customers' mails.
+    customers' mails; `rulebook`: the rules that act on what comes in.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Reception:
         trusted: Mapping[MailboxName, Collection[str]] = MappingProxyType({}),
         parse_mail: Callable[..., Message] = parse,
         is_teammate: IsTeammate = nobody,
+        rulebook: Rulebook | None = None,
         holds: Holds = alone,
         returned: Returned = never,
     ) -> None:
@@ -89,6 +91,7 @@ class Reception:
         self._is_teammate = is_teammate
         self._joining = Joining(keys)
         self._familiar = Familiar()
+        self._rulebook = rulebook or Rulebook()
         self._holds = holds
         self._returned = returned
 
@@ -100,7 +103,7 @@ class Reception:
         parse_mail = self._parse(mailbox.name)
         mails_read = await asyncio.to_thread(lambda: [as_read(one, parse_mail) for one in batch.arrivals])
         mails_read = [await self._if_trusted(mailbox, one) for one in mails_read]
-        await self._familiar.look_around(self._store, mailbox)
+        await self._look_around(mailbox)
         try:
             await self._keep(mailbox, batch, mails_read)
         except BridgeError:
@@ -120,8 +123,13 @@ class Reception:
 
     async def _read(self, mailbox: Mailbox, arrival: Arrival) -> AsRead:
         mail = await asyncio.to_thread(as_read, arrival, self._parse(mailbox.name))
-        await self._familiar.look_around(self._store, mailbox)
+        await self._look_around(mailbox)
         return await self._if_trusted(mailbox, mail)
+
+    async def _look_around(self, mailbox: Mailbox) -> None:
+        """What is to be known of a mailbox before its mails are kept, found out while nobody waits for the store."""
+        await self._familiar.look_around(self._store, mailbox)
+        await self._rulebook.look_around(self._store)
 
     async def _if_trusted(self, mailbox: Mailbox, mail: AsRead) -> AsRead:
         """The mail, as one that passes on another's only where a teammate passes on what a stranger wrote."""
@@ -213,11 +221,28 @@ class Reception:
             for mail_id, one in zip(mail_ids, incoming, strict=True)
         ]
         await places.arrived_new(conn, mailbox.name, there)
+        silent = set() if old else await self._sort(conn, mailbox, matters, mail_ids, new)
+        await show_all_again(conn, {matter.number: 1 for matter in matters if matter.begun})
         if mailbox.ack and not old:
             for mail_id, matter, (_, mail) in zip(mail_ids, matters, new, strict=True):
-                if matter.begun and not mail.passed_on:
+                if matter.begun and not mail.passed_on and matter.number not in silent:
                     await self._acknowledge(conn, mailbox, matter.number, mail_id, mail.message)
         return len(new)
+
+    async def _sort(
+        self,
+        conn: AsyncConnection,
+        mailbox: Mailbox,
+        matters: Sequence[Matter],
+        mail_ids: Sequence[MailId],
+        new: Sequence[Pair],
+    ) -> set[Number]:
+        """Promise what rules say, before it is promised that anything is shown; who is not to be acknowledged."""
+        taken = [
+            Taken(mail_id=mail_id, number=matter.number, begins=matter.begun, mail=mail)
+            for mail_id, matter, (_, mail) in zip(mail_ids, matters, new, strict=True)
+        ]
+        return await self._rulebook.promise(conn, mailbox, taken)
 
     def _judged(self, mailbox: Mailbox, mail: AsRead) -> Message:
         """The mail, with what its author's domain only looks like."""

@@ -151,10 +151,15 @@ def unanswerable(message: Message, *, own: Collection[str]) -> str:
         (not email or message.header("Return-Path").replace(" ", "") == "<>", "it has no sender"),
         (any(one in own for one in answers), "answers go to our own mailbox"),
         (any(_NOBODY.fullmatch(_local_part(one)) for one in answers), "nobody reads answers there"),
-        (any(message.header(name).lower().startswith(sign) for name, sign in _SPAM), "the mail server calls it spam"),
+        (called_spam(message), "the mail server calls it spam"),
         (dmarc == "fail", "its sender is forged"),
     )
     return next((why for is_so, why in found if is_so), "")
+
+
+def called_spam(message: Message) -> bool:
+    """Whether the mail server's own headers say that it is spam."""
+    return any(message.header(name).lower().startswith(sign) for name, sign in _SPAM)
 
 
 def _local_part(email: str) -> str:

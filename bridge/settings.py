@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
-from bridge import templates
+from bridge import templates, values
 from bridge.errors import Refused
 from bridge.model import MailboxName, Resurface
 from bridge.providers import Security, files_sent_mail
+from bridge.rulesettings import RuleSettings
 from bridge.sentences import Language
+from bridge.values import Table as _Model
 
 _MIB = 1024 * 1024
 _UNITS = {"": 1, "b": 1, "kib": 1024, "kb": 1000, "mib": _MIB, "mb": 1000 * 1000, "gib": 1024 * _MIB, "gb": 1000**3}
@@ -48,20 +50,8 @@ def _size(value: object) -> object:
     return int(float(written[1]) * _UNITS[written[2].lower()])
 
 
-def _address(value: str) -> str:
-    if not re.fullmatch(r"[^\s@<>,;:\"()\[\]\\]+@[^\s@<>,;:\"()\[\]\\]+", value):
-        raise ValueError("must be one plain mail address such as support@example.com")
-    return value
-
-
-def _channel(value: str) -> str:
-    if not re.fullmatch(r"[CG][A-Z0-9]{2,}|#[^\s#@<>]{1,80}", value):
-        raise ValueError("must be a channel's id (it starts with C) or its name written as #name")
-    return value
-
-
 def _channel_or_none(value: str) -> str:
-    return _channel(value) if value else value
+    return values.channel(value) if value else value
 
 
 def _name(value: str) -> str:
@@ -75,12 +65,6 @@ def _servers(value: tuple[str, ...]) -> tuple[str, ...]:
     if not all(re.fullmatch(r"[\w.:-]{0,255}", one.strip()) for one in value):
         raise ValueError('must hold names of servers as Authentication-Results begin, such as "mx.example.com"')
     return tuple(one.strip().lower() for one in value)
-
-
-def _user(value: str) -> str:
-    if not re.fullmatch(r"[UW][A-Z0-9]{2,}", value):
-        raise ValueError("must hold ids of Slack users, which start with U or W")
-    return value
 
 
 def _database_url(value: SecretStr) -> SecretStr:
@@ -168,10 +152,6 @@ def _template(value: str) -> str:
     except Refused as error:
         raise ValueError(f"is no template: {error}") from None
     return value
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class Listen(_Model):
@@ -271,9 +251,9 @@ class MailboxSettings(_Model):
     """
 
     name: Annotated[str, AfterValidator(_name)] = ""
-    address: Annotated[str, AfterValidator(_address)]
+    address: Annotated[str, AfterValidator(values.address)]
     display_name: str = ""
-    channel: Annotated[str, AfterValidator(_channel)]
+    channel: Annotated[str, AfterValidator(values.channel)]
     hold_seconds: float = Field(default=10, ge=0, le=3600)
     signature: str = Field(default="", max_length=2000)
     forwards: bool = True
@@ -321,8 +301,8 @@ class RetentionSettings(_Model):
 class AgentSettings(_Model):
     """Who may act. No `users` means the full members of the conversation's channel; no `admins`, the workspace's."""
 
-    users: tuple[Annotated[str, AfterValidator(_user)], ...] = ()
-    admins: tuple[Annotated[str, AfterValidator(_user)], ...] = ()
+    users: tuple[Annotated[str, AfterValidator(values.user)], ...] = ()
+    admins: tuple[Annotated[str, AfterValidator(values.user)], ...] = ()
 
 
 class TemplateSettings(_Model):
@@ -386,8 +366,12 @@ class Settings(_Model):
     intake: IntakeSettings = IntakeSettings()
     agents: AgentSettings = AgentSettings()
     flood: FloodSettings = FloodSettings()
-    reactions: dict[Annotated[str, AfterValidator(_emoji)], ReactionVerb] = {}
+    reactions: dict[Annotated[str, AfterValidator(_emoji)], ReactionVerb] = Field(default_factory=dict)
     templates: tuple[TemplateSettings, ...] = Field(default=(), alias="template")
+    rules: tuple[RuleSettings, ...] = Field(default=(), alias="rule")
+    webhooks: dict[Annotated[str, AfterValidator(_name)], Annotated[str, AfterValidator(_sign_in_url)]] = Field(
+        default_factory=dict
+    )
     retention: RetentionSettings = RetentionSettings()
     canary: CanarySettings = CanarySettings()
 

@@ -37,7 +37,7 @@ from bridge.model import (
     now,
 )
 from bridge.resurfacing import resurfaces
-from bridge.sentences import say
+from bridge.sentences import say, speaking
 from bridge.shares import Shares
 from bridge.slack import blocks, modals, richtext
 from bridge.slack.about import about
@@ -281,10 +281,10 @@ class Show:
         """
         if not view_id or draft.state is DraftState.HELD:
             return
-        view = modals.leaving(
-            draft, sender=self._mailboxes[draft.mailbox].address, words=richtext.lines(draft.rich_text)
-        )
+        sender, words = self._mailboxes[draft.mailbox].address, richtext.lines(draft.rich_text)
         try:
+            with speaking((await self._gateway.user(draft.author)).locale):
+                view = modals.leaving(draft, sender=sender, words=words)
             await self._gateway.update_view(view_id, view)
         except BridgeError as gone:
             log.debug("a view was not updated", reason=str(gone))

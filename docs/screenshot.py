@@ -4,7 +4,8 @@
 Plays the story through the page in headless Chromium: Dana writes with a photo, Mina claims it and answers with a file,
 Dana reads the answer; Mina writes again, by a template, and Dana is quicker; two dozen people write at once. Needs
 Playwright and a Chromium (Debian's, or `CHROMIUM=/path`). Each picture is of one surface: demo, card, thread, compose,
-leaving, search, home, template, writing, digest.
+leaving, search, home, template, writing, digest. With `korean` as a third argument, on `bridge demo --language ko`: of
+the card and its thread in Korean alone.
 """
 
 import os
@@ -40,10 +41,10 @@ Dana
 def main() -> int:
     """Take the pictures; 2 where the arguments or a Chromium are missing."""
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
-    if len(sys.argv) != 3 or chromium is None:
-        sys.stderr.write("Usage: python docs/screenshot.py URL FOLDER (with a Chromium on the path)\n")
+    if sys.argv[3:] not in ([], ["korean"]) or len(sys.argv) < 3 or chromium is None:
+        sys.stderr.write("Usage: python docs/screenshot.py URL FOLDER [korean] (with a Chromium on the path)\n")
         return 2
-    url, folder = sys.argv[1], Path(sys.argv[2])
+    url, folder, korean = sys.argv[1], Path(sys.argv[2]), bool(sys.argv[3:])
     expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=QUIET)
@@ -51,6 +52,10 @@ def main() -> int:
         page.set_default_timeout(PATIENCE)
         page.goto(url)
         ask(page)
+        if korean:
+            page.locator(".thread .messages").evaluate("box => { box.scrollTop = 0; }")
+            shoot(page.locator(".thread"), folder / "korean.png")
+            return 0
         shoot(card(page), folder / "card.png")
         write(page)
         shoot(page.locator(".modal"), folder / "compose.png")

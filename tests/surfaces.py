@@ -38,8 +38,21 @@ from bridge.model import (
     TemplateId,
     UserId,
 )
-from bridge.slack import blocks, canned, compose, digest, home, modals, reading, results, setup
+from bridge.slack import (
+    blocks,
+    canned,
+    compose,
+    digest,
+    home,
+    modals,
+    notices,
+    parting,
+    reading,
+    results,
+    setup,
+)
 from bridge.slack.card import Busy, card, earlier_thread, pointer
+from bridge.slack.commands import help_text
 from bridge.slack.forms import Carried, Form, Kept
 from bridge.templates import Values
 
@@ -52,6 +65,11 @@ HARD = (
     "日本語のメール " * 60, "line\n" * 400, "http://example.com/" + "y" * 3000, "'\"<>&" * 300,
 )  # fmt: skip
 WORDS = ("order", "invoice", "refund", "Friday", "please", "thanks", "the", "a", "bag", "커피", "заказ", "Überweisung")
+
+STATUS = (
+    {"name": "support", "state": "watched", "reason": None, "last_heard": AT.isoformat()},
+    {"name": "sales", "state": "watched elsewhere", "reason": None, "last_heard": None},
+)
 
 RARELY = 0.05
 """The share of conversations for which lists of many are drawn too: they hold a dozen to forty conversations each."""
@@ -231,7 +249,7 @@ class Draw:
             text=self.words(),
             subject=self.words()[:250],
             language=self.dice.choice(("", "ko", "de", "Klingon", "x" * 40)),
-            folder=self.dice.choice(("", "Shipping", self.words()[:60].strip())),
+            folder=self.dice.choice(("", "Care", self.words()[:60].strip())),
             id=TemplateId(number) if self.dice.random() < 0.7 else None,
             revision=1,
             uses=self.dice.choice((0, 1, 10**6)),
@@ -271,12 +289,16 @@ def messages(dice: random.Random) -> Iterator[Made]:
         "mail": blocks.mail(mails[0]),
         "line": blocks.line(draw.draft(), words=draw.lines()),
         "alarm": blocks.alarm("support", reason=draw.words()),
+        "loop": notices.loop(1, draw.address().email, mailbox="support"),
     }
     if dice.random() < RARELY:
         listed = [(draw.conversation(), draw.address()) for _ in range(digest.IN_MESSAGE)]
         surfaces["digest"] = digest.message(1, listed, every=dice.choice((0, 5, 500)), left=dice.choice((0, 5, 400)))
         yield "log", reading.log(found, [Act(at=AT, actor=MINA, verb="claim", detail=draw.words()) for _ in range(30)])
         yield "listing", reading.listing(draw.words(), [draw.conversation() for _ in range(20)])
+        yield "answer", results.answer(draw.found(), draw.words(), workspace="https://example.slack.com/")
+        yield "status", reading.status(STATUS, waiting=2, parked=9, reasons=[draw.words() for _ in range(9)])
+        yield "help", reading.sentence(help_text())
     for name, surface in surfaces.items():
         yield name, {"text": surface.text, "blocks": surface.blocks}
         yield f"bare {name}", {"text": surface.bare().text, "blocks": surface.bare().blocks}
@@ -293,7 +315,9 @@ def views(dice: random.Random) -> Iterator[Made]:
     yield "original", reading.original(found, raw)
     yield "delete", modals.confirm_delete(found, mails=dice.choice((1, 40)))
     yield "snooze", modals.snooze(found)
-    yield "notice", modals.notice(draw.words() or "Mail", draw.words() or "A sentence.")
+    yield "split", parting.split(found, [mail, *(draw.mail() for _ in range(dice.choice((1, 5))))])
+    yield "settings", home.settings(signature=draw.words()[:2000], reminders=True)
+    yield "notice", modals.notice(draw.words() or "Fernhill", draw.words() or "A sentence.")
     if dice.random() < RARELY:
         rows = [(draw.conversation(), draw.address(), dice.random() < 0.5) for _ in range(digest.IN_WINDOW)]
         yield "digest", digest.window(1, rows, every=500, page=dice.choice((0, 3, 24)), told=draw.words())
@@ -307,4 +331,4 @@ def views(dice: random.Random) -> Iterator[Made]:
         values = Values(number=Number(1042), subject=draw.words(), sender=draw.address(), mailbox=draw.address())
         yield "preview", canned.preview(draw.template(1), values)
         yield "found", results.modal(draw.found(), draw.words(), workspace="https://example.slack.com/")
-        yield "closed home", home.closed("Only full members of this workspace may handle the mail; ask one of them.")
+        yield "closed home", home.closed("You cannot see this.")

@@ -82,6 +82,38 @@ async def test_a_channel_without_the_bot_says_what_to_type(stage: Stage) -> None
     assert "/invite" in (await failed(settings(stage)))["channel of support"].fix
 
 
+RULES = """
+[[template]]
+name = "Hours"
+text = "We open at nine."
+
+[[rule]]
+name = "Good"
+then = { channel = "#support", owner = "U0MINA0001", template = "hours" }
+
+[[rule]]
+name = "Bad"
+then = { channel = "#nowhere", owner = ["U0LEFTLONG", "U0GUEST001"], template = "Refund" }
+
+[[rule]]
+name = "Away"
+then = { channel = "C0GENERAL1" }
+"""
+
+
+async def test_what_rules_name_that_there_is_not_is_told(stage: Stage) -> None:
+    stage.others = RULES
+    found = [one for one in await check.check(settings(stage)) if one.part.startswith("rule")]
+    assert [(one.part, one.works) for one in found] == [("rule Bad", False)] * 4 + [("rule Away", False)]
+    says = " ".join(one.says for one in found)
+    assert all(word in says for word in ("#nowhere", "U0LEFTLONG", "lee", "template Refund", "#general is without"))
+
+
+async def test_rules_that_name_what_there_is_are_in_order(stage: Stage) -> None:
+    stage.others = RULES.partition('[[rule]]\nname = "Bad"')[0]
+    assert [one.works for one in await check.check(settings(stage)) if one.part == "rules"] == [True]
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "part"),
     [("SLACK_BOT_TOKEN", "xoxb-old", "slack bot token"), ("SLACK_APP_TOKEN", "xapp-old", "slack app token")],

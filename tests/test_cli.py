@@ -52,6 +52,7 @@ def test_version_is_the_packages() -> None:
         (["dmeo"], "dmeo"),
         (["demo", "--prot", "1"], "--prot"),
         (["demo", "--port", "many"], "--port"),
+        (["demo", "--language", "de"], "--language"),
         (["demo", "--port", "70000"], "--port"),
         (["replay"], "FILE.eml"),
         (["replay", "no-such-file.eml"], "no-such-file.eml"),

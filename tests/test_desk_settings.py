@@ -94,7 +94,7 @@ async def test_whom_an_admin_names_no_more_is_refused_by_every_replica_within_se
         for one in (here, there):
             assert (await one.require(place.dana, place.support)).id == place.dana
         async with store.write() as conn:
-            await agents.name(conn, Named(users=frozenset({UserId("U0SOMEBODY")})))
+            await agents.change(conn, add=Named(users=frozenset({UserId("U0SOMEBODY")})), remove=Named())
         here.renamed()
         with pytest.raises(Refused, match="not among the agents"):
             await here.require(place.dana, place.support)
@@ -104,14 +104,18 @@ async def test_whom_an_admin_names_no_more_is_refused_by_every_replica_within_se
     await beside.close()
 
 
-async def test_who_is_named_is_kept_in_place_of_those_before(store: Store) -> None:
-    mina, jonas = UserId("U0MINA0001"), UserId("U0JONAS001")
-    for wanted in (
-        Named(users=frozenset({mina, jonas}), admins=frozenset({jonas})),
-        Named(admins=frozenset({mina})),
-        Named(),
-    ):
-        async with store.write() as conn:
-            await agents.name(conn, wanted)
-        async with store.read() as conn:
-            assert await agents.named(conn) == wanted
+async def test_who_is_named_on_two_replicas_at_once_is_named(store: Store, database_url: str) -> None:
+    beside = await Store.open(database_url)
+    mina, jonas = frozenset({UserId("U0MINA0001")}), frozenset({UserId("U0JONAS001")})
+
+    async def name(on: Store, add: Named) -> None:
+        async with on.write() as conn:
+            await agents.change(conn, add=add, remove=Named())
+
+    await asyncio.gather(name(store, Named(users=mina)), name(beside, Named(users=jonas, admins=jonas)))
+    async with store.write() as conn:
+        both = Named(users=mina | jonas, admins=jonas)
+        after = Named(users=mina)
+        assert await agents.change(conn, add=Named(), remove=Named(users=jonas, admins=jonas)) == (both, after)
+        assert await agents.named(conn) == after
+    await beside.close()

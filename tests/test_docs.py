@@ -67,6 +67,16 @@ def test_every_mailbox_shown_can_be_configured_so(document: Path, tmp_path: Path
             load(config_file=tmp_path / "bridge.toml", environ={"BRIDGE_DATA": str(tmp_path), **secrets}, env_file=None)
 
 
+@each_document
+def test_every_rule_shown_can_be_configured_so(document: Path, tmp_path: Path) -> None:
+    mailbox = '[[mailbox]]\nname = "support"\naddress = "a@example.com"\nchannel = "#a"\nsource = "local"\n'
+    server = 'smtp = { host = "127.0.0.1", security = "none" }\n'
+    for block in re.findall(r"^```toml\n(.*?)^```", document.read_text("utf-8"), re.MULTILINE | re.DOTALL):
+        if "[[rule]]" in block:
+            (tmp_path / "bridge.toml").write_text(mailbox + server + block)
+            load(config_file=tmp_path / "bridge.toml", environ={"BRIDGE_DATA": str(tmp_path)}, env_file=None)
+
+
 def test_every_complaint_that_is_explained_is_one_that_is_made() -> None:
     source = " ".join(" ".join(file.read_text("utf-8").split()) for file in sorted((ROOT / "bridge").rglob("*.py")))
     said = re.sub(r"\{[\w.()]+\}", "", source).replace('" "', "").replace('" f"', "")

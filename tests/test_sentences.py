@@ -2,6 +2,7 @@
 
 import ast
 import asyncio
+import functools
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -95,7 +96,7 @@ async def test_a_person_is_told_in_their_own_language(stage: Stage, mina: Desk) 
     refusal = "Only full members of this workspace may handle the mail; ask one of them."
     for desk, words in ((guest, ENTRIES[refusal]), (mina, refusal)):
         await desk.person.click(CHANNEL, card["ts"], "claim")
-        await stage.slack.delivery.settled()
+        await desk.sees(functools.partial(desk.person.ephemerals, CHANNEL))
         assert words in said(desk.person.ephemerals(CHANNEL)[-1])
 
 

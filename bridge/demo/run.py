@@ -8,20 +8,27 @@ from pathlib import Path
 
 from bridge.demo.mails import CANNED, CUSTOMERS, SHOP, samples
 from bridge.demo.page import Page
-from bridge.demo.stage import MINA, Stage
+from bridge.demo.stage import JONAS, MINA, Stage
 from bridge.model import now
+from bridge.sentences import Language
 from bridge.slack import manifest
 
+LOCALES: dict[Language, str] = {"en": "en-US", "ko": "ko-KR"}
+"""What Slack calls them."""
 
-async def demo(*, port: int, open_browser: bool, data: Path | None) -> None:
-    """Run the demo until cancelled. `port`: the page's, 0 for any free one; `data`: kept, else a temporary folder.
+
+async def demo(*, port: int, open_browser: bool, data: Path | None, language: Language = "en") -> None:
+    """Run the demo until cancelled. `port`: the page's, 0 for any free one; `data`: kept, else a temporary folder;
+    `language`: the house's, and of the agents' Slack.
 
     Prints `demo ready: URL` once the page can be used. Raises Misconfigured where the port is taken.
     """
     async with AsyncExitStack() as closing:
         folder = data or Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="bridge-demo-")))
         stage = Stage(folder, flood=20)
-        stage.others = CANNED
+        stage.others, stage.language = CANNED, language
+        for agent in (MINA, JONAS):
+            stage.slack.workspace.change_user(agent, locale=LOCALES[language])
         stage.slack.workspace.change_user(MINA, is_admin=True)  # so that whoever plays sees all that there is
         page = Page(
             stage.slack, stage.world, customers=CUSTOMERS, mailboxes=[SHOP], manifest=manifest.load(), port=port

@@ -14,6 +14,7 @@ from bridge.demo.mails import SHOP
 from bridge.demo.world import World
 from bridge.desk import show_again
 from bridge.model import ChannelId
+from bridge.sentences import Language
 from bridge.slack import manifest
 from bridge.slack.requests import PATH
 from bridge.store import conversations
@@ -34,7 +35,7 @@ class Stage:
     """Everything but the page. `data` is the bridge's folder; `hold` its undo time in seconds; `flood` how many new
     cards a minute are too many: none are, as a rule, for whoever counts cards. `source` are the lines
     of `bridge.toml` that say where the mail comes from, `secrets` the variables that they name; `others` are further
-    tables: mailboxes, templates.
+    tables: mailboxes, templates; `language` is the house's.
 
     `way` is how Slack reaches it; `http` its BRIDGE_HTTP: nowhere, unless Slack has to reach it there.
     """
@@ -56,6 +57,7 @@ class Stage:
         self.source = 'source = "local"'
         self.secrets: dict[str, str] = {}
         self.others = ""
+        self.language: Language = "en"
         self.way = way
         self.http = "" if way == "socket" else "127.0.0.1:0"
         self.slack = SlackDouble(manifest=manifest.load(), timing=timing, request_url=None if way == "socket" else "")
@@ -131,6 +133,7 @@ class Stage:
             "SLACK_API_URL": self.slack.url,
             "BRIDGE_DATA": str(self.data),
             "BRIDGE_HTTP": self.http,
+            "BRIDGE_LANGUAGE": self.language,
             **self.secrets,
         }
 

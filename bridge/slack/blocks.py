@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from bridge.model import (
+    BRIDGE,
     Address,
     Automatic,
     Bounce,
@@ -164,7 +165,7 @@ def line(draft: Draft, *, words: Sequence[Line]) -> Surface:
     """The thread's line of an answer: who sends what to whom, where it is on its way, and the buttons that fit."""
     pieces, cut = sections(words, total=WORDS_LIMIT)
     by_a_person = draft.automatic is Automatic.NO
-    who = person(draft.author) if by_a_person else say(":robot_face: by itself")
+    who = person(draft.author) if by_a_person and draft.author != BRIDGE else say(":robot_face: by itself")
     blocks = [context(f"{_where(draft)}  ·  {who}  ·  {recipients(draft)}")]
     first, *rest = pieces or [""]
     blocks += [section(first, accessory=_sent_menu(draft))] if first else []
@@ -201,6 +202,11 @@ def _sent_menu(draft: Draft) -> Block | None:
 def draft_buttons(draft: Draft) -> list[Block]:
     """The buttons that fit an outgoing mail's state; their value is the draft's id."""
     match draft.state:
+        case DraftState.PROPOSED:
+            return [
+                button(say("Send"), "send_now", draft.id, style="primary"),
+                button(say("Edit"), "cancel_send", draft.id),
+            ]
         case DraftState.HELD:
             return [
                 button(say("Undo"), "cancel_send", draft.id),
@@ -223,6 +229,7 @@ def draft_buttons(draft: Draft) -> list[Block]:
 
 
 WHERE = {
+    DraftState.PROPOSED: mark(":memo: Proposed: it leaves only when somebody sends it"),
     DraftState.HELD: mark(":hourglass_flowing_sand: Leaves at {clock}"),
     DraftState.QUEUED: mark(":outbox_tray: Waiting for the mail server"),
     DraftState.HANDING_OVER: mark(":outbox_tray: Sending"),
@@ -232,6 +239,7 @@ WHERE = {
     DraftState.CANCELLED: mark(":leftwards_arrow_with_hook: Undone"),
 }
 STATE_WORDS = {
+    DraftState.PROPOSED: mark("proposed"),
     DraftState.HELD: mark("held"),
     DraftState.QUEUED: mark("queued"),
     DraftState.HANDING_OVER: mark("handing over"),

@@ -61,10 +61,12 @@ def menu(templates: Sequence[Template], *, chosen: str, first: frozenset[str]) -
 
 def _groups(templates: Sequence[Template], first: frozenset[str]) -> Iterator[tuple[str, list[Template]]]:
     """Titles, each with what stands under it."""
-    fitting = [one for one in templates if fits(one, first)]
-    for folder, inside in by_folder(fitting):
-        language = languages.name(inside[0].language)
-        yield (f"{shorten(folder, 40)} · {language}" if folder else language), inside
+    fitting: dict[str, list[Template]] = {}
+    for one in templates:
+        if fits(one, first):
+            titles = filter(None, (shorten(one.folder, 40), languages.name(one.language)))
+            fitting.setdefault(" · ".join(titles), []).append(one)
+    yield from fitting.items()
     for folder, inside in by_folder(one for one in templates if not fits(one, first)):
         yield folder or say("Others"), inside
 

@@ -14,6 +14,7 @@ from bridge.model import (
     Draft,
     Folder,
     Line,
+    Priority,
     Span,
     Status,
     StoredMessage,
@@ -46,6 +47,7 @@ PREVIEW_LIMIT = 280  # characters of the newest mail: enough to decide, short en
 TROUBLE_LIMIT = 500  # characters
 PEOPLE_NAMED = 5
 MENU_LIMIT = 5  # options that Slack allows in one menu
+TAGS_SHOWN = 10
 FILES_NAMED = 3  # on the card; the thread has them all
 
 STATUS_WORDS = {
@@ -53,6 +55,11 @@ STATUS_WORDS = {
     Status.WAITING: mark(":hourglass_flowing_sand: Waiting for the customer"),
     Status.SNOOZED: mark(":zzz: Snoozed"),
     Status.CLOSED: mark(":white_check_mark: Closed"),
+}
+PRIORITY_WORDS = {
+    Priority.URGENT: mark(":rotating_light: Urgent"),
+    Priority.HIGH: mark(":arrow_up: High priority"),
+    Priority.LOW: mark(":arrow_down: Low priority"),
 }
 FOLDER_WORDS = {
     Folder.ARCHIVE: mark(":file_cabinet: Archived"),
@@ -163,7 +170,7 @@ def _state(
     mailbox: str,
     waits: datetime | None,
 ) -> str:
-    facts = [f"*#{conversation.number}*", inert(mailbox), status(conversation)]
+    facts = [f"*#{conversation.number}*", inert(mailbox), status(conversation), *_sorted(conversation)]
     if waits and conversation.status in (Status.OPEN, Status.SNOOZED):
         facts.append(say(":alarm_clock: waits since {moment}", moment=moment(waits)))
     facts.append(person(conversation.owner) if conversation.owner else say("nobody's yet"))
@@ -176,6 +183,13 @@ def _state(
     if latest and latest.message.automatic is not Automatic.NO:
         facts.append(say(AUTOMATIC_WORDS[latest.message.automatic]))
     return "  ·  ".join(facts)
+
+
+def _sorted(conversation: Conversation) -> list[str]:
+    """What it was sorted under: how much it matters, and its tags."""
+    facts = [say(PRIORITY_WORDS[conversation.priority])] if conversation.priority in PRIORITY_WORDS else []
+    tags = " ".join(inert(f"#{one}") for one in conversation.tags[:TAGS_SHOWN])
+    return [*facts, f":label: {tags}"] if tags else facts
 
 
 def status(conversation: Conversation) -> str:

@@ -112,6 +112,7 @@ def leaving(draft: Draft, *, sender: Address, words: Sequence[Line], difference:
 
 
 WHERE = {
+    DraftState.PROPOSED: mark(":memo: *Proposed.* It leaves only when somebody sends it."),
     DraftState.HELD: mark(":hourglass_flowing_sand: *Leaves at {clock}.* Until then it can be undone."),
     DraftState.QUEUED: mark(":outbox_tray: *Waiting for the mail server.* {reason}"),
     DraftState.HANDING_OVER: mark(":outbox_tray: *On its way.* It can no longer be undone."),

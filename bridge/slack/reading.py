@@ -7,9 +7,9 @@ from typing import Any
 from bridge import languages
 from bridge.canned import Template, by_folder
 from bridge.errors import Refused
-from bridge.model import BRIDGE, ELSEWHERE, Act, Conversation, Line, MailId, StoredMessage, UserId, Where
-from bridge.sentences import mark, plural, say
-from bridge.slack import blocks, modals
+from bridge.model import Act, Conversation, Line, MailId, StoredMessage, UserId
+from bridge.sentences import plural, say
+from bridge.slack import blocks, deeds, modals
 from bridge.slack.about import about
 from bridge.slack.card import STATUS_WORDS
 from bridge.slack.mrkdwn import escape
@@ -19,20 +19,6 @@ View = dict[str, Any]
 TEXT_LIMIT = 3900  # characters of an answer's text
 
 MOST_REASONS = 5  # sentences that say why things could not be done; most often it is one
-
-PLACE_WORDS = {
-    Where.BUTTON: mark("button"),
-    Where.MENU: mark("menu"),
-    Where.MODAL: mark("modal"),
-    Where.COMMAND: mark("command"),
-    Where.SHORTCUT: mark("shortcut"),
-    Where.HOME: mark("home"),
-    Where.REACTION: mark("reaction"),
-    Where.CLI: mark("cli"),
-    Where.RULE: mark("rule"),
-    Where.ELSEWHERE: mark("other mail client"),
-    Where.BRIDGE: mark("bridge"),
-}
 
 ORIGINAL_LIMIT = 60_000  # characters of a raw mail in a modal: its headers and text; the rest is attachments in base64
 
@@ -80,21 +66,8 @@ def log(conversation: Conversation, done: Sequence[Act]) -> dict[str, Any]:
     """What was done to a conversation, the newest first, as an answer to a command."""
     if not done:
         return sentence(say("Nobody has done anything to #{number} yet.", number=conversation.number))
-    lines = [
-        f"{blocks.moment(one.at)}  ·  {_actor(one)}  ·  *{blocks.inert(one.verb)}*  {blocks.inert(one.detail)}"
-        for one in done
-    ]
     head = say("*What was done to #{number}*", number=conversation.number)
-    return sentence("\n".join([head, *lines])[:TEXT_LIMIT])
-
-
-def _actor(act: Act) -> str:
-    """Who, and from where; where both say the same, it is said once."""
-    if act.actor == BRIDGE:
-        return say("the bridge")
-    if act.actor == ELSEWHERE:
-        return say("another mail client")
-    return blocks.person(act.actor) + (f" ({say(PLACE_WORDS[act.place])})" if act.place else "")
+    return sentence("\n".join([head, *(deeds.line(one) for one in done)])[:TEXT_LIMIT])
 
 
 def status(
@@ -136,7 +109,11 @@ def templates(found: Sequence[Template]) -> dict[str, Any]:
             used = f"  ·  {plural(one.uses, 'sent {n} time', 'sent {n} times')}" if one.uses else ""
             words = blocks.inert(blocks.shorten(one.text, 80))
             lines.append(f"• *{blocks.inert(one.name)}*{language}{used}  ·  {words}")
-    return sentence("\n".join(lines)[:TEXT_LIMIT])
+    shown = "\n".join(lines)
+    if len(shown) > TEXT_LIMIT:
+        rest = say("… and more, in the compose modal")
+        shown = f"{shown[: shown.rindex(chr(10), 0, TEXT_LIMIT - len(rest))]}\n{rest}"
+    return sentence(shown)
 
 
 def claimed(before: Conversation, *, user: UserId) -> str:

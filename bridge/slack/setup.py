@@ -17,9 +17,8 @@ View = dict[str, Any]
 PEOPLE_SHOWN = 30  # of one list on Home
 PEOPLE_MOST = 100  # of one list: as many as Slack fills an input with
 DETAIL = 300  # characters of an act
-TOLD_MOST = 2_900  # characters of a section
 
-_PERSON = re.compile(r"\b[UW][A-Z0-9]{7,}\b")
+_PERSON = re.compile(r"\b[UW](?=[A-Z]*[0-9])[A-Z0-9]{7,}\b")
 
 
 def home(templates: Sequence[Template], named: Named) -> list[Block]:
@@ -101,8 +100,7 @@ def moved(view: Mapping[str, Any], block_id: str) -> tuple[frozenset[UserId], fr
 def log(done: Sequence[Act]) -> View:
     """What was done to the desk, the newest first."""
     lines = [
-        f"{moment(one.at)}  ·  {person(one.actor)}  ·  *{inert(one.verb)}*  {_detail(one.detail)}"[:TOLD_MOST]
-        for one in done
+        f"{moment(one.at)}  ·  {person(one.actor)}  ·  *{inert(one.verb)}*  {_detail(one.detail)}" for one in done
     ] or [say("Nobody has changed anything here yet.")]
     blocks = [section(line) for line in lines]
     return {"type": "modal", "title": plain(say("Log")), "close": plain(say("Close")), "blocks": blocks}

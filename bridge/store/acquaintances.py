@@ -1,9 +1,11 @@
 """Who is known to a mailbox: named questions about the authors of its mails."""
 
+from collections.abc import Collection
+
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.model import Automatic, Direction, MailboxName, Number
+from bridge.model import Automatic, Direction, MailboxName, MailId, Number
 from bridge.store.packing import clean
 from bridge.store.schema import messages
 
@@ -17,6 +19,16 @@ async def earlier(conn: AsyncConnection, mailbox: MailboxName, email: str, *, be
         messages.c.number < before,
     )
     return int((await conn.execute(question)).scalar_one()) if email else 0
+
+
+async def first_mails(conn: AsyncConnection, mailbox: MailboxName, emails: Collection[str]) -> dict[str, MailId]:
+    """The first mail that each of these people (lower case) wrote to that mailbox, for those who ever did."""
+    question = select(messages.c.author, func.min(messages.c.id)).where(
+        messages.c.author.in_([clean(one) for one in emails]),
+        messages.c.mailbox == mailbox,
+        messages.c.direction == Direction.IN,
+    )
+    return {author: MailId(first) for author, first in await conn.execute(question.group_by(messages.c.author))}
 
 
 async def familiar(conn: AsyncConnection, mailbox: MailboxName, *, limit: int) -> list[str]:

@@ -4,6 +4,7 @@ from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import Named, UserId
+from bridge.store.database import one_at_a_time
 from bridge.store.schema import agents
 
 
@@ -16,12 +17,16 @@ async def named(conn: AsyncConnection) -> Named:
     )
 
 
-async def name(conn: AsyncConnection, people: Named) -> None:
-    """These from now on, in place of those before."""
+async def change(conn: AsyncConnection, *, add: Named, remove: Named) -> tuple[Named, Named]:
+    """Name some, and name others no more; who was named before, and who is now."""
+    await one_at_a_time(conn, "agents")
+    before = await named(conn)
+    after = (before | add) - remove
     await conn.execute(delete(agents))
     rows = [
-        {"user": user, "acts": user in people.users, "admin": user in people.admins}
-        for user in sorted(people.users | people.admins)
+        {"user": user, "acts": user in after.users, "admin": user in after.admins}
+        for user in sorted(after.users | after.admins)
     ]
     if rows:
         await conn.execute(insert(agents), rows)
+    return before, after

@@ -4,10 +4,10 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, delete, insert, or_, select, update
+from sqlalchemy import RowMapping, Select, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.model import ChannelId, Conversation, MailboxName, Number, Status, Ts, UserId, shown_as
+from bridge.model import ChannelId, Conversation, MailboxName, Number, Priority, Status, Ts, UserId, shown_as
 from bridge.store.schema import conversations, drafts, effects, messages
 
 
@@ -94,6 +94,11 @@ async def change_all(
     return {Number(row.number): row.version for row in changed}
 
 
+def written(tags: Iterable[str]) -> str:
+    """Tags as their column holds them."""
+    return "".join(f" {one}" for one in dict.fromkeys(tags)) + " " if tags else ""
+
+
 async def touch(conn: AsyncConnection, number: Number) -> int:
     """Its card has something else to show, though nothing has happened to it; the new version."""
     version = conversations.c.version
@@ -169,6 +174,15 @@ async def channel_of(conn: AsyncConnection, mailbox: MailboxName) -> ChannelId |
     return ChannelId(found) if found else None
 
 
+async def channels(conn: AsyncConnection) -> list[ChannelId]:
+    """Every channel that a conversation shows in: a look into the index for each, however many conversations it has."""
+    first = select(func.min(conversations.c.channel).label("channel")).cte("shows_in", recursive=True)
+    behind = select(func.min(conversations.c.channel)).where(conversations.c.channel > first.c.channel)
+    every = first.union_all(select(behind.scalar_subquery()).where(first.c.channel.is_not(None)))
+    found = await conn.execute(select(every.c.channel).where(every.c.channel.is_not(None)))
+    return [ChannelId(one) for one in found.scalars() if one]
+
+
 async def shows_in(conn: AsyncConnection, channel: ChannelId) -> bool:
     """Whether any conversation shows in that channel."""
     found = select(conversations.c.number).where(conversations.c.channel == channel).limit(1)
@@ -197,4 +211,6 @@ def _conversation(row: RowMapping) -> Conversation:
         trouble=row["trouble"],
         wakes=row["wakes"],
         merged_into=Number(row["merged_into"]) if row["merged_into"] else None,
+        priority=Priority(row["priority"]),
+        tags=tuple(row["tags"].split()),
     )

@@ -244,6 +244,8 @@ conversations = Table(
     Index(None, "channel", "carded"),
     Column("merged_into", Id, nullable=True),  # the number of the conversation that has its mails now
     Column("split_from", Id, nullable=True),  # the number of the conversation that it was a part of
+    Column("priority", Text, nullable=False, default=""),
+    Column("tags", Text, nullable=False, default=""),  # each between two blanks, so that one is found as a whole
     sqlite_autoincrement=True,  # a number is never given twice
 )
 
@@ -416,6 +418,28 @@ quiet = Table(  # senders who get no automatic mail: a loop was seen, or an agen
     Column("email", Text, nullable=False),
     Column("at", Utc, nullable=False),
     UniqueConstraint("mailbox", "email"),
+)
+
+# --- rules ------------------------------------------------------------------------------------------------------------
+
+rules = Table(  # those that admins made in Slack; they come after those of bridge.toml
+    "rules",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("is_on", Boolean, nullable=False, default=False),
+    Column("rule", Json, nullable=False),  # bridge.routing.packed
+    Column("changed_by", Text, nullable=False),
+    Column("changed", Utc, nullable=False),
+)
+
+given = Table(  # when a rule last gave a conversation to somebody: whose turn it is
+    "given",
+    metadata,
+    Column("rule", Text, primary_key=True),
+    Column("user", Text, primary_key=True),
+    Column("at", Utc, nullable=False),
 )
 
 # --- the durable engine ---------------------------------------------------------------------------------------------

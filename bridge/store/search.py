@@ -168,6 +168,7 @@ _TRAITS = {
     Trait.FLAGGED: "messages.flagged",
     Trait.MINE: "(conversations.owner IS NOT NULL AND conversations.owner = :user)",
     Trait.UNOWNED: "conversations.owner IS NULL",
+    **{one: f"conversations.priority = '{one}'" for one in (Trait.URGENT, Trait.HIGH, Trait.LOW)},
     Trait.ATTACHMENT: (
         "EXISTS (SELECT 1 FROM attachments WHERE attachments.mail_id = messages.id AND NOT attachments.inline)"
     ),
@@ -198,11 +199,20 @@ def _conditions(
     made += [f"NOT {_TRAITS[one]}" for one in sorted(query.without) if one in _TRAITS]
     if Trait.MINE in query.traits | query.without:
         values["user"] = user
+    for sign, tags in (("LIKE", query.tags), ("NOT LIKE", query.without_tags)):
+        for one in sorted(tags):
+            name = f"tag_{len(values)}"
+            add(f"conversations.tags {sign} :{name} ESCAPE '!'", **{name: f"% {_literally(one)} %"})
     if query.before:
         add("messages.received < :before", before=query.before)
     if query.after:
         add("messages.received >= :after", after=query.after)
     return made, values
+
+
+def _literally(words: str) -> str:
+    """Words as LIKE looks for them and for nothing else."""
+    return words.replace("!", "!!").replace("%", "!%").replace("_", "!_")
 
 
 _IN_FTS5 = {Field.ANY: "", Field.FROM: "{sender} : ", Field.TO: "{recipients} : "}

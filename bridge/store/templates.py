@@ -54,9 +54,9 @@ async def change(conn: AsyncConnection, template: Template) -> bool:
     return bool(changed.rowcount)
 
 
-async def remove(conn: AsyncConnection, template_id: TemplateId) -> None:
-    """Take it away. How often it was sent stays known by its name."""
-    await conn.execute(delete(templates).where(templates.c.id == template_id))
+async def remove(conn: AsyncConnection, template_id: TemplateId) -> bool:
+    """Take it away; False where it was gone already. How often it was sent stays known by its name."""
+    return bool((await conn.execute(delete(templates).where(templates.c.id == template_id))).rowcount)
 
 
 async def rename_uses(conn: AsyncConnection, before: str, after: str) -> None:

@@ -1,0 +1,140 @@
+"""What admins press about rules, each thing to one verb of `bridge.ruling`. Whoever is no admin is refused there."""
+
+from slack_bolt.async_app import AsyncAck
+
+from bridge.answers import Invalid
+from bridge.errors import BridgeError
+from bridge.model import UserId
+from bridge.routing import Rule
+from bridge.ruling import Rules
+from bridge.sentences import say
+from bridge.slack import modals, ruleform, ruling
+from bridge.slack.acting import Acting
+from bridge.slack.ruling import Shown
+from bridge.slack.windows import Body, View, Windows, option_of, user_of, value_of
+
+
+class Rulings:
+    """Registers itself with a bolt app."""
+
+    def __init__(self, app: Acting, *, windows: Windows, rules: Rules) -> None:
+        self._windows = windows
+        self._rules = rules
+        app.action("rules")(self.rules)
+        app.action("new_rule")(self.new)
+        app.action("rule_menu")(self.chosen)
+        app.action("switch_rule_on")(self.switch_on)
+        app.action("remove_rule")(self.remove)
+        app.view("rule")(self.keep)
+
+    async def rules(self, ack: AsyncAck, body: Body) -> None:
+        """Rules: all of them, in their order."""
+        await ack()
+
+        async def view() -> View:
+            return ruling.window(await self._rules.listed(user=user_of(body)))
+
+        await self._windows.open(body, say("Rules"), view)
+
+    async def new(self, ack: AsyncAck, body: Body) -> None:
+        """New rule."""
+        await ack()
+
+        async def view() -> View:
+            return await self._form(None, None, user=user_of(body))
+
+        await self._windows.open(body, say("New rule"), view)
+
+    async def chosen(self, ack: AsyncAck, body: Body) -> None:
+        """A rule's menu: `verb:id`, or `try:file:name`."""
+        await ack()
+        verb, _, which = option_of(body).partition(":")
+        if verb in ("edit", "try"):
+            await self._look(body, verb, which)
+            return
+        user = user_of(body)
+        try:
+            if verb == "off":
+                await self._rules.switch(int(which), is_on=False, user=user)
+            else:
+                await self._rules.move(int(which), by=-1 if verb == "up" else 1, user=user)
+            view = ruling.window(await self._rules.listed(user=user))
+        except BridgeError as error:
+            view = modals.notice(say("Rules"), str(error))
+        await self._windows.draw(body["view"]["id"], view)
+
+    async def _look(self, body: Body, verb: str, which: str) -> None:
+        user = user_of(body)
+
+        async def view() -> View:
+            if which.startswith("file:"):
+                rule = await self._rules.of_file(which.removeprefix("file:"), user=user)
+                return await self._trial(Shown(rule=rule), user=user)
+            found = await self._rules.get(int(which), user=user)
+            if verb == "edit":
+                return await self._form(found.rule, found.id, user=user)
+            return await self._trial(Shown(rule=found.rule, id=found.id, is_on=found.is_on), user=user)
+
+        await self._windows.open(body, say("Edit rule") if verb == "edit" else say("Try it"), view)
+
+    async def keep(self, ack: AsyncAck, body: Body) -> None:
+        """Save and try: it is kept, off, and what it would have matched takes the modal's place."""
+        user, rule_id = user_of(body), ruleform.rule_id_of(body["view"])
+        try:
+            rule = ruleform.typed(body["view"])
+            kept = await self._rules.keep(rule, rule_id=rule_id, user=user)
+        except (Invalid, ruleform.Unwritten) as wrong:
+            await ack(response_action="errors", errors=wrong.fields)
+            return
+        except BridgeError as error:
+            await ack(response_action="errors", errors={"name": str(error)})
+            return
+        await ack(response_action="update", view=modals.loading(say("Try it")))
+        try:
+            view = await self._trial(Shown(rule=rule, id=kept, is_on=False), user=user)
+        except BridgeError as error:
+            view = modals.notice(say("Try it"), str(error))
+        await self._windows.draw(body["view"]["id"], view)
+        await self._show_beneath(body)
+
+    async def switch_on(self, ack: AsyncAck, body: Body) -> None:
+        """Switch on, below what it would have matched."""
+        await ack()
+        try:
+            await self._rules.switch(int(value_of(body)), is_on=True, user=user_of(body))
+            view = modals.notice(say("Try it"), say("It is on: it acts on mail that comes in from now on."))
+        except BridgeError as error:
+            view = modals.notice(say("Try it"), str(error))
+        await self._windows.draw(body["view"]["id"], view)
+        await self._show_beneath(body)
+
+    async def remove(self, ack: AsyncAck, body: Body) -> None:
+        """Remove this rule, and yes."""
+        await ack()
+        try:
+            await self._rules.remove(int(value_of(body)), user=user_of(body))
+            view = modals.notice(say("Edit rule"), say("The rule is removed."))
+        except BridgeError as error:
+            view = modals.notice(say("Edit rule"), str(error))
+        await self._windows.draw(body["view"]["id"], view)
+        await self._show_beneath(body)
+
+    async def _form(self, rule: Rule | None, rule_id: int | None, *, user: UserId) -> View:
+        choices = await self._rules.choices(user=user)
+        return ruleform.form(
+            rule,
+            rule_id=rule_id,
+            mailboxes=choices.mailboxes,
+            templates=choices.templates,
+            webhooks=choices.webhooks,
+        )
+
+    async def _trial(self, one: Shown, *, user: UserId) -> View:
+        tried = await self._rules.try_out(one.rule, user=user)
+        return ruling.trial(one, tried.matched, of=tried.of, unknown=tried.unknown)
+
+    async def _show_beneath(self, body: Body) -> None:
+        """The list under the modal, as it is now."""
+        beneath = body["view"].get("root_view_id")
+        if beneath and beneath != body["view"]["id"]:
+            await self._windows.draw(beneath, ruling.window(await self._rules.listed(user=user_of(body))))
