@@ -134,7 +134,7 @@ async def test_a_replica_whose_clock_is_wrong_takes_nothing_from_the_others(post
         await work(job)
         await may_end.wait()
 
-    right = Engine(store, kinds={"send": long})
+    right = Engine(store, kinds={"send": long, "note": work})
     await promise(store, "send:1", due=now())
     await right.start()
     await work.times("send:1")
