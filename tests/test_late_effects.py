@@ -34,7 +34,8 @@ async def all_stands_once(mina: Desk, *, posts: int) -> None:
     """The card, and the mail in its thread; and every post that was asked for has been done by now."""
     card = await mina.sees_card(SUBJECT)
     await mina.sees(lambda: mina.line(card, f"About {SUBJECT}"))
-    await mina.sees(lambda: mina.stage.slack.faults.calls[POST] >= posts)
+    faults = mina.stage.slack.faults
+    await until(lambda: faults.calls[POST] >= posts and not faults.outstanding)
     assert len(mina.cards()) == 1
     assert len([one for one in mina.thread(card) if f"About {SUBJECT}" in said(one)]) == 1
 
@@ -50,7 +51,7 @@ async def test_a_post_that_is_answered_or_happens_after_the_lease_stands_once(
     longer = LEASE.total_seconds() + LANDING / 2  # than the lease; what Slack takes at the most is within the landing
     (faults.late if when == "late" else faults.slow)(POST, seconds=longer)
     dovecot.deliver(user_of(tmp_path), written(SUBJECT))
-    await mina.sees(lambda: faults.calls[POST] == 1)
+    await until(lambda: faults.calls[POST] == 1)
     holder = await who_shows(stage, first, second)
     if how == "killed":
         await holder.kill()

@@ -45,6 +45,8 @@ class Faults:
 
     calls: Counter[str] = field(default_factory=Counter)
     lags: float = 0.0
+    outstanding: int = 0
+    """Calls that are still to be done, by `late`."""
     _waiting: list[Fault] = field(default_factory=list)
     _storm: _Storm | None = None
     _pace: tuple[float, int] | None = None

@@ -191,7 +191,9 @@ class WebApi:
         if fault.kind == "refuse":
             return web.json_response({"ok": False, "error": fault.error})
         if fault.kind == "late":
+            self._site.faults.outstanding += 1
             await asyncio.sleep(fault.seconds)
+            self._site.faults.outstanding -= 1
         response = await serve()
         if fault.kind == "slow":
             await asyncio.sleep(fault.seconds)
