@@ -26,6 +26,7 @@ from bridge.model import (
     MailboxName,
     MailId,
     Number,
+    Spam,
     UserId,
 )
 from bridge.sentences import say, to_everyone
@@ -64,6 +65,8 @@ class Acknowledge:
             stored = await mails.get(conn, MailId(job.payload["mail"]))
             mailbox = self._mailboxes.get(conversation.mailbox) if conversation else None
             if conversation is None or stored is None or mailbox is None or mailbox.ack is None:
+                return
+            if stored.verdict and stored.verdict.level is not Spam.HAM:  # a filter was asked meanwhile
                 return
             draft_id = DraftId(f"ack-{number}")
             email = stored.message.author.email.lower()

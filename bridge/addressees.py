@@ -6,7 +6,7 @@ It judges nothing: it tells the sender what a glance would miss, before the mail
 from collections.abc import Collection, Iterable, Sequence
 
 from bridge.mail.authenticity import lookalikes
-from bridge.model import Address, Message
+from bridge.model import Address, Message, StoredMessage
 from bridge.providers import provider_of, well_known
 from bridge.rules import Difference
 
@@ -46,6 +46,17 @@ def difference(
         ),
         alike=tuple((one, like) for one in newcomers if (like := alike.get(domain(one.email)))),
     )
+
+
+def participants(mails: Iterable[StoredMessage], *, own: Collection[str]) -> dict[str, Address]:
+    """Whoever stands openly on a conversation's mails, in From, To or Cc, by address in lower case; `own` are ours."""
+    found: dict[str, Address] = {}
+    for mail in mails:
+        message = mail.message
+        for one in (mail.customer, *message.from_, *message.to, *message.cc):
+            if one.email and one.email.lower() not in own:
+                found.setdefault(one.email.lower(), one)
+    return found
 
 
 def domain(email: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge import enclosures, secondlook
+from bridge import enclosures, proposals, secondlook
 from bridge.agents import MayAct
 from bridge.desk import Desk, Mailbox, changed, write_down
 from bridge.errors import Refused
@@ -47,7 +47,7 @@ from bridge.slack.gateway import Gateway, Member
 from bridge.slack.when import when
 from bridge.store import conversations, correspondents, drafts, forms, jobs, mails, raws
 from bridge.store.database import Store, current_time, one_at_a_time
-from bridge.writing import new_draft_id, own_addresses
+from bridge.writing import ANSWERS, new_draft_id, own_addresses
 
 log = structlog.get_logger()
 
@@ -113,6 +113,8 @@ class Answers:
             if stands := await drafts.get(conn, carried.draft):
                 return stands
             await secondlook.look(conn, carried, to=(*to, *cc), bcc=bcc, own=own_addresses(self._mailboxes), at=at)
+            if carried.proposal:
+                await proposals.take_up(conn, carried.proposal, user=user)
             number = await self._belongs(conn, form) or await conversations.create(
                 conn,
                 mailbox=mailbox.name,
@@ -146,6 +148,8 @@ class Answers:
                 later=later is not None,
                 said=carried.said,
             )
+            if draft.kind in ANSWERS:
+                await drafts.withdraw(conn, number)
             await drafts.add(conn, draft, view_id=form.view_id)
             for position, content in enumerate(contents):
                 raw_id = await raws.save(conn, content, at=at)

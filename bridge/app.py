@@ -10,6 +10,7 @@ import contextlib
 import functools
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 import structlog
 from slack_bolt.async_app import AsyncApp
@@ -28,6 +29,7 @@ from bridge.limits import give_large_blocks_back
 from bridge.mail.local import Intake
 from bridge.metrics import Metrics
 from bridge.model import ChannelId, MailboxName, UserId
+from bridge.numbers import lately
 from bridge.parts import Parts, made
 from bridge.post import Post
 from bridge.sentences import house
@@ -43,6 +45,7 @@ from bridge.slack.gateway import Gateway
 from bridge.slack.heard import Heard
 from bridge.slack.homes import Homes
 from bridge.slack.listeners import Listeners
+from bridge.slack.releasing import Releasing
 from bridge.slack.requests import PATH, Requests
 from bridge.slack.rulings import Rulings
 from bridge.slack.searching import Searching
@@ -126,9 +129,11 @@ class Bridge:
             look_first=self._look_first,
         )
         await parts.ledger.begin()
+        await parts.summary.begin()
         await parts.desk.index_what_is_missing()
         await self._begin_work(parts)
-        await self._connect(self._listen(parts), gateway=gateway, store=store, metrics=metrics)
+        filters = parts.checking.told
+        await self._connect(self._listen(parts), gateway=gateway, store=store, metrics=metrics, filters=filters)
         await self._watch(parts)
         await parts.canary.begin()  # not before there is a first watch, which would not see it
         log.info("bridge ready", mailboxes=len(mailboxes))
@@ -149,7 +154,9 @@ class Bridge:
         waiting = counts[jobs.State.READY] + counts[jobs.State.RUNNING]
         told = [{**one.told(), "ledger": entered[one.name]} for one in self._health]
         reasons = list(dict.fromkeys(reason for _, reason in parked if reason))
-        return {"mailboxes": told, "waiting": waiting, "parked": counts[jobs.State.PARKED], "reasons": reasons}
+        silent = [one["reason"] for one in parts.checking.told() if one["reason"]]
+        counted = {"waiting": waiting, "parked": counts[jobs.State.PARKED]}
+        return {"mailboxes": told, **counted, "reasons": reasons, "silent": silent}
 
     def _listen(self, parts: Parts) -> AsyncApp:
         """What Slack says, each thing to its listener."""
@@ -173,6 +180,7 @@ class Bridge:
             regroup=parts.regroup,
             templates=parts.templates,
             status=status,
+            numbers=functools.partial(lately, parts.store, parts.mailboxes, zone=ZoneInfo(self._settings.summary.zone)),
         )
         app, windows = bolt_app(self._settings.slack, parts.me, gateway=gateway), Windows(gateway)
         acting, heard = Acting(app, done=people.touched), Heard(app, engine=parts.engine)
@@ -183,6 +191,7 @@ class Bridge:
             desk=desk,
             writing=parts.writing,
             answers=parts.answers,
+            proposals=parts.proposals,
             senders={name: box.address for name, box in parts.mailboxes.items()},
         )
         Listeners(
@@ -195,6 +204,7 @@ class Bridge:
             originals=parts.originals,
             typed=typed,
         )
+        Releasing(acting, windows=windows, release=parts.release)
         Homes(app, acting, gateway=gateway, people=people)
         Administering(acting, windows=windows, admins=parts.admins)
         Rulings(acting, windows=windows, rules=parts.rules)
@@ -215,7 +225,15 @@ class Bridge:
         Events(heard, gateway=gateway, channels=parts.channels, spoken=spoken, me=parts.me.bot_user_id)
         return app
 
-    async def _connect(self, app: AsyncApp, *, gateway: Gateway, store: Store, metrics: Metrics) -> None:
+    async def _connect(
+        self,
+        app: AsyncApp,
+        *,
+        gateway: Gateway,
+        store: Store,
+        metrics: Metrics,
+        filters: Callable[[], list[dict[str, str]]],
+    ) -> None:
         """Open Slack's way in, and before it the site that tells whether it is open."""
         app_token = self._settings.slack.app_token.get_secret_value()
         way_in = Connection(app, token=app_token) if app_token else Requests(app)
@@ -225,6 +243,7 @@ class Bridge:
             metrics=metrics,
             mailboxes=self._health,
             connected=lambda: way_in.connected and not gateway.revoked,
+            filters=filters,
             routes=[(PATH, way_in.answer)] if isinstance(way_in, Requests) else (),
         )
         await self.site.start()

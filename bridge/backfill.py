@@ -63,7 +63,9 @@ async def backfill(
     async with _opened(settings, one) as (store, box, source):
         places = await _older(store, box, source, since=since)
         new = 0
-        reception = Reception(store, keys=settings.secret_keys, metrics=Metrics(), trusted=settings.trusted)
+        reception = Reception(
+            store, keys=settings.secret_keys, metrics=Metrics(), trusted=settings.trusted, unheld=settings.unheld
+        )
         for done, (uidvalidity, uid) in enumerate(places):
             progress(done, len(places))
             if dry_run:

@@ -22,6 +22,7 @@ from bridge.bench.commands import benches
 from bridge.commands import mail as mail_commands
 from bridge.config import check_runnable, load
 from bridge.errors import BridgeError, Misconfigured
+from bridge.programs import programs
 from bridge.sentences import Language
 from bridge.stopping import until_stopped
 
@@ -332,6 +333,7 @@ def erase(
     typer.echo(until_stopped(erased()))
 
 
+app.add_typer(programs)
 app.add_typer(benches, name="bench")
 
 

@@ -10,6 +10,7 @@ It must not open a connection, nor write anything but the one file `secret.key`,
 import contextlib
 import difflib
 import functools
+import importlib.util
 import os
 import re
 import secrets
@@ -25,6 +26,7 @@ from pydantic_core import ErrorDetails
 from bridge import layers
 from bridge.errors import Misconfigured
 from bridge.layers import Layers, PathInTree
+from bridge.near import is_loopback
 from bridge.providers import Security, provider_of, results_by, sign_in_of
 from bridge.rulesettings import RuleSettings, ThenSettings, WhenSettings
 from bridge.settings import (
@@ -43,8 +45,8 @@ from bridge.settings import (
     Settings,
     SlackSettings,
     TemplateSettings,
-    is_loopback,
 )
+from bridge.summarysettings import SummarySettings
 
 __all__ = [
     "AckSettings",
@@ -109,6 +111,8 @@ def check_runnable(settings: Settings) -> None:
         )
     if not (slack.app_token or slack.signing_secret):
         problems.append("SLACK_APP_TOKEN is not set: make an app-level token (xapp-) with connections:write")
+    if settings.summary.weekly and importlib.util.find_spec("PIL") is None:
+        problems.append("`summary.weekly` needs an extra that is not installed: pip install 'mail-bridge[summary]'")
     if slack.signing_secret and not slack.app_token and settings.http.port is None:
         problems.append("BRIDGE_HTTP is off but Slack calls it without SLACK_APP_TOKEN: set either of them")
     if not settings.mailboxes:
@@ -142,6 +146,13 @@ def _complete(settings: Settings, written: Layers) -> Settings:
             "BRIDGE_SECRET_KEY is not set: with PostgreSQL give every replica the same,"
             " such as the output of `openssl rand -hex 32`"
         )
+    spam = settings.spam
+    if spam.rspamd_password_env:
+        password = SecretStr(written.variables.get(spam.rspamd_password_env, ""))
+        spam = spam.model_copy(update={"rspamd_password": password})
+        if not password:
+            name = written.name(("spam", "rspamd_password_env"))
+            problems.append(f"{name} names a variable that is not set: set it in the environment or .env")
     if problems:
         raise _misconfigured(problems)
     by_terminal: Literal["console", "json"] = "console" if sys.stderr.isatty() else "json"
@@ -151,6 +162,7 @@ def _complete(settings: Settings, written: Layers) -> Settings:
             "database_url": SecretStr(database_url),
             "log": settings.log if "log" in settings.model_fields_set else by_terminal,
             "mailboxes": mailboxes,
+            "spam": spam,
             "secret_keys": settings.secret_keys or (_key_in(data),),
         }
     )
@@ -330,6 +342,7 @@ _TABLES: dict[tuple[str, ...], type[BaseModel]] = {
     ("agents",): AgentSettings,
     ("flood",): FloodSettings,
     ("canary",): CanarySettings,
+    ("summary",): SummarySettings,
     ("template",): TemplateSettings,
     ("rule",): RuleSettings,
     ("rule", "when"): WhenSettings,

@@ -25,6 +25,7 @@ from bridge.model import (
     Job,
     MailboxName,
     Number,
+    Priority,
     Resurface,
     Status,
     StoredMessage,
@@ -224,6 +225,16 @@ class Desk:
         """There is something to do again."""
         return await self._set(number, "reopen", user=user, status=Status.OPEN)
 
+    async def tag(self, number: Number, *, user: UserId, add: Sequence[str], remove: Sequence[str]) -> Conversation:
+        """Add tags, and take others away."""
+        found = await self.conversation(number, user=user)
+        kept = (one for one in (*found.tags, *add) if one not in remove)
+        return await self._set(number, "tag", user=user, tags=tuple(dict.fromkeys(kept)))
+
+    async def prioritise(self, number: Number, *, user: UserId, priority: Priority) -> Conversation:
+        """Say how much it matters."""
+        return await self._set(number, "priority", user=user, priority=priority)
+
     async def snooze(self, number: Number, *, user: UserId, until: datetime) -> Conversation:
         """Put it aside until then; a mail of the customer brings it back before."""
         found = await self._unmerged(number, user=user)
@@ -330,4 +341,6 @@ def told(before: object, values: Mapping[str, object]) -> str:
 def _word(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return " ".join(map(str, value)) or "none"
     return str(value or "none")

@@ -11,7 +11,7 @@ from bridge.store import drafts, forms, mails
 
 
 def attachments_of(mail: StoredMessage, *, checked: bool) -> tuple[Kept, ...]:
-    """A mail's attachments; what its HTML shows where it stands is not checked beforehand."""
+    """A mail's attachments; what its HTML shows where it stands, and what is held, is not checked beforehand."""
     return tuple(
         Kept(
             file=DraftFile(
@@ -21,7 +21,7 @@ def attachments_of(mail: StoredMessage, *, checked: bool) -> tuple[Kept, ...]:
                 mail_id=mail.id,
                 position=one.position,
             ),
-            checked=checked and not one.inline,
+            checked=checked and not one.inline and not one.kept_out,
         )
         for one in mail.files
     )

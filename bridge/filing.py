@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bridge import lessons
 from bridge.as_read import as_read
 from bridge.desk import Desk, changed, changed_by_itself, obey, told, write_down
 from bridge.errors import BridgeError, Misconfigured, Permanent, Refused, Temporary
@@ -154,6 +155,12 @@ class Filing:
                 raise Refused(say("#{number} has no mail of a customer yet.", number=number))
             if any(getattr(one, name) != value for one in before for name, value in stand.items()):
                 await mails.stand(conn, [one.id for one in before], **stand)
+                if (folder := stand.get("folder")) is Folder.JUNK:
+                    fresh = [one for one in before if one.folder is not Folder.JUNK]
+                    await lessons.learn(conn, fresh, spam=True, by=user)
+                elif folder is Folder.INBOX:
+                    wrongly = [one for one in before if one.folder is Folder.JUNK]
+                    await lessons.learn(conn, wrongly, spam=False, by=user)
                 version = await changed(conn, number, trouble="", **(change or {}))
                 await obey(conn, number, version=version)
                 detail = _told(before, stand, conversation=conversation, change=change or {})

@@ -85,7 +85,8 @@ class Health:
 class Site:
     """Listens where BRIDGE_HTTP says; nowhere where it is off. Once started, `port` is the real one.
 
-    `connected`: whether Slack reaches us and we reach Slack; `routes`: further paths that are posted to.
+    `connected`: whether Slack reaches us and we reach Slack; `filters`: how each filter fares;
+    `routes`: further paths that are posted to.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class Site:
         metrics: Metrics,
         mailboxes: Iterable[Health],
         connected: Callable[[], bool],
+        filters: Callable[[], list[dict[str, str]]] = list,
         routes: Iterable[tuple[str, Answer]] = (),
     ) -> None:
         self.port = listen.port
@@ -104,6 +106,7 @@ class Site:
         self._metrics = metrics
         self._mailboxes = mailboxes
         self._connected = connected
+        self._filters = filters
         app = web.Application(client_max_size=LARGEST_REQUEST)
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
@@ -141,6 +144,7 @@ class Site:
             "slack": "connected" if connected else "not connected",
             "database": "answers" if answers else "does not answer",
             "mailboxes": [one.told() for one in self._mailboxes],
+            "filters": self._filters(),
         }
         return web.json_response(body, status=200 if body["ready"] else 503)
 

@@ -49,12 +49,25 @@ class Address:
         return f"{self.name} <{self.email}>" if self.name else self.email
 
 
+class Risk(StrEnum):
+    """Why a file can do harm once it is opened."""
+
+    PROGRAM = "program"
+    SCRIPT = "script"
+    MACRO = "macro"
+    SHORTCUT = "shortcut"
+    DISK_IMAGE = "disk image"
+    PAGE = "page"
+    ARCHIVE = "archive"  # one of the others is packed into it
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment:
     """One file of a mail.
 
     `filename` is decoded and has no path; `content_type` is lower case, by content where the label lies;
-    `content_id` is without angle brackets; `inline` says that the HTML shows it where it stands.
+    `content_id` is without angle brackets; `inline` says that the HTML shows it where it stands; `risk` is set where
+    the file is such as is held back until somebody asks for it.
     """
 
     filename: str
@@ -62,6 +75,7 @@ class Attachment:
     content: bytes = field(repr=False)
     content_id: str = ""
     inline: bool = False
+    risk: Risk | None = None
 
     @property
     def size(self) -> int:
@@ -176,6 +190,31 @@ class Authenticity:
     lookalike: str = ""
 
 
+class Spam(StrEnum):
+    """How a filter takes a mail, the better first."""
+
+    HAM = "ham"
+    SUSPICIOUS = "suspicious"
+    SPAM = "spam"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What a filter says of a mail. `by` names the filter; `score` is in its own points, None where it gives none;
+    `virus` is what a scanner calls the malware that it found, or empty.
+    """
+
+    level: Spam
+    by: str = ""
+    score: float | None = None
+    virus: str = ""
+
+    @property
+    def gravity(self) -> tuple[bool, int]:
+        """What it is compared by with others': a virus before all else, then how little the mail is wanted."""
+        return bool(self.virus), [*Spam].index(self.level)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """One mail as read (RFC 5322): headers decoded, body as text, attachments apart.
@@ -183,7 +222,8 @@ class Message:
     `message_id`, `in_reply_to` and `references` keep their angle brackets. `text` is everything readable as plain
     text (from the HTML where there is no text part); `html` the HTML part, decoded, or None. `headers` are all
     headers in their order, decoded, names as written. `thread_index` is the root of Outlook's Thread-Index, the same in
-    all mails of one conversation: 44 hex digits, or empty. `notes` says what was odd about the mail, a sentence each.
+    all mails of one conversation: 44 hex digits, or empty. `verdict` is what its headers tell of the mail server's spam
+    filter, None where they tell nothing. `notes` says what was odd about the mail, a sentence each.
     """
 
     message_id: str = ""
@@ -206,6 +246,7 @@ class Message:
     thread_index: str = ""
     invitation: Invitation | None = None
     authenticity: Authenticity | None = None
+    verdict: Verdict | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -373,13 +414,22 @@ class Joined(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredFile:
-    """An attachment as the store lists it; its bytes stand in the raw mail, at that position."""
+    """An attachment as the store lists it; its bytes stand in the raw mail, at that position. `held`: why it is kept
+    out of Slack; `released`: the agent who let it in all the same, or nothing.
+    """
 
     position: int
     filename: str
     content_type: str
     size: int
     inline: bool
+    held: Risk | None = None
+    released: str = ""
+
+    @property
+    def kept_out(self) -> bool:
+        """Whether it is held still."""
+        return self.held is not None and not self.released
 
 
 def shown_as(name: str, *, moved: int) -> str:
@@ -394,7 +444,8 @@ class StoredMessage:
     `quarantined`: it could not be read, only its bytes are known; `readings`: how often it was read, 1 but for a mail
     that was replayed. `folder`, `seen`, `flagged` and `answered`: how it stands in the mailbox, or is to stand as soon
     as the server obeys; `elsewhere`: another mail client sent it; `written_by`: the customer whose mail this is, where
-    a teammate passed it on; `moved`: how often it moved to another conversation.
+    a teammate passed it on; `moved`: how often it moved to another conversation; `checked`: what the filters said that
+    the bridge itself asked.
     """
 
     id: MailId
@@ -418,6 +469,13 @@ class StoredMessage:
     joined: Joined = Joined.BEGAN
     written_by: Address | None = None
     moved: int = 0
+    checked: tuple[Verdict, ...] = ()
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The gravest of what the mail server's filter and those that were asked say; None where none says anything."""
+        said = [one for one in (self.message.verdict, *self.checked) if one]
+        return max(said, key=lambda one: one.gravity, default=None)
 
     @property
     def shown_as(self) -> str:
@@ -453,6 +511,9 @@ class DraftState(StrEnum):
     FAILED = "failed"
     UNCERTAIN = "uncertain"  # it may have been delivered: a person decides
     CANCELLED = "cancelled"
+    SUGGESTED = "suggested"  # an assistant's: it never leaves by itself, a person makes an answer of their own of it
+    TAKEN_UP = "taken up"  # by a person, whose answer stands beside it
+    DISCARDED = "discarded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -518,6 +579,7 @@ class Where(StrEnum):
     HOME = "home"
     REACTION = "reaction"
     CLI = "cli"
+    MCP = "mcp"  # an assistant's tool call
     RULE = "rule"
     ELSEWHERE = "other mail client"
     BRIDGE = "bridge"  # by itself: an answer that left, a time that came

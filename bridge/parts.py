@@ -7,6 +7,7 @@ import functools
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 from bridge.acknowledge import Acknowledge
 from bridge.admins import Admins, all_named, all_templates
@@ -16,6 +17,7 @@ from bridge.answers import Answers
 from bridge.canary import APP_TOKEN, BOT_TOKEN, Canary
 from bridge.canned import Template, Templates
 from bridge.channels import Channels
+from bridge.checking import Checking
 from bridge.clockwork import Tenure
 from bridge.config import Settings
 from bridge.desk import Desk, Mailbox
@@ -26,24 +28,29 @@ from bridge.floods import Floods
 from bridge.instep import InStep
 from bridge.jobs import Engine
 from bridge.ledger import Ledger
+from bridge.lessons import Teacher
+from bridge.mail.filters import Clamd, Rspamd
 from bridge.metrics import Metrics
 from bridge.model import Address, Job, MailboxName, Named, UserId
 from bridge.notices import Notices
 from bridge.originals import Originals
 from bridge.outbox import Outbox
 from bridge.post import Post
+from bridge.proposals import Proposals
 from bridge.reception import Reception
 from bridge.regroup import Regroup
+from bridge.release import Release
 from bridge.rulebook import Rulebook
 from bridge.ruledmail import RuledMail
 from bridge.ruling import Rules
+from bridge.settings import SpamSettings
 from bridge.settling import Settling
-from bridge.shares import Shares
 from bridge.show import Show
 from bridge.slack.gateway import Gateway, Identity
 from bridge.slack.socket import check_token
 from bridge.sorting import Sorting
 from bridge.store.database import Store
+from bridge.summary import Summary
 from bridge.teammates import Teammates
 from bridge.watches import Watches
 from bridge.webhooks import Webhooks
@@ -74,6 +81,7 @@ class Parts:
     templates: Templates
     rules: Rules
     writing: Writing
+    proposals: Proposals
     originals: Originals
     filing: Filing
     regroup: Regroup
@@ -82,6 +90,9 @@ class Parts:
     alarms: Alarms
     acknowledge: Acknowledge
     canary: Canary
+    summary: Summary
+    release: Release
+    checking: Checking
 
 
 def made(
@@ -120,6 +131,8 @@ def made(
         metrics=metrics,
         own=own,
         trusted=settings.trusted,
+        unheld=settings.unheld,
+        checks=bool(_filters(settings.spam)),
         is_teammate=Teammates(gateway, team_id=me.team_id, mailboxes=own),
         rulebook=rulebook,
         holds=watches.holds,
@@ -188,7 +201,6 @@ def made(
     engine = Engine(store, kinds=kinds, parked=given_up, look_first=look_first, tenure=tenure, held=HELD)
     channels = Channels(store, engine=engine, gateway=gateway)
     floods = Floods(store, engine=engine, gateway=gateway, desk=desk, agents=agents, limit=settings.flood)
-    shares = Shares(store, engine=engine, gateway=gateway)
     show = Show(
         store,
         engine=engine,
@@ -197,16 +209,22 @@ def made(
         floods=floods,
         channels=channels,
         metrics=metrics,
-        shares=shares,
     )
+    filters = _filters(settings.spam)
+    checking = Checking(store, filters=filters, own=own)
+    rspamd = next((one for one in filters if isinstance(one, Rspamd) and one.controller), None)
     alarms = Alarms(store, engine=engine, gateway=gateway, mailboxes=mailboxes, admins=settings.canary.channel)
     acknowledge = Acknowledge(
         store, engine=engine, gateway=gateway, agents=agents, mailboxes=mailboxes, key=settings.secret_keys[0]
     )
     ledger = Ledger(store, mailboxes=mailboxes, posts=posts, reception=reception, metrics=metrics)
+    weekly = settings.summary
+    zone = ZoneInfo(weekly.zone) if weekly.weekly else None
+    summary = Summary(store, engine=engine, gateway=gateway, mailboxes=mailboxes, zone=zone)
     kinds |= {
+        "summary": summary.tell,
         "show": show.show,
-        "shares": shares.see,
+        "shares": show.see_shared,
         "digest": floods.show,
         "closed_channel": channels.tell,
         "usable_channel": channels.try_again,
@@ -217,6 +235,9 @@ def made(
         "reconcile": ledger.reconcile,
         "canary": canary.fly,
         "canary_away": canary.take_away,
+        "show_mail": show.show_mail,
+        "check": checking.check,
+        "learn": Teacher(store, rspamd=rspamd).teach,
     }
     return Parts(
         store=store,
@@ -236,6 +257,7 @@ def made(
         templates=templates,
         rules=rules,
         writing=writing,
+        proposals=Proposals(store, desk=desk, writing=writing),
         originals=originals,
         filing=filing,
         regroup=regroup,
@@ -244,7 +266,23 @@ def made(
         alarms=alarms,
         acknowledge=acknowledge,
         canary=canary,
+        summary=summary,
+        release=Release(store, desk=desk),
+        checking=checking,
     )
+
+
+def _filters(spam: SpamSettings) -> list[Rspamd | Clamd]:
+    """The filters that the settings name."""
+    found: list[Rspamd | Clamd] = []
+    if spam.rspamd:
+        password = spam.rspamd_password.get_secret_value()
+        found.append(Rspamd(url=spam.rspamd, controller=spam.rspamd_controller or "", password=password))
+    if spam.clamd:
+        path = spam.clamd.removeprefix("unix:") if spam.clamd.startswith("unix:") else ""
+        host, _, port = ("", "", "0") if path else spam.clamd.rpartition(":")
+        found.append(Clamd(path=path, host=host.strip("[]"), port=int(port)))
+    return found
 
 
 def _proofs(settings: Settings, *, gateway: Gateway) -> dict[str, Callable[[], Awaitable[None]]]:

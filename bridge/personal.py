@@ -71,7 +71,9 @@ class Personal:
         return Held(email=email, theirs=tuple(theirs), others=tuple(one for one in naming if one.id not in known))
 
     async def export(self, held: Held, file: Path) -> None:
-        """Write it all into a ZIP file: `mails.json`, and each mail as it came where it is still kept."""
+        """Write it all into a ZIP file: `mails.json`, what else is known of the address (`address.json`), and each mail
+        as it came where it is still kept.
+        """
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
             told = []
             for number in held.numbers:
@@ -81,6 +83,10 @@ class Personal:
                 if conversation:
                     told.append({**conversation_json(conversation), "mails": [message_json(one) for one in mine]})
             archive.writestr("mails.json", json.dumps(told, ensure_ascii=False, indent=2))
+            async with self._store.read() as conn:
+                beside = await personal.known_of(conn, held.email)
+            if beside:
+                archive.writestr("address.json", json.dumps(beside, ensure_ascii=False, indent=2))
             for one in held.theirs:
                 async with self._store.read() as conn:
                     raw = await raws.load(conn, one.raw_id) if one.raw_id else None

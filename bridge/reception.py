@@ -16,7 +16,7 @@ from types import MappingProxyType
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge import rules, settling
+from bridge import checking, lessons, returned, rules, settling
 from bridge.as_read import AsRead, as_read, unreadable
 from bridge.desk import Mailbox, changed_by_itself, show_all_again
 from bridge.errors import BridgeError, Refused
@@ -64,8 +64,9 @@ async def never(_conn: AsyncConnection, _mailbox: MailboxName, _message: Message
 
 class Reception:
     """Takes mails in. `keys`: that may have signed our Message-IDs; `own`: our mailboxes' addresses in lower case;
-    `trusted`: by mailbox, the servers whose Authentication-Results are believed; `is_teammate`: whose forwards are
-    customers' mails; `rulebook`: the rules that act on what comes in.
+    `trusted`: by mailbox, the servers whose Authentication-Results are believed; `unheld`: the mailboxes whose files
+    are not held, whatever they are; `checks`: filters are to be asked about new mails; `is_teammate`: whose forwards
+    are customers' mails; `rulebook`: the rules that act on what comes in.
     """
 
     def __init__(
@@ -76,6 +77,8 @@ class Reception:
         metrics: Metrics,
         own: Collection[str] = (),
         trusted: Mapping[MailboxName, Collection[str]] = MappingProxyType({}),
+        unheld: Collection[MailboxName] = (),
+        checks: bool = False,
         parse_mail: Callable[..., Message] = parse,
         is_teammate: IsTeammate = nobody,
         rulebook: Rulebook | None = None,
@@ -87,6 +90,8 @@ class Reception:
         self._metrics = metrics
         self._own = own
         self._trusted = trusted
+        self._unheld = unheld
+        self._checks = checks
         self._parse_mail = parse_mail
         self._is_teammate = is_teammate
         self._joining = Joining(keys)
@@ -119,7 +124,8 @@ class Reception:
     def _parse(self, mailbox: MailboxName) -> Callable[[bytes], Message]:
         """How the mails of a mailbox are parsed."""
         trusted = self._trusted.get(mailbox)
-        return partial(self._parse_mail, trusted=trusted) if trusted else self._parse_mail
+        parse_mail = partial(self._parse_mail, trusted=trusted) if trusted else self._parse_mail
+        return (lambda raw: _holding_nothing(parse_mail(raw))) if mailbox in self._unheld else parse_mail
 
     async def _read(self, mailbox: Mailbox, arrival: Arrival) -> AsRead:
         mail = await asyncio.to_thread(as_read, arrival, self._parse(mailbox.name))
@@ -223,10 +229,20 @@ class Reception:
         await places.arrived_new(conn, mailbox.name, there)
         silent = set() if old else await self._sort(conn, mailbox, matters, mail_ids, new)
         await show_all_again(conn, {matter.number: 1 for matter in matters if matter.begun})
-        if mailbox.ack and not old:
-            for mail_id, matter, (_, mail) in zip(mail_ids, matters, new, strict=True):
-                if matter.begun and not mail.passed_on and matter.number not in silent:
-                    await self._acknowledge(conn, mailbox, matter.number, mail_id, mail.message)
+        if old:
+            return len(new)
+        await returned.hear(conn, mailbox.name, [mail.message for _, mail in new])
+        if self._checks:
+            await checking.promise(conn, mail_ids)
+        spammers = await lessons.known(conn, mailbox.name, [mail.message for _, mail in new], own=self._own)
+        for mail_id, matter, (_, mail) in zip(mail_ids, matters, new, strict=True):
+            if not matter.begun or mail.passed_on:
+                continue
+            called_spam = mail.message.author.email.lower() in spammers
+            if called_spam and (why := lessons.against(mail.message, mail.message.verdict)):
+                await lessons.to_junk(conn, matter.number, mail_id, why=why)
+            elif mailbox.ack and not called_spam and matter.number not in silent:
+                await self._acknowledge(conn, mailbox, matter.number, mail_id, mail.message)
         return len(new)
 
     async def _sort(
@@ -340,3 +356,7 @@ class Reception:
         if stored is None:
             raise Refused("The bridge sent this mail itself; it stands in its conversation already.")
         return stored.number
+
+
+def _holding_nothing(message: Message) -> Message:
+    return replace(message, attachments=tuple(replace(one, risk=None) for one in message.attachments))

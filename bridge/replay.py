@@ -31,7 +31,9 @@ async def replay(settings: Settings, what: str) -> str:
         token = settings.slack.bot_token.get_secret_value()
         gateway = await closing.enter_async_context(Gateway.open(token=token, api_url=settings.slack.api_url))
         mailboxes = await with_channels(settings, gateway=gateway) if raw is not None else {}
-        reception = Reception(store, keys=settings.secret_keys, metrics=Metrics(), trusted=settings.trusted)
+        reception = Reception(
+            store, keys=settings.secret_keys, metrics=Metrics(), trusted=settings.trusted, unheld=settings.unheld
+        )
         if raw is None:
             stored = await reception.replay(MailId(int(what)))
             return f"Mail {what} was read again; it stands in conversation #{stored.number}."

@@ -41,7 +41,7 @@ class When:
     `from_` and `to` (Cc among it) look at names and addresses, `attachments` at file names and content types,
     `headers` are names with the patterns of their values. None where it does not matter: `first_time`, whether its
     sender never wrote to that mailbox before; `spam`, the mail server's own verdict; `automatic`, whether no person
-    wrote it; `open`, whether it came within the mailbox's office hours.
+    wrote it.
     """
 
     mailboxes: tuple[str, ...] = ()
@@ -54,7 +54,6 @@ class When:
     first_time: bool | None = None
     spam: bool | None = None
     automatic: bool | None = None
-    open: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +90,7 @@ class Rule:
 @dataclass(slots=True, kw_only=True)
 class Facts:
     """What rules look at of a mail. `customer` wrote it, also where a teammate passed it on; `begins`: it begins a
-    conversation; `files`: names and content types. `headers`, `spam`, `first_time` and `open` are asked for only where
+    conversation; `files`: names and content types. `headers`, `spam` and `first_time` are asked for only where
     a rule looks at them and all else fits: they may be dear.
     """
 
@@ -103,7 +102,6 @@ class Facts:
     headers: Callable[[], Iterable[tuple[str, str]]]
     spam: Callable[[], bool]
     first_time: Callable[[], bool]
-    open: Callable[[], bool]
     _text: str | None = field(default=None, repr=False)
 
     @property
@@ -142,7 +140,6 @@ def fits(rule: Rule, facts: Facts) -> bool:
         and (not when.text or any(matches(pattern, facts.text) for pattern in when.text))
         and (not when.headers or _headers(when, facts))
         and _is(when.spam, facts.spam)
-        and _is(when.open, facts.open)
         and _is(when.first_time, facts.first_time)
     )
 

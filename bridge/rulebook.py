@@ -125,7 +125,6 @@ def _facts(mailbox: Mailbox, one: Taken, *, first_time: Callable[[], bool]) -> F
         headers=lambda: message.headers,
         spam=partial(rules.called_spam, message),
         first_time=first_time,
-        open=lambda: True,
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from bridge.model import Address, Automatic, Direction, DraftKind, Joined, Message, Number, Status, StoredMessage
+from bridge.model import Address, Automatic, Direction, DraftKind, Joined, Message, Number, Spam, Status, StoredMessage
 
 # --- is it news? ------------------------------------------------------------------------------------------------------
 
@@ -136,7 +136,6 @@ _NOBODY = re.compile(
     r"|bounces?|notifications?|alerts?|listserv|majordomo|owner-.*|.*-(?:request|bounces?|owner|errors)|prvs|srs[01]",
     re.IGNORECASE,
 )
-_SPAM = (("X-Spam-Flag", "yes"), ("X-Spam-Status", "yes"), ("X-Spam", "yes"), ("X-Rspamd-Action", "reject"))
 
 
 def unanswerable(message: Message, *, own: Collection[str]) -> str:
@@ -151,15 +150,15 @@ def unanswerable(message: Message, *, own: Collection[str]) -> str:
         (not email or message.header("Return-Path").replace(" ", "") == "<>", "it has no sender"),
         (any(one in own for one in answers), "answers go to our own mailbox"),
         (any(_NOBODY.fullmatch(_local_part(one)) for one in answers), "nobody reads answers there"),
-        (called_spam(message), "the mail server calls it spam"),
+        (message.verdict is not None and message.verdict.level is not Spam.HAM, "the mail server calls it spam"),
         (dmarc == "fail", "its sender is forged"),
     )
     return next((why for is_so, why in found if is_so), "")
 
 
 def called_spam(message: Message) -> bool:
-    """Whether the mail server's own headers say that it is spam."""
-    return any(message.header(name).lower().startswith(sign) for name, sign in _SPAM)
+    """Whether the mail server's filter says that it is spam."""
+    return message.verdict is not None and message.verdict.level is Spam.SPAM
 
 
 def _local_part(email: str) -> str:
@@ -243,7 +242,7 @@ class Difference:
 
     `added` were not on that mail, `dropped` were and get no answer; `first` were never written to before; `inside` are
     addresses of the own organisation that outsiders will see although they were not on that mail; `alike` have a
-    domain that looks like a known one, named beside them.
+    domain that looks like a known one, named beside them; `bounced` are addresses that nothing reached any more.
     """
 
     added: tuple[Address, ...] = ()
@@ -251,6 +250,7 @@ class Difference:
     first: tuple[Address, ...] = ()
     inside: tuple[Address, ...] = ()
     alike: tuple[tuple[Address, str], ...] = ()
+    bounced: tuple[Address, ...] = ()
 
     def __bool__(self) -> bool:
         return self != Difference()

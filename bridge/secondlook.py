@@ -1,7 +1,7 @@
 """A second look: what the author of an answer should know before it leaves, and is asked about once.
 
-Somebody wrote or answered while they were writing; an address looks like another. Nothing of it forbids anything:
-submitting again sends the mail.
+Somebody wrote or answered while they were writing; an address looks like another, or a mail to it came back. Nothing
+of it forbids anything: submitting again sends the mail.
 """
 
 from collections.abc import Collection, Sequence
@@ -17,34 +17,56 @@ from bridge.rules import Difference
 from bridge.sentences import say
 from bridge.slack import richtext
 from bridge.slack.forms import Carried, News, sign
-from bridge.store import correspondents, drafts, mails
+from bridge.store import bounced, correspondents, drafts, mails
 
 DOMAINS = 2000  # of those ever written to, that a new one is compared with
 FIRST_WORDS = 500  # characters
-GONE = frozenset({DraftState.CANCELLED, DraftState.FAILED})
+GONE = frozenset(
+    {
+        DraftState.CANCELLED,
+        DraftState.FAILED,
+        DraftState.PROPOSED,
+        DraftState.SUGGESTED,
+        DraftState.TAKEN_UP,
+        DraftState.DISCARDED,
+    }
+)
+"""Nothing of these is on its way."""
 
 
 class AskAgain(Refused):
     """Something that the person should know first; submitting `carried`'s form again sends it.
 
-    `news` is what happened since they began, `alike` the recipients whose domain looks like a known one.
+    `news` is what happened since they began, `alike` the recipients whose domain looks like a known one, `bounced`
+    those to whom a mail came back for good.
     """
 
-    def __init__(self, carried: Carried, *, news: Sequence[News], alike: Sequence[tuple[Address, str]]) -> None:
-        super().__init__(
-            say(
+    def __init__(
+        self,
+        carried: Carried,
+        *,
+        news: Sequence[News],
+        alike: Sequence[tuple[Address, str]],
+        bounced: Sequence[Address] = (),
+    ) -> None:
+        what = say(
+            "Nothing was sent yet, since the conversation has changed meanwhile: "
+            "look again, and submit again to send it."
+        )
+        if bounced:
+            what = say(
+                "Nothing was sent yet, since a mail to a recipient came back: look again, and submit again to send it."
+            )
+        elif alike:
+            what = say(
                 "Nothing was sent yet, since a recipient's address looks like another: "
                 "look again, and submit again to send it."
             )
-            if alike
-            else say(
-                "Nothing was sent yet, since the conversation has changed meanwhile: "
-                "look again, and submit again to send it."
-            )
-        )
+        super().__init__(what)
         self.carried = carried
         self.news = tuple(news)
         self.alike = tuple(alike)
+        self.bounced = tuple(bounced)
 
 
 async def look(
@@ -60,10 +82,17 @@ async def look(
     answers = carried.answers if carried.kind is not DraftKind.FORWARD else None
     told = await differs(conn, answers, to=to, bcc=bcc, own=own)
     unasked = [(one, like) for one, like in told.alike if sign(one) not in carried.asked]
+    came_back = [one for one in told.bounced if _sign_of_bounced(one) not in carried.asked]
     news, seen = await _news(conn, carried)
-    if news or unasked:
-        asked = (*carried.asked, *(sign(one) for one, _ in unasked))
-        raise AskAgain(replace(carried, seen=seen, opened=at, asked=asked), news=news, alike=unasked)
+    if news or unasked or came_back:
+        asked = (*carried.asked, *(sign(one) for one, _ in unasked), *map(_sign_of_bounced, came_back))
+        carried = replace(carried, seen=seen, opened=at, asked=asked)
+        raise AskAgain(carried, news=news, alike=unasked, bounced=came_back)
+
+
+def _sign_of_bounced(address: Address) -> str:
+    """Another sign than that of an address which looks like another: they are two questions."""
+    return sign(Address(email=f"bounced:{address.email}"))
 
 
 async def differs(
@@ -76,7 +105,7 @@ async def differs(
 ) -> Difference:
     """Recipients against those of the mail that is answered; `own` are our mailboxes' addresses, in lower case."""
     mail = await mails.get(conn, answers) if answers else None
-    return difference(
+    told = difference(
         to,
         hidden=bcc,
         answered=mail.message if mail else None,
@@ -84,6 +113,13 @@ async def differs(
         written_to=await correspondents.known(conn, [one.email for one in (*to, *bcc)]),
         domains=await correspondents.domains(conn, limit=DOMAINS),
     )
+    return replace(told, bounced=await gone(conn, (*to, *bcc)))
+
+
+async def gone(conn: AsyncConnection, recipients: Sequence[Address]) -> tuple[Address, ...]:
+    """Those of the recipients to whom a mail came back for good."""
+    found = {one.email for one in await bounced.among(conn, [one.email for one in recipients])}
+    return tuple(one for one in recipients if one.email.lower() in found)
 
 
 async def _news(conn: AsyncConnection, carried: Carried) -> tuple[list[News], MailId | None]:

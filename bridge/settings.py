@@ -4,7 +4,6 @@ The models' fields are the keys of `bridge.toml`. Nothing is read or looked up h
 is told in `bridge.config`, which is where to import these from.
 """
 
-import ipaddress
 import re
 from pathlib import Path
 from typing import Annotated, Literal
@@ -15,9 +14,11 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_va
 from bridge import templates, values
 from bridge.errors import Refused
 from bridge.model import MailboxName, Resurface
+from bridge.near import clamd_address, filter_url, is_loopback
 from bridge.providers import Security, files_sent_mail
 from bridge.rulesettings import RuleSettings
 from bridge.sentences import Language
+from bridge.summarysettings import SummarySettings
 from bridge.values import Table as _Model
 
 _MIB = 1024 * 1024
@@ -28,16 +29,6 @@ SHORTEST_KEY = 16
 
 
 # --- what a value may look like -------------------------------------------------------------------------------------
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or literal address is this machine's own loopback; nothing is looked up."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def _size(value: object) -> object:
@@ -257,6 +248,8 @@ class MailboxSettings(_Model):
     hold_seconds: float = Field(default=10, ge=0, le=3600)
     signature: str = Field(default="", max_length=2000)
     forwards: bool = True
+    hold_risky: bool = True
+    """Whether files that can do harm stay out of Slack until somebody releases them."""
     auto_ack: bool = False
     resurface: Resurface = Resurface.BROADCAST
     resurface_minutes: float = Field(default=60, ge=0, le=10_080)
@@ -334,6 +327,18 @@ class CanarySettings(_Model):
     channel: Annotated[str, AfterValidator(_channel_or_none)] = ""
 
 
+class SpamSettings(_Model):
+    """The filters that are asked about each mail, none where nothing is named. `rspamd`: where it scans;
+    `rspamd_controller`: where it learns what agents call spam; `clamd`: ClamAV's daemon, which finds malware.
+    """
+
+    rspamd: Annotated[str, AfterValidator(filter_url)] | None = None
+    rspamd_controller: Annotated[str, AfterValidator(filter_url)] | None = None
+    rspamd_password: SecretStr = SecretStr("")
+    rspamd_password_env: Annotated[str, AfterValidator(_variable_name)] | None = None
+    clamd: Annotated[str, AfterValidator(clamd_address)] | None = None
+
+
 ReactionVerb = Literal[
     "claim", "close", "reopen", "mark_read", "mark_unread", "flag", "unflag", "archive", "restore", "spam"
 ]
@@ -366,6 +371,7 @@ class Settings(_Model):
     intake: IntakeSettings = IntakeSettings()
     agents: AgentSettings = AgentSettings()
     flood: FloodSettings = FloodSettings()
+    spam: SpamSettings = SpamSettings()
     reactions: dict[Annotated[str, AfterValidator(_emoji)], ReactionVerb] = Field(default_factory=dict)
     templates: tuple[TemplateSettings, ...] = Field(default=(), alias="template")
     rules: tuple[RuleSettings, ...] = Field(default=(), alias="rule")
@@ -374,8 +380,14 @@ class Settings(_Model):
     )
     retention: RetentionSettings = RetentionSettings()
     canary: CanarySettings = CanarySettings()
+    summary: SummarySettings = SummarySettings()
 
     @property
     def trusted(self) -> dict[MailboxName, tuple[str, ...]]:
         """By mailbox, the servers whose Authentication-Results are believed."""
         return {MailboxName(one.name): one.trusted_servers for one in self.mailboxes}
+
+    @property
+    def unheld(self) -> frozenset[MailboxName]:
+        """The mailboxes whose files are not held, whatever they are."""
+        return frozenset(MailboxName(one.name) for one in self.mailboxes if not one.hold_risky)

@@ -27,9 +27,10 @@ class Sheet:
     sent: int = 0
 
     @property
-    def tags(self) -> list[str]:
+    def tags(self) -> tuple[str, ...]:
         """Its tags, with those that are to be set."""
-        return str(self.values["tags"]).split() if "tags" in self.values else list(self.conversation.tags)
+        found: tuple[str, ...] = self.values.get("tags", self.conversation.tags)
+        return found
 
     def next_draft(self) -> DraftId:
         """The id of the next draft that is made of it."""

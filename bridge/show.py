@@ -5,7 +5,6 @@ thread, each mail's files, the lines of outgoing mails, the card's newest state.
 engine asks Slack for that key before it posts again.
 """
 
-import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
@@ -20,35 +19,35 @@ from bridge.desk import Mailbox
 from bridge.errors import BridgeError, Temporary
 from bridge.floods import Floods
 from bridge.jobs import Engine
-from bridge.mail.html import plain_lines
-from bridge.mail.parse import parse
 from bridge.metrics import Metrics
 from bridge.model import (
     Conversation,
     Direction,
     Draft,
     DraftState,
+    Folder,
     Job,
     MailboxName,
+    MailId,
     Number,
     Resurface,
     StoredMessage,
     Ts,
+    UserId,
     now,
 )
 from bridge.resurfacing import resurfaces
 from bridge.sentences import say, speaking
-from bridge.shares import Shares
-from bridge.slack import blocks, modals, richtext
+from bridge.sharing import Sharing
+from bridge.slack import blocks, modals, proposed, richtext
 from bridge.slack.about import about
 from bridge.slack.blocks import Surface
 from bridge.slack.card import Busy, earlier_thread, pointer
 from bridge.slack.card import card as card_of
 from bridge.slack.faults import Gone, Malformed
 from bridge.slack.gateway import Gateway
-from bridge.slack.mrkdwn import sections
 from bridge.slack.turns import hurried
-from bridge.store import acquaintances, cards, conversations, drafts, forms, mails, raws
+from bridge.store import acquaintances, cards, conversations, drafts, forms, mails, spammers
 from bridge.store.cards import Standing
 from bridge.store.database import Store
 
@@ -73,7 +72,6 @@ class Show:
         floods: Floods,
         channels: Channels,
         metrics: Metrics,
-        shares: Shares,
     ) -> None:
         self._store = store
         self._engine = engine
@@ -82,7 +80,7 @@ class Show:
         self._floods = floods
         self._channels = channels
         self._metrics = metrics
-        self._shares = shares
+        self._sharing = Sharing(store, engine=engine, gateway=gateway)
 
     async def show(self, job: Job) -> None:
         """Show a conversation as it stands now; a job whose version is shown already has nothing to do."""
@@ -97,6 +95,7 @@ class Show:
             messages = await mails.of_conversation(conn, number)
             behind = await drafts.unshown(conn, number)
             earlier = await self._earlier(conn, messages)
+            called_spam = await self._called_spam(conn, messages)
             busy = Busy(
                 writing=tuple(await forms.writing(conn, number, at=now())),
                 waiting=tuple(await drafts.waiting(conn, number)),
@@ -106,7 +105,9 @@ class Show:
         await self._channels.require_ours(conversation.channel)
         if conversation.card_ts is None and not await self._floods.gets_card(conversation):
             return
-        surface = card_of(conversation, messages, mailbox=conversation.mailbox, busy=busy, earlier=earlier)
+        surface = card_of(
+            conversation, messages, mailbox=conversation.mailbox, busy=busy, earlier=earlier, called_spam=called_spam
+        )
         try:
             await self._bring_up(conversation, standing, surface, messages, behind)
         except Gone as gone:
@@ -117,12 +118,40 @@ class Show:
         async with self._store.write() as conn:
             await conversations.mark_shown(conn, number, version=conversation.version)
 
+    async def show_mail(self, job: Job) -> None:
+        """The job "show_mail": a mail's message in the thread is drawn anew; `released`: the position of a file of it
+        that comes in now.
+        """
+        async with self._store.read() as conn:
+            stored = await mails.get(conn, MailId(job.payload["mail"]))
+            conversation = await conversations.get(conn, stored.number) if stored else None
+        if stored is None or conversation is None or conversation.card_ts is None or stored.thread_ts is None:
+            return  # nothing shows it yet: it will be shown as it is
+        await self._channels.require_ours(conversation.channel)
+        with contextlib.suppress(Gone):  # somebody deleted the card or that post: what is posted anew is whole
+            for position, file in await self._sharing.released(stored):
+                if position == job.payload.get("released"):
+                    await self._sharing.let_in(conversation.channel, conversation.card_ts, stored, (position, file))
+            surface = blocks.mail(stored, about=about(stored))
+            await self._update(conversation, stored.thread_ts, surface, key=f"mail:{stored.shown_as}")
+
+    async def see_shared(self, job: Job) -> None:
+        """The job "shares": whether Slack has made the message of a mail's files."""
+        await self._sharing.see(job)
+
     async def _earlier(self, conn: AsyncConnection, messages: Sequence[StoredMessage]) -> int | None:
         """In how many conversations its customer wrote before; None of one without a customer's mail."""
         first = next((one for one in messages if one.direction is Direction.IN), None)
         if first is None:
             return None
         return await acquaintances.earlier(conn, first.mailbox, first.customer.email, before=first.number)
+
+    async def _called_spam(self, conn: AsyncConnection, messages: Sequence[StoredMessage]) -> UserId | None:
+        """Who called its customer's mail spam before, where it is not already in junk."""
+        first = next((one for one in messages if one.direction is Direction.IN), None)
+        if first is None or first.folder is Folder.JUNK:
+            return None
+        return next(iter((await spammers.among(conn, first.mailbox, [first.customer.email])).values()), None)
 
     async def _bring_up(
         self,
@@ -197,12 +226,15 @@ class Show:
     # --- mails --------------------------------------------------------------------------------------------------------
 
     async def _show_mail(self, conversation: Conversation, card: Ts, stored: StoredMessage, *, broadcast: bool) -> None:
-        files = await self._files(stored)
+        files = await self._sharing.files(stored)
+        released = await self._sharing.released(stored)
         text_first = stored.direction is Direction.IN or stored.elsewhere
         if text_first:
-            await self._show_text(conversation, card, stored, alone=not files, broadcast=broadcast)
-        if files or not text_first or stored.thread_ts is not None:
-            await self._shares.share(conversation, card, stored, files)
+            await self._show_text(conversation, card, stored, alone=not (files or released), broadcast=broadcast)
+        if files or released or not text_first or stored.thread_ts is not None:
+            await self._sharing.share(conversation.channel, card, stored, files)
+            for one in released:
+                await self._sharing.let_in(conversation.channel, card, stored, one)
             async with self._store.write() as conn:
                 await mails.files_shared(conn, stored)
 
@@ -237,27 +269,13 @@ class Show:
             with contextlib.suppress(Gone):  # somebody deleted that post; the card and the rest stand
                 await self._update(conversation, ts, surface, key=key)
 
-    async def _files(self, stored: StoredMessage) -> list[tuple[str, bytes]]:
-        files: list[tuple[str, bytes]] = []
-        if sections(stored.reading.new)[1]:
-            text = plain_lines((*stored.reading.new, *stored.reading.folded))
-            files.append((f"mail-{stored.number}.txt", text.encode()))
-        if stored.files and stored.raw_id:
-            async with self._store.read() as conn:
-                raw = await raws.load(conn, stored.raw_id)
-            message = await asyncio.to_thread(parse, raw)
-            files += [(one.filename, one.content) for one in message.attachments if one.content]
-        elif stored.quarantined and stored.raw_id:
-            async with self._store.read() as conn:
-                files.append((f"mail-{stored.number}.eml", await raws.load(conn, stored.raw_id)))
-        return files
-
     async def _show_line(self, conversation: Conversation, card: Ts, draft: Draft, revision: int, view_id: str) -> None:
         await self._show_draft(conversation, card, draft, revision=revision)
         await self._show_view(draft, view_id)
 
     async def _show_draft(self, conversation: Conversation, card: Ts, draft: Draft, *, revision: int) -> None:
-        surface = blocks.line(draft, words=richtext.lines(draft.rich_text))
+        drawn = proposed.line if draft.state in proposed.STATES else blocks.line
+        surface = drawn(draft, words=richtext.lines(draft.rich_text))
         key = f"draft:{draft.shown_as}"
         try:
             ts, is_current = draft.line_ts, False

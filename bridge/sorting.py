@@ -40,7 +40,6 @@ from bridge.sheet import Sheet
 from bridge.slack.blocks import inert
 from bridge.slack.gateway import Gateway
 from bridge.store import conversations, effects, jobs, mails, rulings
-from bridge.store.conversations import written
 from bridge.store.database import Store
 from bridge.where import acting
 
@@ -174,11 +173,10 @@ class Sorting:
                 await self._move(conn, sheet, rule, known)
             if then.share and decides("owner"):
                 await self._give(conn, sheet, rule, known)
-            if new := [one for one in then.tags if one not in sheet.tags]:
-                sheet.values["tags"] = written([*sheet.tags, *new])
-                await sheet.note(conn, rule, "tag", f"tags: {' '.join(new)}")
+            if then.tags:
+                await sheet.set(conn, rule, "tag", tags=tuple(dict.fromkeys((*sheet.tags, *then.tags))))
             if then.priority is not None and decides("priority"):
-                await sheet.set(conn, rule, "prioritise", priority=then.priority)
+                await sheet.set(conn, rule, "priority", priority=then.priority)
             if then.spam and not sheet.spam:
                 sheet.spam = True
                 sheet.values["status"] = Status.CLOSED

@@ -88,7 +88,6 @@ class _Trial:
             headers=headers,
             spam=spam,
             first_time=lambda: self._first.get((one.mailbox, one.customer.email.lower()), one.id) == one.id,
-            open=lambda: True,
         )
 
 

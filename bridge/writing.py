@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from bridge import canned, enclosures, languages, rules
+from bridge import canned, enclosures, languages, rules, secondlook
 from bridge.agents import MayAct
 from bridge.canned import Templates
 from bridge.desk import Desk, Mailbox, redraw
@@ -35,6 +35,7 @@ from bridge.model import (
 )
 from bridge.sentences import say
 from bridge.slack import compose, richtext
+from bridge.slack.blocks import came_back
 from bridge.slack.forms import Carried, Form, Kept, Submission
 from bridge.slack.markdown import literal, rich_text
 from bridge.store import forms, jobs, mails
@@ -77,6 +78,8 @@ class Writing:
         if mail is None:
             raise Refused(say("#{number} has no mail yet that could be answered.", number=number))
         to = rules.recipients(kind, mail, own=own_addresses(self._mailboxes))
+        async with self._store.read() as conn:
+            gone = await secondlook.gone(conn, (*to.to, *to.cc))
         subject = mail.message.subject or conversation.subject
         subject = bare_subject(subject) if mail.written_by else subject
         forward = kind is DraftKind.FORWARD
@@ -96,6 +99,7 @@ class Writing:
             subject=forward_subject(subject) if forward else reply_subject(subject),
             quote=None if forward else True,
             originals=enclosures.attachments_of(mail, checked=forward),
+            told=tuple(came_back(one) for one in gone),
         )
 
     async def blank_form(self, channel: ChannelId, *, user: UserId, to: str = "") -> Form:

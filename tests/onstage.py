@@ -122,3 +122,43 @@ async def received(stage: Stage, address: str, count: int = 1) -> EmailMessage:
 async def ask(stage: Stage, **changes: Any) -> str:
     mail = {"from_": DANA, "to": SHOP.email, "subject": "Two bags are missing", "text": "Hello,\n\nwhere are they?\n"}
     return await stage.world.write(**(mail | changes))
+
+
+def came_back(
+    ours: EmailMessage, recipient: str, *, status: str = "5.1.1", words: str = "550 5.1.1 No such user"
+) -> bytes:
+    """A delivery report (RFC 3464) for one recipient."""
+    return f"""\
+From: Mail Delivery System <mailer-daemon@mx.example.com>
+To: {SHOP.email}
+Subject: Undelivered Mail Returned to Sender
+Message-ID: <bounce-{status}@mx.example.com>
+MIME-Version: 1.0
+Content-Type: multipart/report; report-type=delivery-status; boundary=b
+
+--b
+
+I could not deliver your message.
+
+--b
+Content-Type: message/delivery-status
+
+Reporting-MTA: dns; mx.example.com
+
+Final-Recipient: rfc822; {recipient}
+Action: failed
+Status: {status}
+Diagnostic-Code: smtp; {words}
+
+--b
+Content-Type: message/rfc822
+
+Message-ID: {ours["Message-ID"]}
+From: {SHOP.email}
+To: {recipient}
+Subject: {ours["Subject"]}
+
+Words
+
+--b--
+""".replace("\n", "\r\n").encode()

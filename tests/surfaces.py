@@ -47,6 +47,7 @@ from bridge.slack import (
     modals,
     notices,
     parting,
+    proposed,
     reading,
     results,
     setup,
@@ -176,7 +177,7 @@ class Draw:
         return Draft(
             id=DraftId("0123456789abcdef"),
             kind=self.dice.choice(list(DraftKind)),
-            state=self.dice.choice(list(DraftState)),
+            state=self.dice.choice([one for one in DraftState if one not in proposed.STATES]),
             mailbox=MailboxName("support"),
             number=Number(1),
             answers=None,
@@ -288,6 +289,9 @@ def messages(dice: random.Random) -> Iterator[Made]:
         "earlier": earlier_thread(found, link=LINK),
         "mail": blocks.mail(mails[0]),
         "line": blocks.line(draw.draft(), words=draw.lines()),
+        "proposed": proposed.line(
+            replace(draw.draft(), state=draw.dice.choice(list(proposed.STATES))), words=draw.lines()
+        ),
         "alarm": blocks.alarm("support", reason=draw.words()),
         "loop": notices.loop(1, draw.address().email, mailbox="support"),
     }

@@ -25,6 +25,8 @@ TYPED = {
     "close": ["close 1"],
     "reopen": ["reopen 1"],
     "snooze": ["snooze 1 tomorrow 9am"],
+    "tag": ["tag 1 late #shop", "tag 1 -late"],
+    "priority": ["priority 1 urgent", "priority 1 normal"],
     "archive": ["archive 1"],
     "restore": ["restore 1"],
     "spam": ["spam 1"],

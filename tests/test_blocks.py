@@ -1,5 +1,6 @@
 """What the channel and the modals show stays within what Slack takes, on any mail."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -38,7 +39,7 @@ from bridge.model import (
     UserId,
 )
 from bridge.rules import Difference
-from bridge.slack import blocks, compose, home, modals, reading, results, setup
+from bridge.slack import blocks, compose, home, modals, proposed, reading, results, setup
 from bridge.slack.card import Busy, card
 from bridge.slack.forms import Carried, Form, Kept, News, sign
 
@@ -112,7 +113,7 @@ drafts = st.builds(
     Draft,
     id=st.just(DraftId("0123456789abcdef")),
     kind=st.sampled_from(DraftKind),
-    state=st.sampled_from(DraftState),
+    state=st.sampled_from([one for one in DraftState if one not in proposed.STATES]),
     mailbox=st.just(MailboxName("support")),
     number=st.just(Number(1)),
     answers=st.none(),
@@ -180,6 +181,12 @@ def test_every_mail_is_a_message_that_slack_takes(mail: StoredMessage) -> None:
 @given(words)
 def test_every_alarm_is_one_that_slack_takes(reason: str) -> None:
     inert(blocks.alarm("support", reason=f"{reason} `bridge login support`"))
+
+
+@modest
+@given(drafts, st.sampled_from(list(proposed.STATES)), lines)
+def test_every_proposal_is_one_that_slack_takes(draft: Draft, state: DraftState, text: tuple[Line, ...]) -> None:
+    inert(proposed.line(replace(draft, state=state), words=text))
 
 
 @modest

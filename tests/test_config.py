@@ -546,3 +546,46 @@ def test_templates_are_read_and_a_broken_one_is_named(tmp_path: Path) -> None:
     file.write_text(good + good.replace("Sorry", "sorry"), encoding="utf-8")
     with pytest.raises(Misconfigured, match=r"template.1.name.*one of its own"):
         load(config_file=file, environ=environ, env_file=None)
+
+
+# --- filters --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'rspamd = "http://127.0.0.1:11333"',
+        'rspamd = "http://rspamd:11333/"',
+        'rspamd = "https://filter.example.com"',
+        'clamd = "unix:/run/clamav/clamd.ctl"',
+        'clamd = "[::1]:3310"',
+        'clamd = "clamd:3310"',
+    ],
+)
+def test_filters_are_named_where_they_are_near_or_by_https(settings: Load, line: str) -> None:
+    assert settings({}, toml=f"[spam]\n{line}").spam
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'rspamd = "http://filter.example.com:11333"',
+        'rspamd = "127.0.0.1:11333"',
+        'rspamd = "http://user:word@127.0.0.1:11333"',
+        'clamd = "scanner.example.com:3310"',
+        'clamd = "/run/clamav/clamd.ctl"',
+        'clamd = "127.0.0.1"',
+    ],
+)
+def test_no_mail_is_given_to_a_filter_in_the_clear_over_the_internet(settings: Load, line: str) -> None:
+    with pytest.raises(Misconfigured, match=r"spam\.(rspamd|clamd)"):
+        settings({}, toml=f"[spam]\n{line}")
+
+
+def test_a_controllers_password_comes_from_its_variable_and_is_never_shown(settings: Load) -> None:
+    toml = '[spam]\nrspamd = "http://127.0.0.1:1"\nrspamd_password_env = "RSPAMD_PASSWORD"'
+    read = settings({"RSPAMD_PASSWORD": "a-secret-word"}, toml=toml)
+    assert read.spam.rspamd_password.get_secret_value() == "a-secret-word"
+    assert "a-secret-word" not in repr(read)
+    with pytest.raises(Misconfigured, match="rspamd_password_env"):
+        settings({}, toml=toml)

@@ -55,7 +55,7 @@ async def test_a_running_bridge_is_alive_and_ready_and_tells_how_each_mailbox_fa
     status, body = await get_json(stage.url("/readyz"))
     assert status == 200
     (mailbox,) = body.pop("mailboxes")
-    assert body == {"ready": True, "slack": "connected", "database": "answers"}
+    assert body == {"ready": True, "slack": "connected", "database": "answers", "filters": []}
     assert (mailbox["name"], mailbox["state"], mailbox["reason"]) == ("support", "watching", "")
 
 

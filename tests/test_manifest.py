@@ -14,7 +14,16 @@ from bridge.slack import manifest
 PACKAGE = Path(manifest.__file__).parents[1]
 LISTENERS = [
     PACKAGE / "slack" / name
-    for name in ("administering.py", "aside.py", "composer.py", "events.py", "homes.py", "listeners.py", "rulings.py")
+    for name in (
+        "administering.py",
+        "aside.py",
+        "composer.py",
+        "events.py",
+        "homes.py",
+        "listeners.py",
+        "releasing.py",
+        "rulings.py",
+    )
 ]
 
 CHANNELS_READ = {"channels:read", "groups:read"}  # a mail channel is public or private

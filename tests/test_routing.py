@@ -22,7 +22,6 @@ def facts(**changes: Any) -> Facts:
         "begins": True,
         "first_time": False,
         "spam": False,
-        "open": True,
         "mailbox": "support",
         "files": (),
     }
@@ -37,7 +36,6 @@ def facts(**changes: Any) -> Facts:
         headers=lambda: message.headers,
         spam=lambda: bool(known["spam"]),
         first_time=lambda: bool(known["first_time"]),
-        open=lambda: bool(known["open"]),
     )
 
 
@@ -107,7 +105,6 @@ HOLDS: list[tuple[When, dict[str, Any], dict[str, Any]]] = [
     (When(spam=True), {"spam": True}, {}),
     (When(automatic=True), {"automatic": Automatic.LIST}, {}),
     (When(automatic=False), {}, {"automatic": Automatic.REPLY}),
-    (When(open=False), {"open": False}, {}),
 ]
 
 
@@ -167,7 +164,7 @@ maybe = st.none() | st.booleans()
 whens = st.builds(
     When, mailboxes=several, from_=several, to=several, subject=several, text=several, attachments=several,
     headers=st.lists(st.tuples(words, several), max_size=2).map(tuple),
-    first_time=maybe, spam=maybe, automatic=maybe, open=maybe,
+    first_time=maybe, spam=maybe, automatic=maybe,
 )  # fmt: skip
 thens = st.builds(
     Then, channel=words, share=st.none() | st.sampled_from(Share), owners=several.map(lambda all_: tuple(map(UserId, all_))),

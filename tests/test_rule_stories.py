@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from mailroom import LocalRoom
-from onstage import DANA, ENOUGH, Desk, ask, received, said
+from onstage import DANA, ENOUGH, Desk, ask, received, rich, said
 
 from bridge.demo.mails import SHOP
 from bridge.demo.stage import CHANNEL, JONAS, MINA, STRANGER, Stage
@@ -95,8 +95,8 @@ async def test_a_rule_sorts_a_new_conversation_before_it_is_shown(staged: Staged
     assert not mina.card("Your invoice")
     assert await told(stage, 1) == [
         f"move: rule: Invoices, channel: {CHANNEL} → {BILLING}",
-        "tag: rule: Invoices, tags: money vip",
-        "prioritise: rule: Invoices, priority: none → urgent",
+        "tag: rule: Invoices, tags: none → money vip",
+        "priority: rule: Invoices, priority: none → urgent",
     ]
     assert {one.place for one in await log(stage, 1)} == {"rule"}
     assert await told(stage, 2) == []
@@ -119,8 +119,7 @@ async def test_what_is_in_a_channel_of_no_mailbox_is_found_read_and_answered_the
     card = in_billing(stage, "Your invoice") or {}
     await mina.person.click(BILLING, card["ts"], "reply")
     await mina.sees_compose()
-    await mina.person.submit({"body": {"type": "rich_text", "elements": [
-        {"type": "rich_text_section", "elements": [{"type": "text", "text": "We will mend it."}]}]}})  # fmt: skip
+    await mina.person.submit({"body": rich("We will mend it.")})
     assert "We will mend it." in text_of(await received(stage, "dana@example.com"))
 
 
@@ -165,6 +164,24 @@ async def test_by_load_it_goes_to_who_has_least(staged: Staged) -> None:
         await ask(stage, subject=f"New {number}")
         card = await mina.sees_card(f"New {number}")
         assert f"<@{JONAS}>" in said(card)
+
+
+async def test_what_a_rule_said_is_taken_back_by_who_knows_better(staged: Staged) -> None:
+    stage = await staged(rule("Bags", 'subject = "bags"', 'tag = ["bags", "shop"], priority = "urgent"'))
+    mina = Desk(stage)
+    await ask(stage)
+    await mina.sees_card("Two bags")
+    await mina.person.command(CHANNEL, "/mail", "tag 1 -shop #Late")
+    await mina.person.command(CHANNEL, "/mail", "priority 1 normal")
+    assert await mina.sees(lambda: "#bags #late" in said(mina.cards()[0]) and "Urgent" not in said(mina.cards()[0]))
+    for wrong in ("tag 1", "tag 1 a+b!", "priority 1 higher"):
+        before = len(mina.person.ephemerals(CHANNEL))
+        await mina.person.command(CHANNEL, "/mail", wrong)
+        assert await mina.sees(lambda: len(mina.person.ephemerals(CHANNEL)) > before)  # noqa: B023
+    assert [f"{one.verb}: {one.detail}" for one in await log(stage, 1)][-2:] == [
+        "tag: tags: bags shop → bags late",
+        "priority: priority: urgent → none",
+    ]
 
 
 async def test_rules_go_in_order_the_first_decides_and_stop_ends_it(staged: Staged) -> None:
@@ -257,6 +274,19 @@ async def test_a_proposed_answer_is_edited_in_the_compose_modal(staged: Staged) 
     view = await mina.sees_compose()
     assert "we open at nine" in json.dumps(view)
     assert await mina.sees(lambda: mina.line(card, "Undone"))
+
+
+async def test_what_was_proposed_is_withdrawn_once_somebody_answers(staged: Staged) -> None:
+    stage = await staged(HOURS + rule("Opening", 'subject = "open"', 'template = "Hours"'))
+    mina = Desk(stage)
+    await ask(stage, subject="When do you open?")
+    card = await mina.sees_card("When do you open?")
+    assert await mina.sees(lambda: mina.line(card, "Proposed"))
+    await mina.opens(card)
+    await mina.person.submit({"body": rich("At ten, today.")})
+    assert "At ten, today." in text_of(await received(stage, "dana@example.com"))
+    assert await mina.sees(lambda: mina.line(card, "Undone"))
+    assert not mina.line(card, "Proposed")
 
 
 async def test_a_template_that_is_sent_answers_by_itself_instead_of_the_acknowledgement(staged: Staged) -> None:
@@ -372,7 +402,7 @@ async def test_a_webhook_is_told_signed_and_without_a_word_of_the_mail(
     assert not [word for word in ("bags", "dana", "Dana", "where") if word in body.decode()]
     at = int(headers["X-Bridge-Signature"].partition(",")[0].removeprefix("t="))
     assert headers["X-Bridge-Signature"] == signature(stage.settings().secret_keys[0], "crm", body, at=at)
-    assert await told(stage, 1) == ["tag: rule: CRM, tags: told", "call: rule: CRM, webhook: crm"]
+    assert await told(stage, 1) == ["tag: rule: CRM, tags: none → told", "call: rule: CRM, webhook: crm"]
 
 
 @pytest.mark.parametrize("status", [302, 404])

@@ -1,11 +1,10 @@
 """After a silence nobody knows whether a mail arrived. What the mailbox tells later settles it, and no button is left."""
 
-from email.message import EmailMessage
 from typing import Any
 
 import pytest
 from mailroom import LocalRoom
-from onstage import DANA, Desk, actions, ask, received, rich, said
+from onstage import DANA, Desk, actions, ask, came_back, received, rich, said
 
 from bridge.demo.mails import SHOP
 from bridge.demo.stage import Stage
@@ -37,44 +36,6 @@ async def test_the_customers_answer_shows_that_it_arrived(stage: Stage, mina: De
     await mina.sees(lambda: mina.line(card, "Sent"))
     assert not buttons(mina, card)
     assert len(stage.world.envelopes) == 1
-
-
-def came_back(ours: EmailMessage, recipient: str) -> bytes:
-    """A delivery report (RFC 3464) for one recipient."""
-    return f"""\
-From: Mail Delivery System <mailer-daemon@mx.example.com>
-To: {SHOP.email}
-Subject: Undelivered Mail Returned to Sender
-Message-ID: <bounce-1@mx.example.com>
-MIME-Version: 1.0
-Content-Type: multipart/report; report-type=delivery-status; boundary=b
-
---b
-
-I could not deliver your message.
-
---b
-Content-Type: message/delivery-status
-
-Reporting-MTA: dns; mx.example.com
-
-Final-Recipient: rfc822; {recipient}
-Action: failed
-Status: 5.1.1
-Diagnostic-Code: smtp; 550 5.1.1 No such user
-
---b
-Content-Type: message/rfc822
-
-Message-ID: {ours["Message-ID"]}
-From: {SHOP.email}
-To: {recipient}
-Subject: {ours["Subject"]}
-
-Words
-
---b--
-""".replace("\n", "\r\n").encode()
 
 
 async def test_a_bounce_shows_that_it_did_not(stage: Stage, mina: Desk) -> None:

@@ -8,27 +8,13 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 
+from bridge.mail.risks import named
 from bridge.model import Address, Attachment, Authenticity
 
 _MOST_FIELDS = 20  # Authentication-Results fields that are looked at
 _LONGEST = 10_000  # characters of one of them
 _RESULT = re.compile(r"\s*([a-z][a-z0-9-]{0,30})(?:\s*/\s*\d{1,3})?\s*=\s*([a-z]{1,20})\b", re.IGNORECASE)
 _SIGNER = re.compile(r"\bheader\.(?:d|i)\s*=\s*\"?@?(?:[^\s;@\"]*@)?([\w.-]{1,255})", re.IGNORECASE)
-_RISKY = re.compile(
-    r"\.(?:a3x|ace|apk|appinstaller|appref-ms|application|appx|arj|asx|bat|cab|chm|cmd|com|cpl|dll|dmg|docm|dotm|exe|gadget|hta"
-    r"|htm|html|img|inf|ins|iso|isp|jar|jnlp|js|jse|library-ms|lnk|mde|msc|msi|msix|msp|mst|one|pif|pkg|potm|ppam|ppsm"
-    r"|pptm|ps1|reg|scf|scr|sct|search-ms|settingcontent-ms|shtml|sh|svg|url|vb|vbe|vbs|vhd|vhdx|wll|wsc|wsf|wsh|xht|xhtml"
-    r"|xlam|xll|xlsm|xltm)[\s.]*",
-    re.IGNORECASE,
-)
-_RISKY_TYPES = frozenset(
-    {
-        "application/hta", "application/java-archive", "application/javascript", "application/vnd.ms-htmlhelp",
-        "application/x-executable", "application/x-ms-shortcut", "application/x-msdos-program",
-        "application/x-msdownload", "application/x-msi", "application/x-sh", "image/svg+xml", "text/html",
-        "text/javascript",
-    }
-)  # fmt: skip
 # Letters that are drawn alike, each as the one it is taken for (after Unicode TS 39's confusables, Latin's part).
 _ALIKE = str.maketrans(
     "аеорсухіјѕԁԛԝһӏɡɩοανρτυικⅼ01|$5ß",
@@ -66,8 +52,7 @@ def authenticity(
 
 def is_risky(file: Attachment) -> bool:
     """Whether opening the file may run what its sender wants: programs, scripts, macros, disk images, pages."""
-    dot = file.filename.rfind(".", 0, len(file.filename.rstrip(" .")))
-    return file.content_type in _RISKY_TYPES or (dot >= 0 and _RISKY.fullmatch(file.filename, dot) is not None)
+    return file.risk is not None or named(file.filename, file.content_type) is not None
 
 
 def lookalike(domain: str, known: Iterable[str]) -> str | None:

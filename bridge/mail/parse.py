@@ -17,7 +17,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
-from bridge.mail import files, smime, tnef
+from bridge.mail import files, risks, smime, spam, tnef
 from bridge.mail.authenticity import authenticity
 from bridge.mail.calendar import invitation
 from bridge.mail.charset import declared_in_html, decode
@@ -56,8 +56,7 @@ _NO_TEXT = re.compile(
     r"|html (?:only|content|message|version)|<html>)",
     re.IGNORECASE,
 )
-# A text that says no more than `_NO_TEXT` does is at most this many characters long.
-_LONGEST_NO_TEXT = 300
+_LONGEST_NO_TEXT = 300  # characters of a text that says no more than `_NO_TEXT` does
 _WORDS = re.compile(r"\w+")
 
 
@@ -86,8 +85,8 @@ def parse(raw: bytes, *, trusted: Collection[str] = ()) -> Message:
     named = html and any(attachment.content_id for attachment in letter.attachments)
     shown = frozenset(_references(html)) if named else frozenset()
     attachments = tuple(
-        replace(attachment, inline=attachment.content_id.lower() in shown) if attachment.content_id else attachment
-        for attachment in letter.attachments
+        risks.judged(replace(one, inline=one.content_id.lower() in shown) if one.content_id else one)
+        for one in letter.attachments
     )
     automatic, bounce = classify(headers, text=text, attachments=attachments)
     return replace(
@@ -105,6 +104,7 @@ def parse(raw: bytes, *, trusted: Collection[str] = ()) -> Message:
             reply_to=said.reply_to,
             attachments=attachments,
         ),
+        verdict=spam.verdict(headers),
         notes=tuple(dict.fromkeys(letter.notes)),
     )
 

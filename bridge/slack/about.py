@@ -19,6 +19,7 @@ from bridge.slack.blocks import (
     section,
     shorten,
 )
+from bridge.slack.guarding import held, judged
 
 FILES_NAMED = 5
 PLACE_LIMIT = 200  # characters of an event's summary or place
@@ -51,8 +52,9 @@ ANSWERED = {"ACCEPTED": mark("Accepted"), "DECLINED": mark("Declined"), "TENTATI
 def about(mail: StoredMessage) -> list[Block]:
     """What a mail's thread message says of it above its words."""
     message = mail.message
-    said = doubts(mail)
+    said = [*judged(mail), *doubts(mail)]
     blocks = [section("\n".join(said))] if said else []
+    blocks += held(mail)
     blocks += [section(invited(message.invitation))] if message.invitation else []
     notes = [passed_on(mail), why_here(mail)]
     return blocks + [context(note) for note in notes if note]
@@ -80,9 +82,10 @@ def doubts(mail: StoredMessage) -> list[str]:
     if signs.reply_to and mail.message.automatic is Automatic.NO and not mail.written_by:
         domain = inert(shorten(signs.reply_to, NAME_LIMIT))
         said.append(say(":warning: Answers go to another domain: *{domain}*.", domain=domain))
-    if signs.risky:
-        shown = ", ".join(inert(shorten(one, 80)) for one in signs.risky[:FILES_NAMED])
-        files = and_more(shown, len(signs.risky) - FILES_NAMED)
+    kept_out = {one.filename for one in mail.files if one.kept_out}  # of these more is said than that
+    if risky := [one for one in signs.risky if one not in kept_out]:
+        shown = ", ".join(inert(shorten(one, 80)) for one in risky[:FILES_NAMED])
+        files = and_more(shown, len(risky) - FILES_NAMED)
         said.append(say(":warning: Can do harm when opened: {files}.", files=files))
     return said
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from bridge import undelivered
 from bridge.model import (
     BRIDGE,
     Address,
@@ -87,18 +88,26 @@ def mail(stored: StoredMessage, *, about: Sequence[Block] = ()) -> Surface:
 
 
 def bounced(bounce: Bounce, kind: Automatic) -> str:
-    """Whom a mail did not reach, and why: the one thing a delivery report is read for."""
-    status = bounce.status if bounce.status not in bounce.reason else ""
-    told = inert(shorten(f"{status} {bounce.reason}", REASON_LIMIT))
+    """Whom a mail did not reach, why, and what to do: all that a delivery report is read for."""
+    delayed = kind is Automatic.DELAYED
     who = f"*{inert(shorten(bounce.recipient, NAME_LIMIT))}*" if bounce.recipient else say("The recipient")
-    match kind is Automatic.DELAYED, bool(told):
-        case True, True:
-            return say(":warning: {who} is not reached yet: {reason}", who=who, reason=told)
-        case True, False:
-            return say(":warning: {who} is not reached yet.", who=who)
-        case False, True:
-            return say(":warning: {who} was not reached: {reason}", who=who, reason=told)
-    return say(":warning: {who} was not reached.", who=who)
+    reason = say(undelivered.meaning(bounce).reason)
+    lines = [
+        say(":hourglass: {who} is not reached yet: {reason}.", who=who, reason=reason)
+        if delayed
+        else say(":warning: {who} was not reached: {reason}.", who=who, reason=reason),
+        say(":bulb: {advice}", advice=say(undelivered.advice(bounce, delayed=delayed))),
+    ]
+    status = bounce.status if bounce.status not in bounce.reason else ""
+    if told := shorten(f"{status} {bounce.reason}", REASON_LIMIT):
+        lines.append(say("_The server's words:_ {words}", words=inert(told)))
+    return "\n".join(lines)
+
+
+def came_back(recipient: Address) -> str:
+    """That the last mail to an address bounced for good."""
+    who = f"*{inert(recipient.email)}*"
+    return say(":warning: The last mail to {who} came back: nothing reaches that address, as far as we know.", who=who)
 
 
 def _menu(stored: StoredMessage) -> Block:

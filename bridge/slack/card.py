@@ -40,6 +40,7 @@ from bridge.slack.blocks import (
     section,
     shorten,
 )
+from bridge.slack.guarding import held_in_short, judged
 from bridge.slack.mrkdwn import escape, sections
 
 HEADER_LIMIT = 150  # characters of a header block
@@ -96,8 +97,11 @@ def card(
     mailbox: str,
     busy: Busy = NOBODY,
     earlier: int | None = None,
+    called_spam: UserId | None = None,
 ) -> Surface:
-    """The card of a conversation. `earlier`: in how many its customer wrote before, where that was asked."""
+    """The card of a conversation. `earlier`: in how many its customer wrote before, where that was asked;
+    `called_spam`: who called their mail spam before.
+    """
     subject = shorten(conversation.subject, HEADER_LIMIT) or say("(no subject)")
     inbound = [one for one in messages if one.direction is Direction.IN]
     latest = next(reversed(inbound), None) or next(reversed(messages), None)
@@ -105,7 +109,11 @@ def card(
     if latest:
         reading = overflow("more", _options(conversation, reading_menu(latest, inbound)))
         blocks += [section(from_line(latest), accessory=reading), section(_preview(latest))]
-        blocks += [section("\n".join(said)) for said in [doubts(latest)] if said]
+        warnings = [*judged(latest), *doubts(latest), *held_in_short(latest)]
+        if called_spam:
+            by = person(called_spam)
+            warnings.append(say(":no_entry_sign: Mail of this sender was called spam before, by {who}.", who=by))
+        blocks += [section("\n".join(warnings))] if warnings else []
         if facts := _about(messages, earlier):
             blocks.append(context(facts))
     blocks.append(context(_state(conversation, messages, inbound, mailbox=mailbox, waits=waits_since(messages))))

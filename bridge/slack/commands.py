@@ -9,13 +9,16 @@ import re
 from dataclasses import dataclass
 
 from bridge.errors import Refused
-from bridge.model import Mark, Number, UserId
+from bridge.model import Mark, Number, Priority, UserId
+from bridge.rulesettings import tag
 from bridge.sentences import mark, say
 
 USAGE = {
     "inbox": mark("inbox — what is open, the longest waiting first"),
     "read": mark("read N — the newest mail of conversation N"),
-    "search": mark("search WORDS — mails that hold every word; also from: to: has: is: before: after: in: and -word"),
+    "search": mark(
+        "search WORDS — mails that hold every word; also from: to: has: is: before: after: in: tag: and -word"
+    ),
     "new": mark("new [address] — write a new mail"),
     "reply": mark("reply N — answer conversation N"),
     "reply_all": mark("reply_all N — answer everybody"),
@@ -31,6 +34,8 @@ USAGE = {
     "assign": mark("assign N @user — make it somebody's"),
     "close": mark("close N — nothing is left to do"),
     "reopen": mark("reopen N — there is something to do again"),
+    "tag": mark("tag N WORDS — add tags; with - before one, take it away"),
+    "priority": mark("priority N urgent, high, normal or low — how much it matters"),
     "merge": mark("merge N M — bring all of conversation N into M"),
     "split": mark("split N — make one of its mails, and those after it, a conversation of their own"),
     "snooze": mark("snooze N WHEN — put it aside: “tomorrow 9am”, “in 3 hours”, “next Monday”"),
@@ -70,6 +75,27 @@ class Command:
         """What to mark its mails as; `Refused` where the rest is none of the four."""
         try:
             return Mark(self.rest.strip().lower())
+        except ValueError:
+            raise Refused(say("Say how: `/mail {usage}`.", usage=_usage(self.verb))) from None
+
+    @property
+    def tags(self) -> tuple[list[str], list[str]]:
+        """The tags that are to be added, and those to be taken away; `Refused` where there are none."""
+        words = self.rest.replace(",", " ").split()
+        try:
+            found = [(one.startswith("-"), tag(one.lstrip("-#"))) for one in words]
+        except ValueError:
+            raise Refused(say("A tag is one word of letters, digits, dots and hyphens.")) from None
+        if not found:
+            raise Refused(say("Say how: `/mail {usage}`.", usage=_usage(self.verb)))
+        return [one for minus, one in found if not minus], [one for minus, one in found if minus]
+
+    @property
+    def priority(self) -> Priority:
+        """How much it is to matter; `Refused` where the rest is none of the four."""
+        word = self.rest.strip().lower()
+        try:
+            return Priority.NORMAL if word == "normal" else Priority(word or "?")
         except ValueError:
             raise Refused(say("Say how: `/mail {usage}`.", usage=_usage(self.verb))) from None
 

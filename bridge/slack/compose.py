@@ -10,7 +10,7 @@ from typing import Any
 
 from bridge.model import Address, DraftKind, UserId
 from bridge.sentences import mark, plural, say
-from bridge.slack.blocks import Block, context, field, inert, moment, person, plain, section, shorten, size
+from bridge.slack.blocks import Block, came_back, context, field, inert, moment, person, plain, section, shorten, size
 from bridge.slack.canned import menu
 from bridge.slack.forms import Form, Kept, News
 
@@ -144,7 +144,9 @@ def _quoted(one: Address) -> str:
 # --- what is told above it --------------------------------------------------------------------------------------------
 
 
-def asked_again(news: Sequence[News], alike: Sequence[tuple[Address, str]]) -> tuple[str, ...]:
+def asked_again(
+    news: Sequence[News], alike: Sequence[tuple[Address, str]], bounced: Sequence[Address] = ()
+) -> tuple[str, ...]:
     """Why a submission asks whether it is to be sent all the same, in mrkdwn."""
     told = []
     if news:
@@ -159,6 +161,7 @@ def asked_again(news: Sequence[News], alike: Sequence[tuple[Address, str]]) -> t
             domain=inert(like),
         )
         told.append(doubt)
+    told += [came_back(one) for one in bounced]
     return tuple(one[:3000] for one in told)
 
 

@@ -14,6 +14,7 @@ from bridge.answers import Answers, Invalid
 from bridge.desk import Desk
 from bridge.errors import BridgeError
 from bridge.model import Address, ChannelId, Draft, DraftId, DraftKind, DraftState, MailboxName, Number, Ts
+from bridge.proposals import Proposals
 from bridge.secondlook import AskAgain
 from bridge.sentences import say
 from bridge.slack import compose, modals, richtext
@@ -36,6 +37,7 @@ class Composer:
         desk: Desk,
         writing: Writing,
         answers: Answers,
+        proposals: Proposals,
         senders: Mapping[MailboxName, Address],
     ) -> None:
         self._gateway = gateway
@@ -43,6 +45,7 @@ class Composer:
         self._desk = desk
         self._writing = writing
         self._answers = answers
+        self._proposals = proposals
         self._senders = senders
         app.view("compose")(self.submitted)
         app.view_closed("compose")(self.closed)
@@ -51,6 +54,8 @@ class Composer:
         app.action("send_now")(self.send_now)
         app.action("resend")(self.resend)
         app.action("mark_delivered")(self.mark_delivered)
+        app.action("send_proposal")(self.send_proposal)
+        app.action("discard_proposal")(self.discard_proposal)
         app.shortcut("send_as_email")(self.send_as_email)
         app.shortcut("new_email")(self.new_email)
 
@@ -90,6 +95,25 @@ class Composer:
             return found.with_words(words, said=(channel, Ts(said["ts"]))) if words else found
 
         await self._open(body, DraftKind.REPLY, form)
+
+    async def send_proposal(self, ack: AsyncAck, body: Body) -> None:
+        """An assistant's draft, in the modal: nothing of it leaves unless a person submits that."""
+        await ack()
+
+        async def form() -> Form:
+            return await self._proposals.form(DraftId(value_of(body)), user=user_of(body))
+
+        await self._open(body, DraftKind.REPLY, form)
+
+    async def discard_proposal(self, ack: AsyncAck, body: Body) -> None:
+        """Nobody sends it."""
+        try:
+            await self._proposals.discard(DraftId(value_of(body)), user=user_of(body))
+        except BridgeError as error:
+            await ack()
+            await self._windows.tell(body, str(error))
+        else:
+            await ack()
 
     async def new_email(self, ack: AsyncAck, body: Body) -> None:
         """The global shortcut: a new mail."""
@@ -132,7 +156,7 @@ class Composer:
     async def _asked_again(self, body: Body, asked: AskAgain) -> View:
         """The modal as it was filled in, with what its author should know above it."""
         form = await self._writing.refilled(submission(body["view"]), user=user_of(body))
-        told = compose.asked_again(asked.news, asked.alike)
+        told = compose.asked_again(asked.news, asked.alike, asked.bounced)
         return compose.compose(form.asking(told, carried=asked.carried))
 
     async def closed(self, ack: AsyncAck, body: Body) -> None:

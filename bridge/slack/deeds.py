@@ -19,24 +19,28 @@ PLACES = {
     Where.HOME: mark("home"),
     Where.REACTION: mark("reaction"),
     Where.CLI: mark("cli"),
+    Where.MCP: mark("mcp"),
     Where.RULE: mark("rule"),
 }
 VERBS = frozenset({
     mark("claim"), mark("release"), mark("assign"), mark("close"), mark("reopen"), mark("snooze"), mark("wake"),
     mark("reply"), mark("reply_all"), mark("forward"), mark("new"), mark("answer"), mark("acknowledge"),
+    mark("release file"), mark("checked"),
     mark("send now"), mark("undo"), mark("resend"), mark("mark delivered"), mark("stop acknowledging"),
     mark("mark read"), mark("mark unread"), mark("mark flagged"), mark("mark unflagged"), mark("not done"),
     mark("archive"), mark("restore"), mark("delete"), mark("spam"), mark("remove"), mark("merge"), mark("split"),
-    mark("move"), mark("tag"), mark("prioritise"), mark("propose"), mark("call"), mark("not answered"),
-    mark("not passed on"), mark("not sent"),
+    mark("move"), mark("tag"), mark("priority"), mark("propose"), mark("call"), mark("not answered"),
+    mark("not passed on"), mark("not sent"), mark("list"), mark("search"), mark("read"), mark("take up"),
+    mark("discard"),
 })  # fmt: skip
 STATES = frozenset({
     mark("status"), mark("open"), mark("waiting"), mark("snoozed"), mark("closed"), mark("wakes"), mark("owner"),
     mark("folder"), mark("inbox"), mark("archive"), mark("trash"), mark("junk"), mark("gone"),
     mark("seen"), mark("flagged"), mark("answered"), mark("yes"), mark("no"), mark("none"),
     mark("held"), mark("due"), mark("queued"), mark("handing over"), mark("sent"), mark("failed"),
-    mark("uncertain"), mark("cancelled"), mark("proposed"),
-    mark("channel"), mark("priority"), mark("urgent"), mark("high"), mark("low"),
+    mark("uncertain"), mark("cancelled"), mark("proposed"), mark("suggested"), mark("taken up"),
+    mark("discarded"),
+    mark("channel"), mark("tags"), mark("priority"), mark("urgent"), mark("high"), mark("low"),
 })  # fmt: skip
 _CHANGE = re.compile(r"(\w+: )?[^→,]+ → [^→,]+(, \w+: [^→,]+ → [^→,]+)*")
 _WORD = re.compile(r"[a-z]+( [a-z]+)?")

@@ -61,7 +61,7 @@ class Carried:
 
     `seen`: the conversation's newest mail, and `opened` when the person began (both move on with each warning that they
     were shown); `asked`: signs of the addresses that they were asked about already; `said`: the message in a thread
-    that it was made of.
+    that it was made of; `proposal`: the assistant's draft that it was.
     """
 
     draft: DraftId
@@ -74,6 +74,7 @@ class Carried:
     opened: datetime | None = None
     asked: tuple[str, ...] = ()
     said: tuple[ChannelId, Ts] | None = None
+    proposal: DraftId | None = None
 
     def packed(self) -> str:
         """As `private_metadata`."""
@@ -89,6 +90,7 @@ class Carried:
                 "opened": self.opened.timestamp() if self.opened else None,
                 "asked": self.asked[-ASKED_MOST:],
                 "said": self.said,
+                "proposal": self.proposal,
             }
         )
 
@@ -109,6 +111,7 @@ class Carried:
             opened=datetime.fromtimestamp(opened, UTC) if opened else None,
             asked=tuple(told.get("asked") or ()),
             said=(ChannelId(said[0]), Ts(said[1])) if said else None,
+            proposal=told.get("proposal"),
         )
 
 

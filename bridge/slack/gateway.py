@@ -246,9 +246,10 @@ class Gateway:
             await self._web.call("files.delete", file=file)
 
     async def share_files(
-        self, channel: ChannelId, *, thread_ts: Ts, files: Sequence[tuple[FileId, str]], comment: str = ""
+        self, channel: ChannelId, *, thread_ts: Ts | None, files: Sequence[tuple[FileId, str]], comment: str = ""
     ) -> None:
-        """Show uploaded files, each with its title, as one message in a thread. Slack posts it in its own time.
+        """Show uploaded files, each with its title, as one message in a thread, or in the channel where that is None.
+        Slack posts it in its own time.
 
         Raises Uncertain where the answer was lost: `wait_shared` tells.
         """

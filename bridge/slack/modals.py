@@ -14,6 +14,7 @@ from bridge.slack.blocks import (
     REASON_LIMIT,
     Block,
     addresses,
+    came_back,
     clock,
     context,
     draft_buttons,
@@ -140,7 +141,7 @@ def _told_apart(difference: Difference) -> list[str]:
         (say(":house: *Inside your organisation, and seen by the others:*"), difference.inside),
     )
     lines = [f"{words} {addresses(whom)}" for words, whom in told if whom]
-    return lines + [
+    lines += [
         say(
             ":warning: *{address}* looks like an address at *{domain}*, and is another.",
             address=inert(one.email),
@@ -148,6 +149,7 @@ def _told_apart(difference: Difference) -> list[str]:
         )
         for one, like in difference.alike
     ]
+    return lines + [came_back(one) for one in difference.bounced]
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------

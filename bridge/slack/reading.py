@@ -71,17 +71,26 @@ def log(conversation: Conversation, done: Sequence[Act]) -> dict[str, Any]:
 
 
 def status(
-    mailboxes: Iterable[Mapping[str, str | None]], *, waiting: int, parked: int, reasons: Sequence[str]
+    mailboxes: Iterable[Mapping[str, str | None]],
+    *,
+    waiting: int,
+    parked: int,
+    reasons: Sequence[str],
+    numbers: Sequence[str] = (),
+    silent: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """How the mailboxes fare, and what is still to be done, as an answer to a command. `reasons`: why some is not."""
+    """How the mailboxes fare, and what is still to be done, as an answer to a command. `reasons`: why some is not;
+    `silent`: of filters that do not answer; `numbers`: the mailboxes', in words, a paragraph each.
+    """
     lines = [_fares(one) for one in mailboxes]
+    lines += [f":warning: {blocks.inert(one)}" for one in silent]
     lines.append(plural(waiting, "{n} thing still to be done", "{n} things still to be done"))
     if parked:
         lines.append(
             plural(parked, ":warning: {n} thing could not be done:", ":warning: {n} things could not be done:")
         )
         lines += [f"• {blocks.inert(one)}" for one in reasons[:MOST_REASONS]]
-    return sentence("\n".join(lines))
+    return sentence("\n".join([*lines, *numbers])[:TEXT_LIMIT])
 
 
 def _fares(mailbox: Mapping[str, str | None]) -> str:

@@ -1,19 +1,21 @@
 """`/mail` in words: what was typed, done, and what its sender is told of it. Nobody else is."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from bridge.canned import Templates
 from bridge.desk import Desk
+from bridge.figures import Figures
 from bridge.filing import Filing
-from bridge.model import Conversation, Mark, Number, UserId, now
+from bridge.model import ChannelId, Conversation, Mark, Number, UserId, now
 from bridge.regroup import Regroup
 from bridge.sentences import mark, say
-from bridge.slack import reading
+from bridge.slack import numbers, reading
 from bridge.slack.blocks import moment, person
 from bridge.slack.commands import Command, help_text
 from bridge.slack.gateway import Gateway
+from bridge.slack.ruling import PRIORITIES
 from bridge.slack.searching import Searching
 from bridge.slack.when import when
 
@@ -48,8 +50,10 @@ class Typed:
         regroup: Regroup,
         templates: Templates,
         status: Callable[[], Awaitable[Mapping[str, Any]]],
+        numbers: Callable[[Collection[ChannelId]], Awaitable[Sequence[Figures]]],
     ) -> None:
-        """`status`: what `reading.status` shows."""
+        """`status`: what `reading.status` shows; `numbers`: those of the mailboxes that show in these channels."""
+        self._numbers = numbers
         self._templates = templates
         self._gateway = gateway
         self._desk = desk
@@ -69,14 +73,17 @@ class Typed:
                 await self._desk.inbox(user=user, limit=1)  # whoever may not see the mail learns nothing of its answers
                 said = reading.templates(await self._templates.listed())
             case "status":
-                await self._desk.inbox(user=user, limit=1)  # who may not see the mail learns nothing of the mailboxes
-                said = reading.status(**await self._status())
+                channels = await self._desk.channels(user)  # who may not see the mail learns nothing of the mailboxes
+                told = [numbers.line(one) for one in await self._numbers(channels)]
+                said = reading.status(**await self._status(), numbers=told)
             case "read":
                 said = reading.newest((await self._desk.messages(command.number, user=user))[1])
             case "log":
                 said = reading.log(*await self._desk.log(command.number, user=user))
             case "help":
                 said = reading.sentence(help_text())
+            case "tag" | "priority":
+                said = reading.sentence(await self._label(command, user=user))
             case _:
                 said = reading.sentence(await self._change(command, user=user))
         return said
@@ -87,6 +94,18 @@ class Typed:
         # in a thread: what knows the words of a language takes half a second to come to mind the first time
         until = await asyncio.to_thread(when, typed, at=now(), zone=person.tz)
         return await self._desk.snooze(number, user=user, until=until)
+
+    async def _label(self, command: Command, *, user: UserId) -> str:
+        """Say under what a conversation is sorted; the sentence that says it."""
+        number = command.number
+        if command.verb == "priority":
+            await self._desk.prioritise(number, user=user, priority=command.priority)
+            priority = say(PRIORITIES[command.priority])
+            return say("#{number} is of this priority now: {priority}.", number=number, priority=priority)
+        add, remove = command.tags
+        found = await self._desk.tag(number, user=user, add=add, remove=remove)
+        tags = " ".join(f"`#{one}`" for one in found.tags) or say("none")
+        return say("The tags of #{number}: {tags}", number=number, tags=tags)
 
     async def _change(self, command: Command, *, user: UserId) -> str:
         """Change a conversation; the sentence that says how it stands then."""

@@ -4,11 +4,11 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, delete, func, insert, or_, select, update
+from sqlalchemy import RowMapping, Select, delete, exists, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import ChannelId, Conversation, MailboxName, Number, Priority, Status, Ts, UserId, shown_as
-from bridge.store.schema import conversations, drafts, effects, messages
+from bridge.store.schema import acts, conversations, drafts, effects, messages
 
 
 async def create(
@@ -85,6 +85,8 @@ async def change_all(
     conn: AsyncConnection, numbers: Collection[Number], *, at: datetime, **values: Any
 ) -> dict[Number, int]:
     """Set the same columns of several conversations; the new version of each."""
+    if "tags" in values:
+        values["tags"] = _written(values["tags"])
     changed = await conn.execute(
         update(conversations)
         .where(conversations.c.number.in_(numbers))
@@ -92,11 +94,6 @@ async def change_all(
         .returning(conversations.c.number, conversations.c.version)
     )
     return {Number(row.number): row.version for row in changed}
-
-
-def written(tags: Iterable[str]) -> str:
-    """Tags as their column holds them."""
-    return "".join(f" {one}" for one in dict.fromkeys(tags)) + " " if tags else ""
 
 
 async def touch(conn: AsyncConnection, number: Number) -> int:
@@ -168,8 +165,9 @@ async def listed(conn: AsyncConnection, *, mailbox: MailboxName | None, closed: 
 
 
 async def channel_of(conn: AsyncConnection, mailbox: MailboxName) -> ChannelId | None:
-    """Where that mailbox's newest conversation shows, or None before it has one."""
-    newest = select(conversations.c.channel).where(conversations.c.mailbox == mailbox)
+    """Where that mailbox's newest conversation shows that no rule has moved, or None before it has one."""
+    moved = exists().where(acts.c.number == conversations.c.number, acts.c.verb == "move")
+    newest = select(conversations.c.channel).where(conversations.c.mailbox == mailbox, ~moved)
     found = (await conn.execute(newest.order_by(conversations.c.number.desc()).limit(1))).scalar()
     return ChannelId(found) if found else None
 
@@ -194,6 +192,11 @@ async def of_numbers(conn: AsyncConnection, numbers: Collection[Number]) -> dict
     rows = await conn.execute(select(conversations).where(conversations.c.number.in_(numbers)))
     found = [_conversation(row) for row in rows.mappings()]
     return {one.number: one for one in found}
+
+
+def _written(tags: Collection[str]) -> str:
+    """Tags as their column holds them: each between two blanks, so that one is found as a whole."""
+    return f" {' '.join(dict.fromkeys(tags))} " if tags else ""
 
 
 def _conversation(row: RowMapping) -> Conversation:

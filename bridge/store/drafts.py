@@ -38,7 +38,7 @@ async def add(conn: AsyncConnection, draft: Draft, *, view_id: str) -> None:
             answers=draft.answers,
             author=draft.author,
             author_name=clean(draft.author_name),
-            recipients={name: pack_addresses(getattr(draft, name)) for name in ("to", "cc", "bcc")},
+            recipients=_recipients(draft),
             subject=clean(draft.subject),
             rich_text=draft.rich_text,
             quote=draft.quote,
@@ -73,6 +73,24 @@ async def add(conn: AsyncConnection, draft: Draft, *, view_id: str) -> None:
     ]
     if rows:
         await conn.execute(insert(draft_files), rows)
+
+
+async def rewrite(conn: AsyncConnection, draft_id: DraftId, by: Draft) -> bool:
+    """That proposal says from now on what `by` does, in the same line of the thread; False where it waits no more."""
+    values = {
+        "answers": by.answers,
+        "recipients": _recipients(by),
+        "subject": clean(by.subject),
+        "rich_text": by.rich_text,
+        "created": by.created,
+        "revision": drafts.c.revision + 1,
+    }
+    change = update(drafts).where(drafts.c.id == draft_id, drafts.c.state == DraftState.SUGGESTED)
+    return bool((await conn.execute(change.values(**values))).rowcount)
+
+
+def _recipients(draft: Draft) -> dict[str, Any]:
+    return {name: pack_addresses(getattr(draft, name)) for name in ("to", "cc", "bcc")}
 
 
 async def get(conn: AsyncConnection, draft_id: DraftId) -> Draft | None:
@@ -110,6 +128,13 @@ async def to_conversation(conn: AsyncConnection, draft_ids: Collection[DraftId],
     which = drafts.c.id.in_(draft_ids)
     moved = {"moved": drafts.c.moved + 1, "line_ts": None, "shown": 0}
     await conn.execute(update(drafts).where(which).values(number=number, **moved))
+
+
+async def withdraw(conn: AsyncConnection, number: Number) -> None:
+    """Somebody answers that conversation: what was only proposed for it is of no more use."""
+    proposed = (drafts.c.number == number) & (drafts.c.state == DraftState.PROPOSED)
+    gone = {"state": DraftState.CANCELLED, "revision": drafts.c.revision + 1}
+    await conn.execute(update(drafts).where(proposed).values(**gone))
 
 
 async def let_go(conn: AsyncConnection, draft_id: DraftId, *, view_id: str) -> None:

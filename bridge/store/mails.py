@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, case, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, RowMapping, case, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import (
@@ -22,23 +22,25 @@ from bridge.model import (
     StoredFile,
     StoredMessage,
     Ts,
+    Verdict,
     now,
 )
 from bridge.rules import outlook_thread
-from bridge.store import raws, wordindex
+from bridge.store import files, raws, wordindex
 from bridge.store.database import insert_all, insert_new
 from bridge.store.packing import (
     clean,
     pack_addresses,
     pack_message,
     pack_reading,
+    pack_verdict,
     unpack_addresses,
     unpack_message,
     unpack_reading,
+    unpack_verdict,
 )
 from bridge.store.schema import (
     arrivals,
-    attachments,
     mailboxes,
     message_refs,
     messages,
@@ -164,7 +166,7 @@ async def add(
         joined=joined,
     )
     mail_id = MailId((await insert_all(conn, messages, [row]))[0])
-    await _list_files(conn, [(mail_id, message)])
+    await files.add(conn, [(mail_id, message)], holds=direction is Direction.IN)
     await wordindex.index(conn, [(mail_id, message)])
     await refer(conn, mailbox=mailbox, number=number, ids=ids_of(message))
     return mail_id
@@ -210,7 +212,7 @@ async def take_in(conn: AsyncConnection, mailbox: MailboxName, incoming: Sequenc
     mail_ids = [MailId(one) for one in await insert_all(conn, messages, rows)]
     kept = [*zip(mail_ids, incoming, strict=True)]
     read = [(mail_id, one.message) for mail_id, one in kept]
-    await _list_files(conn, read)
+    await files.add(conn, read, holds=True)
     await wordindex.index(conn, read)
     spoken_of = [(one, message) for one in incoming for message in (one.message, one.passed_on) if message]
     await _refer(conn, mailbox, [(name, one.number) for one, message in spoken_of for name in ids_of(message)])
@@ -225,8 +227,7 @@ async def reread(conn: AsyncConnection, mail_id: MailId, message: Message, *, re
     fresh = {"shared": False, "quarantined": False, "readings": messages.c.readings + 1, "author": author}
     fresh |= columns(message, reading)
     await conn.execute(update(messages).where(messages.c.id == mail_id).values(**fresh))
-    await conn.execute(delete(attachments).where(attachments.c.mail_id == mail_id))
-    await _list_files(conn, [(mail_id, message)])
+    await files.replace(conn, mail_id, message)
     await wordindex.index(conn, [(mail_id, message)])
 
 
@@ -250,6 +251,12 @@ async def holds(conn: AsyncConnection, number: Number, message_id: str) -> bool:
 async def stand(conn: AsyncConnection, mail_ids: Collection[MailId], **values: Any) -> None:
     """How these mails are to stand in their mailbox from now on: `folder`, `seen`, `flagged`, `answered`."""
     await conn.execute(update(messages).where(messages.c.id.in_(mail_ids)).values(**values))
+
+
+async def checked(conn: AsyncConnection, mail_id: MailId, verdicts: Sequence[Verdict]) -> None:
+    """What the filters said of a mail that were asked so far."""
+    packed = [pack_verdict(one) for one in verdicts]
+    await conn.execute(update(messages).where(messages.c.id == mail_id).values(checked=packed))
 
 
 async def posted(conn: AsyncConnection, stored: StoredMessage, *, ts: Ts, shared: bool) -> None:
@@ -342,34 +349,13 @@ def _seen(mailbox: MailboxName, place: tuple[int, int], **row: Any) -> dict[str,
     return {"mailbox": mailbox, "uidvalidity": place[0], "uid": place[1], "reason": "", **row}
 
 
-async def _list_files(conn: AsyncConnection, mails: Sequence[tuple[MailId, Message]]) -> None:
-    rows = [
-        {
-            "mail_id": mail_id,
-            "position": position,
-            "filename": clean(one.filename),
-            "content_type": clean(one.content_type),
-            "size": one.size,
-            "inline": one.inline,
-        }
-        for mail_id, message in mails
-        for position, one in enumerate(message.attachments)
-    ]
-    if rows:
-        await conn.execute(insert(attachments), rows)
-
-
 async def _stored(conn: AsyncConnection, which: Any) -> list[StoredMessage]:
     rows = (await conn.execute(select(messages).where(which).order_by(messages.c.id))).mappings().all()
-    files: dict[int, list[StoredFile]] = {}
-    question = select(attachments).where(attachments.c.mail_id.in_([row["id"] for row in rows]))
-    for one in (await conn.execute(question.order_by(attachments.c.position))).mappings():
-        listed = {name: one[name] for name in ("position", "filename", "content_type", "size", "inline")}
-        files.setdefault(one["mail_id"], []).append(StoredFile(**listed))
-    return [_message(row, tuple(files.get(row["id"], ()))) for row in rows]
+    listed = await files.of_mails(conn, [MailId(row["id"]) for row in rows])
+    return [_message(row, listed.get(row["id"], ())) for row in rows]
 
 
-def _message(row: RowMapping, files: tuple[StoredFile, ...]) -> StoredMessage:
+def _message(row: RowMapping, attached: tuple[StoredFile, ...]) -> StoredMessage:
     return StoredMessage(
         id=MailId(row["id"]),
         mailbox=MailboxName(row["mailbox"]),
@@ -377,7 +363,7 @@ def _message(row: RowMapping, files: tuple[StoredFile, ...]) -> StoredMessage:
         direction=Direction(row["direction"]),
         message=unpack_message(row["head"], message_id=row["message_id"], subject=row["subject"], text=row["text"]),
         reading=unpack_reading(row["reading"]),
-        files=files,
+        files=attached,
         raw_id=row["raw_id"],
         received=row["received"],
         thread_ts=Ts(row["thread_ts"]) if row["thread_ts"] else None,
@@ -391,5 +377,6 @@ def _message(row: RowMapping, files: tuple[StoredFile, ...]) -> StoredMessage:
         elsewhere=row["elsewhere"],
         joined=Joined(row["joined"]),
         moved=row["moved"],
+        checked=tuple(unpack_verdict(one) for one in row["checked"] or ()),
         written_by=next(iter(unpack_addresses([row["written_by"]])), None) if row["written_by"] else None,
     )

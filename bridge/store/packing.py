@@ -5,7 +5,19 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from bridge.model import Address, Authenticity, Automatic, Bounce, Invitation, Line, Message, Reading, Span
+from bridge.model import (
+    Address,
+    Authenticity,
+    Automatic,
+    Bounce,
+    Invitation,
+    Line,
+    Message,
+    Reading,
+    Spam,
+    Span,
+    Verdict,
+)
 
 _STYLES = {"b": "bold", "i": "italic", "s": "strike", "c": "code"}
 
@@ -50,6 +62,8 @@ def pack_message(message: Message) -> dict[str, Any]:
         packed["invitation"] = _pack_invitation(message.invitation)
     if message.authenticity:
         packed["authenticity"] = _cleaned(asdict(message.authenticity))
+    if message.verdict:
+        packed["verdict"] = pack_verdict(message.verdict)
     return packed
 
 
@@ -74,8 +88,19 @@ def unpack_message(packed: dict[str, Any], *, message_id: str, subject: str, tex
         thread_index=packed.get("thread_index", ""),
         invitation=_unpack_invitation(packed["invitation"]) if "invitation" in packed else None,
         authenticity=_unpack_authenticity(packed["authenticity"]) if "authenticity" in packed else None,
+        verdict=unpack_verdict(packed["verdict"]) if "verdict" in packed else None,
         **people,
     )
+
+
+def pack_verdict(verdict: Verdict) -> dict[str, Any]:
+    """A filter's verdict."""
+    return _cleaned(asdict(verdict)) | {"level": verdict.level.value}
+
+
+def unpack_verdict(packed: dict[str, Any]) -> Verdict:
+    """The verdict that `pack_verdict` packed."""
+    return Verdict(**packed | {"level": Spam(packed["level"])})
 
 
 def _pack_invitation(invitation: Invitation) -> dict[str, Any]:

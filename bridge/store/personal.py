@@ -5,6 +5,7 @@ the same mail, found again in the mailbox, is not taken in again.
 """
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Text, cast, delete, func, or_, select, update
@@ -17,6 +18,7 @@ from bridge.store.database import insert_new
 from bridge.store.schema import (
     arrivals,
     automatic_answers,
+    bounced,
     conversations,
     correspondents,
     draft_files,
@@ -30,6 +32,7 @@ from bridge.store.schema import (
     posts,
     quiet,
     raw_mails,
+    spammers,
 )
 
 
@@ -197,12 +200,26 @@ async def _take_out_empty(
     return [*shown, *(one for one in others if one not in shown)]
 
 
+async def known_of(conn: AsyncConnection, email: str) -> dict[str, list[dict[str, Any]]]:
+    """What is kept of an address beside its mails, by table, as plain values."""
+    told: dict[str, list[dict[str, Any]]] = {}
+    for table in (automatic_answers, quiet, correspondents, bounced, spammers):
+        rows = (await conn.execute(select(table).where(table.c.email == email.lower()))).mappings()
+        if found := [{name: _plainly(value) for name, value in row.items()} for row in rows]:
+            told[table.name] = found
+    return told
+
+
+def _plainly(value: object) -> object:
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
 async def forget_address(conn: AsyncConnection, email: str) -> None:
-    """What is kept of an address beside its mails: how much automatic mail it had, that it was written to, and what
-    somebody typed to it and did not send.
+    """What is kept of an address beside its mails: how much automatic mail it had, that it was written to, that a mail
+    to it bounced or one from it was called spam, and what somebody typed to it and did not send.
     """
     wanted = email.lower()
-    for table in (automatic_answers, quiet, correspondents):
+    for table in (automatic_answers, quiet, correspondents, bounced, spammers):
         await conn.execute(delete(table).where(table.c.email == wanted))
     kept = func.lower(cast(forms.c.kept, Text))
     await conn.execute(delete(forms).where(kept.contains(wanted, autoescape=True)))

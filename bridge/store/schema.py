@@ -176,7 +176,11 @@ messages = Table(
     Column("written_by", Json, nullable=True),  # the customer, where a teammate passed it on: name and address
     Column("joined", Text, nullable=False, default=""),  # why it came to its conversation
     Column("moved", Integer, nullable=False, default=0),  # how often it went on to another
+    Column("checked", Json, nullable=True),  # the verdicts of the filters that were asked about it
     UniqueConstraint("mailbox", "digest"),
+    Index(
+        None, "mailbox", "received", "direction", "number"
+    ),  # for numbers: texts would have to be read past otherwise
 )
 
 erased = Table(  # digests of mails that were taken out for good, so that they are not taken in again
@@ -208,6 +212,8 @@ attachments = Table(
     Column("content_type", Text, nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("inline", Boolean, nullable=False),
+    Column("held", Text, nullable=False, default=""),  # why it is kept out of Slack, or nothing
+    Column("released", Text, nullable=False, default=""),  # the agent who let it in all the same
 )
 
 message_refs = Table(  # every Message-ID that was seen or spoken of, and the conversation it belongs to
@@ -245,7 +251,7 @@ conversations = Table(
     Column("merged_into", Id, nullable=True),  # the number of the conversation that has its mails now
     Column("split_from", Id, nullable=True),  # the number of the conversation that it was a part of
     Column("priority", Text, nullable=False, default=""),
-    Column("tags", Text, nullable=False, default=""),  # each between two blanks, so that one is found as a whole
+    Column("tags", Text, nullable=False, default=""),  # each between two blanks
     sqlite_autoincrement=True,  # a number is never given twice
 )
 
@@ -361,6 +367,23 @@ correspondents = Table(  # who was ever written to
     Column("email", Text, primary_key=True),
     Column("domain", Text, nullable=False, index=True),
     Column("since", Utc, nullable=False),
+)
+
+bounced = Table(  # addresses that nothing reaches any more, as far as is known
+    "bounced",
+    metadata,
+    Column("email", Text, primary_key=True),
+    Column("status", Text, nullable=False),  # the enhanced code of the bounce (RFC 3463)
+    Column("at", Utc, nullable=False),
+)
+
+spammers = Table(  # senders of what an agent called spam
+    "spammers",
+    metadata,
+    Column("mailbox", Text, primary_key=True),
+    Column("email", Text, primary_key=True),
+    Column("marked_by", Text, nullable=False),
+    Column("at", Utc, nullable=False),
 )
 
 templates = Table(  # canned answers that admins have made, beside those of bridge.toml
