@@ -19,7 +19,7 @@ from bridge.desk import Mailbox
 from bridge.errors import BridgeError, Misconfigured, Temporary
 from bridge.jobs import Engine
 from bridge.model import ChannelId, Job, MailboxName, now
-from bridge.slack import blocks
+from bridge.slack import mending
 from bridge.slack.blocks import Surface
 from bridge.slack.gateway import Gateway
 from bridge.store import jobs, troubles
@@ -74,11 +74,11 @@ class Alarms:
         mailbox = self._mailboxes.get(MailboxName(job.payload["mailbox"]))
         sentence = job.payload.get("sentence")
         if sentence:
-            surface = blocks.trouble(sentence, over=job.payload["over"])
+            surface = mending.trouble(sentence, over=job.payload["over"])
         elif mailbox is None:
             return
         else:
-            surface = blocks.alarm(mailbox.name, reason=job.payload["reason"])
+            surface = mending.alarm(mailbox.name, reason=job.payload["reason"])
         own = [mailbox.channel] if mailbox and mailbox.channel else []
         admins = await self._admins_channel()
         channels = [*admins] if sentence and admins else [*own, *admins]

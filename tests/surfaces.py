@@ -38,7 +38,7 @@ from bridge.model import (
     TemplateId,
     UserId,
 )
-from bridge.slack import (
+from bridge.slack import (, mending
     blocks,
     canned,
     compose,
@@ -292,7 +292,7 @@ def messages(dice: random.Random) -> Iterator[Made]:
         "proposed": proposed.line(
             replace(draw.draft(), state=draw.dice.choice(list(proposed.STATES))), words=draw.lines()
         ),
-        "alarm": blocks.alarm("support", reason=draw.words()),
+        "alarm": mending.alarm("support", reason=draw.words()),
         "loop": notices.loop(1, draw.address().email, mailbox="support"),
     }
     if dice.random() < RARELY:
