@@ -38,12 +38,13 @@ from bridge.model import (
     TemplateId,
     UserId,
 )
-from bridge.slack import (, mending
+from bridge.slack import (
     blocks,
     canned,
     compose,
     digest,
     home,
+    mending,
     modals,
     notices,
     parting,
