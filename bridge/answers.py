@@ -363,7 +363,7 @@ class Answers:
             if not await drafts.move(conn, draft_id, DraftState.SENT, out_of={DraftState.UNCERTAIN}, reason=""):
                 state = say(STATE_WORDS[draft.state])
                 raise Refused(say("This mail is {state}; there is nothing to decide.", state=state))
-            await keep_sent(conn, draft, sent, copy=self._mailbox(draft.mailbox).saves_sent)
+            await keep_sent(conn, draft, sent, mailbox=self._mailbox(draft.mailbox))
             detail = f"{DraftState.UNCERTAIN} → {DraftState.SENT}"
             await write_down(conn, draft.number, "mark delivered", user=user, detail=detail)
         return await self._draft(draft_id, user=user)

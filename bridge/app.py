@@ -74,6 +74,7 @@ class Bridge:
         self._closing = contextlib.AsyncExitStack()
         self._finishing: list[Callable[[], Awaitable[None]]] = []
         self._health: list[Health] = []
+        self._wake: Callable[[], None] | None = None
         self.site: Site | None = None
         self.smtp: Intake | None = None
         self.lmtp: Intake | None = None
@@ -85,6 +86,11 @@ class Bridge:
         except BaseException:
             await self.stop()
             raise
+
+    def wake(self) -> None:
+        """Do what is due by now: the clock was set ahead, and whoever sleeps until then does not know."""
+        if self._wake:
+            self._wake()
 
     async def stop(self) -> None:
         """Take no new work, finish or hand back what is in hand, all at once; then close everything behind it."""
@@ -142,6 +148,7 @@ class Bridge:
         """From here on promises are kept, and what was kept long enough goes."""
         await parts.channels.try_again()  # an operator who mends a channel or a scope starts the bridge again
         await parts.engine.start()
+        self._wake = parts.engine.wake
         self._finishing.append(functools.partial(parts.engine.stop, STOPPING))
         house = asyncio.create_task(keep_house(parts.store, retention=self._settings.retention), name="housekeeping")
         self._finishing.append(functools.partial(_cancel, house))

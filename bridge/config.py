@@ -47,6 +47,7 @@ from bridge.settings import (
     TemplateSettings,
 )
 from bridge.summarysettings import SummarySettings
+from bridge.timesettings import HoursSettings, NudgeSettings, SilenceSettings
 
 __all__ = [
     "AckSettings",
@@ -338,6 +339,9 @@ _TABLES: dict[tuple[str, ...], type[BaseModel]] = {
     ("mailbox", "smtp"): ServerSettings,
     ("mailbox", "oauth"): OAuthSettings,
     ("mailbox", "folders"): FolderSettings,
+    ("mailbox", "hours"): HoursSettings,
+    ("mailbox", "nudges"): NudgeSettings,
+    ("mailbox", "silence"): SilenceSettings,
     ("intake",): IntakeSettings,
     ("agents",): AgentSettings,
     ("flood",): FloodSettings,

@@ -13,7 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge import where
 from bridge.agents import MayAct
+from bridge.due import NO_PACE, Pace, runs
 from bridge.errors import BridgeError, Permanent, Refused
+from bridge.later import nothing_by_itself
 from bridge.lookup import Found, Query
 from bridge.model import (
     BRIDGE,
@@ -52,6 +54,16 @@ class Acknowledgement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """After how long without a word from the customer a conversation that waits for one is closed; `last_mail`: what
+    the customer is told first, if anything.
+    """
+
+    close_after: timedelta
+    last_mail: Acknowledgement | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Mailbox:
     """One address as the desk works with it: what it is called, and where it shows.
 
@@ -70,6 +82,8 @@ class Mailbox:
     signature: str = ""
     forwards: bool = True
     ack: Acknowledgement | None = None
+    pace: Pace = NO_PACE
+    silence: Silence | None = None
 
 
 async def changed(conn: AsyncConnection, number: Number, **values: object) -> int:
@@ -77,6 +91,8 @@ async def changed(conn: AsyncConnection, number: Number, **values: object) -> in
 
     Somebody has clicked and waits to see it: it goes before all that nobody waits for.
     """
+    if "status" in values:
+        await nothing_by_itself(conn, number)
     version = await conversations.change(conn, number, at=now(), **values)
     await show_again(conn, number, version=version, urgent=True)
     return version
@@ -84,6 +100,8 @@ async def changed(conn: AsyncConnection, number: Number, **values: object) -> in
 
 async def changed_by_itself(conn: AsyncConnection, number: Number, **values: object) -> int:
     """As `changed`, for what mail, servers and clocks change: it is shown in its turn."""
+    if "status" in values:
+        await nothing_by_itself(conn, number)
     return (await all_changed_by_itself(conn, [number], **values))[number]
 
 
@@ -254,6 +272,7 @@ class Desk:
             waits = found is not None and found.status is Status.SNOOZED and found.wakes
             if found and waits and waits.isoformat() == job.payload["until"]:
                 await changed_by_itself(conn, number, status=Status.OPEN, wakes=None)
+                await self.due_from_now(conn, found)
                 await write_down(conn, number, "wake", user=BRIDGE, detail=told(found, {"status": Status.OPEN}))
 
     async def _set(self, number: Number, verb: str, *, user: UserId, **values: object) -> Conversation:
@@ -262,8 +281,15 @@ class Desk:
             return found
         async with self._store.write() as conn:
             await changed(conn, number, **values)
+            await self.due_from_now(conn, found)
             await write_down(conn, number, verb, user=user, detail=told(found, values))
         return await self.conversation(number, user=user)
+
+    async def due_from_now(self, conn: AsyncConnection, conversation: Conversation) -> None:
+        """It may be on the table again: where its customer waits, an answer is due as if they had written now."""
+        if mailbox := self._mailboxes.get(conversation.mailbox):
+            at = now()
+            await runs(conn, mailbox.pace, conversation.number, at=at, seen=at)
 
     async def _unmerged(self, number: Number, *, user: UserId) -> Conversation:
         found = await self.conversation(number, user=user)

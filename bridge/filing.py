@@ -162,6 +162,7 @@ class Filing:
                     wrongly = [one for one in before if one.folder is Folder.JUNK]
                     await lessons.learn(conn, wrongly, spam=False, by=user)
                 version = await changed(conn, number, trouble="", **(change or {}))
+                await self._desk.due_from_now(conn, conversation)
                 await obey(conn, number, version=version)
                 detail = _told(before, stand, conversation=conversation, change=change or {})
                 await write_down(conn, number, verb, user=user, detail=detail)

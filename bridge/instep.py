@@ -16,9 +16,9 @@ from dataclasses import replace
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge import rules, settling
+from bridge import rules, settling, silence
 from bridge.as_read import AsRead, as_read
-from bridge.desk import changed_by_itself, write_down
+from bridge.desk import Mailbox, changed_by_itself, write_down
 from bridge.errors import Permanent
 from bridge.filing import ANSWERED, DELETED, KEPT_IN_STEP, locate, write_down_elsewhere
 from bridge.mail.identifiers import own_message_id
@@ -54,9 +54,16 @@ class InStep:
     """Takes over what others do with the mailboxes."""
 
     def __init__(
-        self, store: Store, *, posts: Mapping[MailboxName, Post], keys: Sequence[bytes], holds: Holds = alone
+        self,
+        store: Store,
+        *,
+        posts: Mapping[MailboxName, Post],
+        mailboxes: Mapping[MailboxName, Mailbox],
+        keys: Sequence[bytes],
+        holds: Holds = alone,
     ) -> None:
         self._store = store
+        self._mailboxes = mailboxes
         self._holds = holds
         self._posts = posts
         self._keys = keys
@@ -204,6 +211,7 @@ class InStep:
         )
         before = await conversations.get(conn, number)
         await changed_by_itself(conn, number, status=Status.WAITING)
+        await silence.begins(conn, self._mailboxes[post.name], number, since=arrival.received)
         await write_down(
             conn,
             number,

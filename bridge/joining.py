@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bridge import rules
 from bridge.as_read import AsRead
 from bridge.desk import Mailbox, all_changed_by_itself, write_down
-from bridge.later import customer_wrote
+from bridge.later import customer_wrote, nothing_by_itself
 from bridge.mail.compose import bare_subject
 from bridge.mail.identifiers import own_message_id
 from bridge.model import BRIDGE, Automatic, Joined, Message, Number, Status, now
@@ -129,6 +129,7 @@ class Joining:
             standing = sorted(one for one in joined if batch.standing[one] is status)
             await all_changed_by_itself(conn, standing, status=status)
             for number in (one for one in standing if batch.before[one] is not status):
+                await nothing_by_itself(conn, number)
                 detail = f"status: {batch.before[number]} → {status}"
                 await write_down(conn, number, "reopen", user=BRIDGE, detail=detail)
         if not old:

@@ -2,7 +2,7 @@
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.model import DraftState, Number
+from bridge.model import Automatic, DraftState, Number
 from bridge.notices import tell
 from bridge.sentences import mark, say
 from bridge.store import drafts, jobs
@@ -15,8 +15,18 @@ async def customer_wrote(conn: AsyncConnection, number: Number) -> None:
 
     It counts as failed, not as undone: its author can still send it as it is, or write it anew.
     """
+    await nothing_by_itself(conn, number)
     for draft in await drafts.waiting(conn, number):
         if await drafts.move(conn, draft.id, DraftState.FAILED, out_of={DraftState.HELD}, reason=say(FIRST)):
             await jobs.cancel(conn, f"send:{draft.id}")
             sentence = say("the customer wrote before your mail was to leave, so it was not sent. Read that first.")
             await tell(conn, number, key=f"{draft.id}:stopped", whom=draft.author, sentence=sentence)
+
+
+async def nothing_by_itself(conn: AsyncConnection, number: Number) -> None:
+    """Something has happened to a conversation: what the bridge was to say because nothing did does not leave."""
+    for draft in await drafts.waiting(conn, number):
+        if draft.automatic is not Automatic.NO and await drafts.move(
+            conn, draft.id, DraftState.CANCELLED, out_of={DraftState.HELD}
+        ):
+            await jobs.cancel(conn, f"send:{draft.id}")

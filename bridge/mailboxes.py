@@ -15,7 +15,8 @@ import structlog
 from bridge.accounts import Accounts
 from bridge.alarms import Alarms
 from bridge.config import MailboxSettings, ServerSettings, Settings
-from bridge.desk import Acknowledgement, Mailbox
+from bridge.desk import Acknowledgement, Mailbox, Silence
+from bridge.due import Pace, Step
 from bridge.errors import BridgeError, Temporary
 from bridge.health import Health
 from bridge.instep import InStep
@@ -80,7 +81,26 @@ def mailbox(one: MailboxSettings, *, channel: ChannelId, max_bytes: int) -> Mail
         signature=one.signature,
         forwards=one.forwards,
         ack=Acknowledgement(**dict(one.ack)) if one.auto_ack else None,
+        pace=_pace(one),
+        silence=_silence(one),
     )
+
+
+def _pace(one: MailboxSettings) -> Pace:
+    nudges = {Step.CHANNEL: one.nudges.channel, Step.OWNER: one.nudges.owner, Step.ADMINS: one.nudges.admins}
+    return Pace(
+        hours=one.hours.hours,
+        first_response=one.first_response,
+        next_response=one.next_response or one.first_response,
+        nudges={step: offset for step, offset in nudges.items() if offset is not None},
+    )
+
+
+def _silence(one: MailboxSettings) -> Silence | None:
+    if one.silence.close_after is None:
+        return None
+    last = Acknowledgement(subject=one.silence.subject, text=one.silence.text, per_sender=one.ack.per_sender)
+    return Silence(close_after=one.silence.close_after, last_mail=last if one.silence.last_mail else None)
 
 
 async def find_channel(

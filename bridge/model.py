@@ -11,7 +11,7 @@ Job           a durable promise with a key, a lane and a due time
 """
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, NewType
 
@@ -30,9 +30,21 @@ TemplateId = NewType("TemplateId", int)
 """A canned answer that was made in Slack."""
 
 
+@dataclass(slots=True)
+class Clock:
+    """What `now` reads: this process's one clock. The demo and stories set it ahead, so that days pass at once; then
+    whoever sleeps until something is due must be woken (`Bridge.wake`).
+    """
+
+    ahead: timedelta = timedelta()
+
+
+CLOCK = Clock()
+
+
 def now() -> datetime:
     """The time, aware, in UTC."""
-    return datetime.now(UTC)
+    return datetime.now(UTC) + CLOCK.ahead
 
 
 # --- a mail, as read ------------------------------------------------------------------------------------------------
@@ -363,7 +375,8 @@ class Priority(StrEnum):
 class Conversation:
     """The messages of one matter in one mailbox. `version` grows with every change; what Slack shows follows it.
     `trouble` says why the mailbox did not do what an agent last asked for; `wakes` is when a snoozed one opens again;
-    `merged_into` is the one that has its mails now. `tags`: words without blanks, in lower case.
+    `merged_into` is the one that has its mails now. `tags`: words without blanks, in lower case. `due` is when a
+    customer who waits is to have an answer, where the mailbox says how soon.
     """
 
     number: Number
@@ -381,6 +394,7 @@ class Conversation:
     merged_into: Number | None = None
     priority: Priority = Priority.NORMAL
     tags: tuple[str, ...] = ()
+    due: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,23 +2,24 @@
 
     whoever changes something -> `tell`, in the same transaction -> job "tell" -> one message in the thread
 
-A notice is for one person, about what others did: nobody is told of what they did themselves. It holds nothing that
-came by mail.
+A notice is for one person, about what others did: nobody is told of what they did themselves; or, where the bridge does
+or finds something by itself, for all who read the thread. It holds nothing that came by mail.
 """
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.errors import Temporary
 from bridge.jobs import Engine
-from bridge.model import Job, Number, UserId
+from bridge.model import Job, Number, Ts, UserId
 from bridge.sentences import say
 from bridge.slack.blocks import in_slack
 from bridge.slack.gateway import Gateway
 from bridge.slack.notices import notice
-from bridge.store import conversations, jobs
+from bridge.store import cards, conversations, jobs
 from bridge.store.database import Store
 
 Button = tuple[str, str, str]
@@ -30,19 +31,21 @@ async def tell(
     number: Number,
     *,
     key: str,
-    whom: UserId,
+    whom: UserId | None,
     sentence: str,
     about: UserId | None = None,
     buttons: Sequence[Button] = (),
+    broadcast: bool = False,
 ) -> None:
     """Promise to tell somebody something once, after what the conversation's card shows by then.
 
     `about` is whoever did it: where that is the person to be told, or nobody in Slack is to be told, nothing happens.
-    `{who}` in the sentence stands for them.
+    `{who}` in the sentence stands for them. `whom` None: whoever reads the thread; `broadcast`: the channel as well.
     """
-    if whom == about or not in_slack(whom):
+    if whom is not None and (whom == about or not in_slack(whom)):
         return
-    payload = {"number": number, "whom": whom, "sentence": sentence, "about": about, "buttons": list(buttons)}
+    told = {"whom": whom, "sentence": sentence, "about": about, "buttons": list(buttons), "broadcast": broadcast}
+    payload = {"number": number, **told}
     await jobs.add(conn, key=f"tell:{key}", kind="tell", lane=f"conversation:{number}", payload=payload)
 
 
@@ -65,7 +68,9 @@ class Notices:
             raise Temporary(say("The card is not posted yet."), retry_after=1)
         card, channel = conversation.card_ts, conversation.channel
         about = UserId(told["about"]) if told["about"] else None
-        surface = notice(UserId(told["whom"]), told["sentence"], about=about, buttons=told["buttons"])
+        whom = UserId(told["whom"]) if told["whom"] else None
+        surface = notice(whom, told["sentence"], about=about, buttons=told["buttons"])
+        broadcast = bool(told.get("broadcast"))  # not in what the version before promised
 
         async def act() -> dict[str, str]:
             ts = await self._gateway.post(
@@ -75,6 +80,7 @@ class Notices:
                 key=job.key,
                 number=conversation.number,
                 thread_ts=card,
+                broadcast=broadcast or None,
             )
             return {"ts": ts}
 
@@ -82,4 +88,8 @@ class Notices:
             ts = await self._gateway.find(channel, key=job.key, since=since, thread_ts=card)
             return {"ts": ts} if ts else None
 
-        await self._engine.once(job.key, act=act, find=look)
+        async def kept(conn: AsyncConnection, posted: dict[str, Any]) -> None:
+            if broadcast:
+                await cards.surfaced(conn, conversation.number, ts=Ts(posted["ts"]))
+
+        await self._engine.once(job.key, act=act, find=look, kept=kept)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge import rules
+from bridge import rules, silence
 from bridge.desk import Mailbox, changed, obey, write_down
 from bridge.errors import BridgeError, Permanent, Refused, Temporary, Uncertain
 from bridge.mail import compose, smtp
@@ -37,6 +37,7 @@ from bridge.model import (
     MailboxName,
     MailId,
     Message,
+    Number,
     Reading,
     Status,
     now,
@@ -46,7 +47,7 @@ from bridge.post import Post
 from bridge.sentences import say
 from bridge.slack import richtext
 from bridge.slack.gateway import Gateway
-from bridge.store import correspondents, drafts, jobs, mails, people, raws
+from bridge.store import conversations, correspondents, drafts, jobs, mails, people, raws
 from bridge.store.database import Store
 
 log = structlog.get_logger()
@@ -77,7 +78,7 @@ async def as_sent(store: Store, draft: Draft) -> Sent | None:
     return Sent(raw_id=raw_id, digest=rules.digest(raw, message), message=message, reading=reading)
 
 
-async def keep_sent(conn: AsyncConnection, draft: Draft, sent: Sent | None, *, copy: bool) -> None:
+async def keep_sent(conn: AsyncConnection, draft: Draft, sent: Sent | None, *, mailbox: Mailbox) -> None:
     """Keep a mail that left as a message of its conversation, and promise its copy in Sent where one is kept."""
     number = await drafts.number_of(conn, draft)
     if sent is not None:
@@ -96,12 +97,22 @@ async def keep_sent(conn: AsyncConnection, draft: Draft, sent: Sent | None, *, c
     # What the bridge says by itself answers nothing: it is still our turn, and the mail is still to be read.
     by_a_person = draft.automatic is Automatic.NO
     then = Status.CLOSED if draft.closes else Status.WAITING
-    version = await changed(conn, number, **({"status": then} if by_a_person else {}))
+    still = by_a_person or (draft.closes and await _waits_for_customer(conn, number))
+    version = await changed(conn, number, **({"status": then} if still else {}))
+    if by_a_person and then is Status.WAITING and draft.kind is not DraftKind.FORWARD:  # that went to somebody else
+        await silence.begins(conn, mailbox, number, since=now())
+    if still and not by_a_person:
+        await write_down(conn, number, "close", user=BRIDGE, detail=f"status: {Status.WAITING} → {then}")
     if by_a_person and draft.answers and draft.kind is not DraftKind.FORWARD:
         await mails.stand(conn, [draft.answers], seen=True, answered=True)  # as every mail client does
         await obey(conn, number, version=version)
-    if copy:
+    if mailbox.saves_sent:
         await jobs.add(conn, key=f"copy:{draft.id}", kind="file_copy", lane="", payload={"draft": draft.id})
+
+
+async def _waits_for_customer(conn: AsyncConnection, number: Number) -> bool:
+    found = await conversations.get(conn, number)
+    return found is not None and found.status is Status.WAITING
 
 
 class Outbox:
@@ -249,7 +260,7 @@ class Outbox:
             if not await drafts.move(conn, draft.id, state, out_of=out_of, reason=reason, outcome=list(outcome)):
                 return
             if state is DraftState.SENT:
-                await keep_sent(conn, draft, sent, copy=self._mailbox(draft).saves_sent)
+                await keep_sent(conn, draft, sent, mailbox=self._mailbox(draft))
             else:
                 await changed(conn, await drafts.number_of(conn, draft))
             detail = f"{(before or draft).state} → {state}"

@@ -33,6 +33,7 @@ from bridge.mail.filters import Clamd, Rspamd
 from bridge.metrics import Metrics
 from bridge.model import Address, Job, MailboxName, Named, UserId
 from bridge.notices import Notices
+from bridge.nudges import Nudges
 from bridge.originals import Originals
 from bridge.outbox import Outbox
 from bridge.post import Post
@@ -46,6 +47,7 @@ from bridge.ruling import Rules
 from bridge.settings import SpamSettings
 from bridge.settling import Settling
 from bridge.show import Show
+from bridge.silence import Silences
 from bridge.slack.gateway import Gateway, Identity
 from bridge.slack.socket import check_token
 from bridge.sorting import Sorting
@@ -179,7 +181,7 @@ def made(
         mailboxes=mailboxes,
         mail=RuledMail(templates=templates, own=own, key=settings.secret_keys[0]),
     )
-    in_step = InStep(store, posts=posts, keys=settings.secret_keys, holds=watches.holds)
+    in_step = InStep(store, posts=posts, mailboxes=mailboxes, keys=settings.secret_keys, holds=watches.holds)
     kinds: dict[str, Callable[[Job], Awaitable[None]]] = {
         "fetch": outbox.fetch,
         "send": outbox.send,
@@ -192,6 +194,7 @@ def made(
         "lapse": writing.lapse,
         "sort": sorting.sort,
         "webhook": Webhooks(store, addresses=settings.webhooks, key=settings.secret_keys[0]).call,
+        "silence": Silences(store, originals=originals, mailboxes=mailboxes, own=own, key=settings.secret_keys[0]).end,
         "erase": Eraser(gateway).erase,
     }
 
@@ -228,6 +231,7 @@ def made(
         "digest": floods.show,
         "closed_channel": channels.tell,
         "usable_channel": channels.try_again,
+        "nudge": Nudges(store, operators=operators).nudge,
         "tell": Notices(store, engine=engine, gateway=gateway).say,
         "alarm": alarms.tell,
         "acknowledge": acknowledge.acknowledge,

@@ -16,7 +16,7 @@ from types import MappingProxyType
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge import checking, lessons, returned, rules, settling
+from bridge import checking, due, lessons, returned, rules, settling
 from bridge.as_read import AsRead, as_read, unreadable
 from bridge.desk import Mailbox, changed_by_itself, show_all_again
 from bridge.errors import BridgeError, Refused
@@ -29,6 +29,7 @@ from bridge.mail.quotes import read
 from bridge.metrics import Metrics
 from bridge.model import (
     Arrival,
+    Automatic,
     Batch,
     Cursor,
     Direction,
@@ -235,7 +236,9 @@ class Reception:
         if self._checks:
             await checking.promise(conn, mail_ids)
         spammers = await lessons.known(conn, mailbox.name, [mail.message for _, mail in new], own=self._own)
-        for mail_id, matter, (_, mail) in zip(mail_ids, matters, new, strict=True):
+        for mail_id, matter, (arrival, mail) in zip(mail_ids, matters, new, strict=True):
+            if mail.message.automatic is Automatic.NO:
+                await due.runs(conn, mailbox.pace, matter.number, at=arrival.received, seen=now())
             if not matter.begun or mail.passed_on:
                 continue
             called_spam = mail.message.author.email.lower() in spammers

@@ -5,6 +5,7 @@ the other card's thread. What was posted before stays in its thread: people may 
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -47,6 +48,7 @@ class Regroup:
             await moves.move_refs(conn, number, to=into)
             await changed(conn, number, status=Status.CLOSED, merged_into=into, wakes=None, trouble="")
             version = await changed(conn, into, **_turn(one, other, moved))
+            await self._desk.due_from_now(conn, other)
             await obey(conn, into, version=version)
             await write_down(conn, number, "merge", user=user, detail=f"into #{into}")
             await write_down(conn, into, "merge", user=user, detail=f"#{number} came here, {_count(moved)}")
@@ -72,6 +74,7 @@ class Regroup:
             going = _drafts_of(moved, await drafts.of_conversation(conn, number))
             await _move(conn, moved, going, to=new)
             version = await changed(conn, new, owner=one.owner)
+            await self._desk.due_from_now(conn, replace(one, number=new))
             await obey(conn, new, version=version)
             await changed(conn, number)
             await write_down(conn, number, "split", user=user, detail=f"{_count(moved)} to #{new}")

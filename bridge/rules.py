@@ -5,7 +5,7 @@ Nothing here talks to anybody or remembers anything: what was known when the dec
 
 import hashlib
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -179,15 +179,27 @@ def status_after_mail(status: Status, message: Message) -> Status:
 def waits_since(messages: Iterable[StoredMessage]) -> datetime | None:
     """Since when somebody has waited for an answer: the first mail a person wrote after our last one; None if nobody.
 
-    What is automatic does not wait.
+    What is automatic neither waits nor answers: who was acknowledged has no answer yet.
     """
     since = None
     for one in messages:
+        if one.message.automatic is not Automatic.NO:
+            continue
         if one.direction is Direction.OUT:
             since = None
-        elif since is None and one.message.automatic is Automatic.NO:
+        elif since is None:
             since = one.received
     return since
+
+
+def last_word(messages: Sequence[StoredMessage]) -> StoredMessage | None:
+    """The customer's mail that the bridge may answer by itself once nobody writes any more: the newest that came in, if
+    its author wrote it to us. None where it is a robot's, or was passed on by a teammate.
+    """
+    newest = max((one for one in messages if one.direction is Direction.IN), key=lambda one: one.id, default=None)
+    if newest is None or newest.message.automatic is not Automatic.NO or newest.written_by:
+        return None
+    return newest
 
 
 # --- who gets the answer? ---------------------------------------------------------------------------------------------

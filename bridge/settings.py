@@ -11,14 +11,15 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
-from bridge import templates, values
-from bridge.errors import Refused
+from bridge import values
 from bridge.model import MailboxName, Resurface
 from bridge.near import clamd_address, filter_url, is_loopback
 from bridge.providers import Security, files_sent_mail
 from bridge.rulesettings import RuleSettings
 from bridge.sentences import Language
 from bridge.summarysettings import SummarySettings
+from bridge.timesettings import HoursSettings, NudgeSettings, SilenceSettings, Within
+from bridge.timesettings import template as _template
 from bridge.values import Table as _Model
 
 _MIB = 1024 * 1024
@@ -137,14 +138,6 @@ def _file(value: Path) -> Path:
     return value
 
 
-def _template(value: str) -> str:
-    try:
-        templates.check(value)
-    except Refused as error:
-        raise ValueError(f"is no template: {error}") from None
-    return value
-
-
 class Listen(_Model):
     """Where to listen. Written `host:port`; `port` None (written as nothing) is off, 0 is any free one."""
 
@@ -238,7 +231,8 @@ class MailboxSettings(_Model):
     """One address. `imap` is None where the mail comes from the embedded intake (`source` "local").
 
     `trusted_servers`: whose Authentication-Results are believed, by authserv-id; as `load` gives it, the provider's
-    own where nothing else was said.
+    own where nothing else was said. `first_response`, `next_response`: how much open time an answer may take; the
+    second is as the first where nothing else was said.
     """
 
     name: Annotated[str, AfterValidator(_name)] = ""
@@ -254,6 +248,11 @@ class MailboxSettings(_Model):
     resurface: Resurface = Resurface.BROADCAST
     resurface_minutes: float = Field(default=60, ge=0, le=10_080)
     ack: AckSettings = AckSettings()
+    hours: HoursSettings = HoursSettings()
+    first_response: Within | None = None
+    next_response: Within | None = None
+    nudges: NudgeSettings = NudgeSettings()
+    silence: SilenceSettings = SilenceSettings()
     source: Literal["imap", "local"] = "imap"
     imap: ServerSettings | None = None
     smtp: ServerSettings = ServerSettings()

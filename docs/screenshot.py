@@ -126,9 +126,9 @@ def send(page: Page, folder: Path) -> None:
 
 def read(page: Page) -> None:
     """Dana reads it."""
-    page.locator(".letter.fresh", has_text="Fernhill Coffee").click()
+    page.locator(".letter.fresh", has_text="A new bag leaves").click()
     page.frame_locator("iframe.letter-html").get_by_text("on Thursday").wait_for()
-    expect(page.locator(".thread article.message").filter(has_text="Sent")).to_be_visible()
+    expect(page.locator(".thread article.message").filter(has_text="A new bag").filter(has_text="Sent")).to_be_visible()
 
 
 def compose(page: Page) -> None:

@@ -5,7 +5,7 @@ program it opens the page on a free port and stays.
 """
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from email.utils import make_msgid
 from typing import Any
@@ -189,8 +189,15 @@ class Standin:
         people = [self.maya, self.jonas, space.bot_user_id]
         self.support = str(space.add_channel("support", members=[*people, self.guest])["id"])
         self.orders = str(space.add_channel("orders", members=people)["id"])
+        self.passed: list[timedelta] = []
         self.page = Page(
-            self.double, self.world, customers=mails.CUSTOMERS, mailboxes=[mails.SHOP], manifest=MANIFEST, port=0
+            self.double,
+            self.world,
+            customers=mails.CUSTOMERS,
+            mailboxes=[mails.SHOP],
+            manifest=MANIFEST,
+            later=self.passed.append,
+            port=0,
         )
         self.submitted: list[Json] = []
 

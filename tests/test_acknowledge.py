@@ -13,7 +13,7 @@ from onstage import Desk, actions, ask, nodes, received, said
 
 from bridge import rules, templates
 from bridge.demo.mails import SHOP
-from bridge.demo.stage import CHANNEL, Stage
+from bridge.demo.stage import CHANNEL, MINA, Stage
 from bridge.errors import Refused
 from bridge.mail.parse import parse
 from bridge.model import Address, Automatic, Message
@@ -57,6 +57,16 @@ async def test_a_new_conversation_is_acknowledged_with_its_number(stage: Stage, 
     assert "by itself" in said(mina.line(card, ":white_check_mark: Sent") or {})
     assert "Open" in said(mina.cards()[0])
     assert "1 unread" in said(mina.cards()[0])
+
+
+async def test_who_was_acknowledged_still_waits_for_an_answer(stage: Stage, mina: Desk) -> None:
+    await ask(stage)
+    card = await mina.sees_card("Two bags")
+    await mina.sees(lambda: mina.line(card, ":white_check_mark: Sent"))
+    await mina.sees(lambda: "2 mails" in said(mina.cards()[0]))
+    assert "waits since" in said(mina.cards()[0])
+    await mina.person.open_home()
+    await mina.sees(lambda: "the longest waits since" in said(stage.slack.workspace.screens.home(MINA) or {}))
 
 
 async def test_it_is_acknowledged_once_and_its_answer_joins(stage: Stage, mina: Desk) -> None:

@@ -1,5 +1,6 @@
 """Writing an answer, from the click to what leaves: what its author is told, asked, and never loses."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -328,8 +329,7 @@ async def test_a_mail_is_sent_later_and_can_be_undone_until_then(stage: Stage, m
     assert line
     assert {"cancel_send", "send_now"} <= set(actions(line))
     assert stage.world.envelopes == []
-    draft = next(node["value"] for node in nodes(line) if node.get("action_id") == "send_now")
-    await due(stage, f"send:{draft}")
+    stage.later(timedelta(hours=3))
     mail = await received(stage, "dana@example.com")
     assert "Good morning" in mail.as_string()
     await mina.sees(lambda: ":clock3:" not in said(mina.cards()[0]))
@@ -343,6 +343,9 @@ async def test_a_mail_for_later_stops_where_the_customer_writes_first_and_its_au
     await mina.opens(card)
     await mina.person.submit({"body": rich("Any news?"), "later": "tomorrow 9am"})
     await mina.person.close_view()
+    await ask(stage, subject="Automatic reply: Two bags", text="Back on Monday", in_reply_to=first)
+    await mina.sees(lambda: mina.line(card, "Back on Monday"))
+    assert mina.line(card, "Leaves at")  # an automatic mail is no word of the customer's
     await ask(stage, subject="Re: Two bags", text="They came!", in_reply_to=first)
     assert await mina.sees(lambda: mina.line(card, f"<@{MINA}>: the customer wrote before your mail was to leave"))
     line = await mina.sees(lambda: mina.line(card, "Not sent"))
@@ -350,6 +353,9 @@ async def test_a_mail_for_later_stops_where_the_customer_writes_first_and_its_au
     assert {"resend", "cancel_send"} <= set(actions(line))
     await mina.person.click(CHANNEL, line["ts"], "cancel_send")
     assert initial(await mina.sees_compose(), "body") == rich("Any news?")
+    stage.later(timedelta(days=2))
+    await ask(stage, from_="Ben <ben@example.org>", subject="Another")
+    await mina.sees_card("Another")
     assert stage.world.envelopes == []
 
 

@@ -139,7 +139,7 @@ async def type_an_answer(tab: Tab) -> None:
 
 
 async def read_the_answer(tab: Tab) -> None:
-    await tab.locator(".letter.fresh", has_text="Fernhill Coffee").click()
+    await tab.locator(".letter.fresh", has_text="Grind it").click()
     words = tab.frame_locator("iframe.letter-html").locator("body")
     await expect(words).to_contain_text("Grind it one step coarser than espresso. Enjoy!")
     await expect(words.locator("b, strong")).to_have_text("one step")
@@ -147,6 +147,24 @@ async def read_the_answer(tab: Tab) -> None:
         await tab.locator(".reading .file-tile", has_text="label.pdf").click()
     saved = Path(await (await saving.value).path())
     assert await asyncio.to_thread(saved.read_bytes) == LABEL
+
+
+async def test_an_answer_is_due_and_what_is_put_aside_until_monday_comes_back_when_monday_does(tab: Tab) -> None:
+    mine = card(tab, "two bags missing").first  # the nudge shows in the channel too
+    await expect(mine).to_contain_text("an answer is due")
+    for _ in range(4):
+        await tab.locator(".later summary").click()
+        await tab.get_by_role("button", name="+ 1 hour").click()
+    await expect(mine).to_contain_text("an answer was due")
+    number = re.findall(r"#(\d+)", await mine.inner_text())[0]
+    await say(tab, f"/mail snooze {number} next Monday 9am")
+    await expect(mine).to_contain_text("Snoozed until")
+    await tab.locator(".later summary").click()
+    await tab.get_by_role("button", name="Next Monday, 9:00").click()
+    await expect(tab.locator(".later summary")).to_contain_text("Mon 9:0")
+    await tab.locator(".later summary").click()
+    await tab.get_by_role("button", name="+ 1 day").click()  # whatever zone this browser and Mina are in
+    await expect(mine).to_contain_text("Open")
 
 
 async def test_who_may_act_is_told_and_what_members_do_shows(tab: Tab) -> None:

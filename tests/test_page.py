@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import aiohttp
@@ -188,6 +189,17 @@ async def test_a_customer_writes_with_a_file(standin: Standin, visitor: Visitor)
     raw = standin.intake.inbox[mails.SHOP.email][-1]
     assert told["result"].encode() in raw
     assert b'filename="a.pdf"' in raw
+
+
+async def test_time_passes_as_far_as_is_asked(standin: Standin, visitor: Visitor) -> None:
+    assert (await visitor.post("later", json={"seconds": 86_400}))[0] == 200
+    assert standin.passed == [timedelta(days=1)]
+
+
+@pytest.mark.parametrize("asked", [{}, [], {"seconds": "soon"}, {"seconds": 0}, {"seconds": -60}, {"seconds": 1e12}])
+async def test_time_goes_forward_and_not_for_ever(standin: Standin, visitor: Visitor, asked: Any) -> None:
+    assert (await visitor.post("later", json=asked))[0] == 400
+    assert standin.passed == []
 
 
 async def test_nobody_writes_as_somebody_who_is_no_customer(visitor: Visitor) -> None:

@@ -207,3 +207,4 @@ def test_somebody_waits_since_the_first_mail_after_our_last_one() -> None:
     assert rules.waits_since([asked, again, ours]) is None
     assert rules.waits_since([asked, ours, at(4), at(5)]) == at(4).received
     assert rules.waits_since([asked, ours, at(4, automatic=Automatic.REPLY)]) is None
+    assert rules.waits_since([asked, at(2, Direction.OUT, Automatic.REPLY)]) == asked.received  # an acknowledgement

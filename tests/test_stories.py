@@ -1,5 +1,6 @@
 """The two flows of the design, told on the stage: a mail comes in, an answer goes out, for real."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,9 +11,7 @@ from bridge.demo.mails import SHOP, bounce
 from bridge.demo.stage import CHANNEL, GUEST, JONAS, MINA, STRANGER, Stage
 from bridge.demo.world import Silence
 from bridge.mail.compose import Outgoing, compose
-from bridge.model import Address, Attachment, Number, now
-from bridge.store import conversations, jobs
-from bridge.store.database import Store
+from bridge.model import Address, Attachment, now
 
 # --- a mail comes in --------------------------------------------------------------------------------------------------
 
@@ -457,12 +456,7 @@ async def test_what_is_put_aside_is_open_again_at_its_time(stage: Stage, mina: D
     await mina.person.command(CHANNEL, "/mail", "inbox")
     assert "Snoozed" in said(mina.person.ephemerals(CHANNEL)[-1])
 
-    store = await Store.open(stage.settings().database_url.get_secret_value())
-    async with store.write() as conn:
-        conversation = await conversations.get(conn, Number(1))
-        assert conversation
-        assert await jobs.reschedule(conn, f"wake:1:{conversation.version}", due=now())  # three hours later
-    await store.close()
+    stage.later(timedelta(hours=3))
     await mina.sees(lambda: "Open" in said(mina.cards()[0]))
 
 

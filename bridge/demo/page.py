@@ -15,6 +15,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import timedelta
 from json import JSONDecodeError
 from pathlib import Path
 from typing import Any, ClassVar
@@ -34,6 +35,9 @@ STATIC = Path(__file__).with_name("page")
 LARGEST_REQUEST = 64 * 1024 * 1024
 """Bytes: a mail with files, as many as the mail world's server takes."""
 
+FARTHEST = timedelta(days=31)
+"""How far the clock is set ahead at once."""
+
 PAGE_POLICY = (
     "default-src 'self'; connect-src 'self' ws://{host}; img-src 'self' data: blob:; object-src 'none'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -49,7 +53,8 @@ _Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Page:
-    """The page's server. `customers` have a mail program on it; `mailboxes` are what they write to first.
+    """The page's server. `customers` have a mail program on it; `mailboxes` are what they write to first; `later` sets
+    the clock of everything ahead.
 
     `manifest` is the app's: its slash commands and shortcuts stand in the workspace's menus. `port` 0 takes any free
     one; `url` says where the page is once `start` has returned.
@@ -81,9 +86,11 @@ class Page:
         customers: Sequence[Address],
         mailboxes: Sequence[Address],
         manifest: Mapping[str, Any],
+        later: Callable[[timedelta], None],
         port: int = 8025,
     ) -> None:
         self._double, self._world, self._port = double, world, port
+        self._set_ahead = later
         self._customers = {address.email.lower(): address for address in customers}
         self._token = secrets.token_urlsafe(24)
         self._pieces = Pieces(
@@ -119,6 +126,7 @@ class Page:
                 web.post("/act", self._act),
                 web.post("/upload", self._upload),
                 web.post("/mail", self._mail),
+                web.post("/later", self._later),
                 web.get("/letters/{id:[1-9][0-9]*}/html", self._letter_html),
                 web.get("/letters/{id:[1-9][0-9]*}/files/{position:[0-9]+}", self._letter_file),
                 web.get("/files/{id}", self._slack_file),
@@ -277,6 +285,18 @@ class Page:
                 **written,
             )
         )
+
+    async def _later(self, request: web.Request) -> web.Response:
+        """So many seconds pass at once; never back, since what has happened stays."""
+        try:
+            by = timedelta(seconds=int((await request.json())["seconds"]))
+        except (JSONDecodeError, LookupError, TypeError, ValueError, OverflowError):
+            raise web.HTTPBadRequest(text="Say how many seconds.") from None
+        if not timedelta() < by <= FARTHEST:
+            raise web.HTTPBadRequest(text="Say how many seconds: time goes forward, 31 days at most.")
+        self._set_ahead(by)
+        self._news.set()
+        return web.json_response({"result": None})
 
 
 async def _told(doing: Awaitable[Any]) -> web.Response:

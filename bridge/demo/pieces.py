@@ -11,7 +11,7 @@ from typing import Any
 from bridge.demo.double.workspace import Workspace
 from bridge.demo.letters import Reading, read
 from bridge.demo.world import Letter, World
-from bridge.model import Address
+from bridge.model import CLOCK, Address
 
 Json = dict[str, Any]
 
@@ -61,6 +61,7 @@ class Pieces:
         workspace = self._workspace
         pieces = {
             **self._still,
+            "ahead": CLOCK.ahead.total_seconds(),
             "team": {"name": workspace.team_name, "appUser": workspace.bot_user_id, "appId": workspace.app_id},
             "users": list(workspace.users.values()),
             "channels": [

@@ -13,6 +13,14 @@ from bridge.model import now
 from bridge.sentences import Language
 from bridge.slack import manifest
 
+BY_ITSELF = """
+auto_ack = true
+first_response = "4h"
+next_response = "2h"
+silence = { close_after = "14d", last_mail = true }
+"""
+"""Lines of `bridge.toml` for what the demo's mailbox does by itself, which is seen when its clock is set ahead."""
+
 LOCALES: dict[Language, str] = {"en": "en-US", "ko": "ko-KR"}
 """What Slack calls them."""
 
@@ -27,11 +35,18 @@ async def demo(*, port: int, open_browser: bool, data: Path | None, language: La
         folder = data or Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="bridge-demo-")))
         stage = Stage(folder, flood=20)
         stage.others, stage.language = CANNED, language
+        stage.source += BY_ITSELF
         for agent in (MINA, JONAS):
             stage.slack.workspace.change_user(agent, locale=LOCALES[language])
         stage.slack.workspace.change_user(MINA, is_admin=True)  # so that whoever plays sees all that there is
         page = Page(
-            stage.slack, stage.world, customers=CUSTOMERS, mailboxes=[SHOP], manifest=manifest.load(), port=port
+            stage.slack,
+            stage.world,
+            customers=CUSTOMERS,
+            mailboxes=[SHOP],
+            manifest=manifest.load(),
+            later=stage.later,
+            port=port,
         )
         closing.push_async_callback(page.stop)
         await page.start()

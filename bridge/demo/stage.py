@@ -4,6 +4,7 @@ The demo shows it, the stories are told on it. Nothing of the product is here tw
 that `bridge run` uses, from a `bridge.toml` as an operator would write it.
 """
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -13,7 +14,7 @@ from bridge.demo.double.slack import SlackDouble, Timing
 from bridge.demo.mails import SHOP
 from bridge.demo.world import World
 from bridge.desk import show_again
-from bridge.model import ChannelId
+from bridge.model import CLOCK, ChannelId, now
 from bridge.sentences import Language
 from bridge.slack import manifest
 from bridge.slack.requests import PATH
@@ -60,9 +61,15 @@ class Stage:
         self.language: Language = "en"
         self.way = way
         self.http = "" if way == "socket" else "127.0.0.1:0"
-        self.slack = SlackDouble(manifest=manifest.load(), timing=timing, request_url=None if way == "socket" else "")
+        self.slack = SlackDouble(
+            manifest=manifest.load(),
+            timing=timing,
+            request_url=None if way == "socket" else "",
+            clock=lambda: now().timestamp(),
+        )
         self.world = World()
         self.bridge: Bridge | None = None
+        self._moved = timedelta()
         _people_the_workspace(self.slack)
 
     @property
@@ -101,10 +108,19 @@ class Stage:
             self.bridge = None
 
     async def stop(self) -> None:
-        """Stop everything."""
+        """Stop everything. The clock goes back to where it was."""
         await self.stop_bridge()
         await self.world.stop()
         await self.slack.stop()
+        CLOCK.ahead -= self._moved
+        self._moved = timedelta()
+
+    def later(self, by: timedelta) -> None:
+        """So much time passes at once, for the bridge, the workspace and the mail: what is due by then happens."""
+        CLOCK.ahead += by
+        self._moved += by
+        if self.bridge:
+            self.bridge.wake()
 
     async def _show_what_was_open(self) -> None:
         """The workspace is new, the database is not: what is not closed is promised to be posted again."""

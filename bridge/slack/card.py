@@ -98,9 +98,10 @@ def card(
     busy: Busy = NOBODY,
     earlier: int | None = None,
     called_spam: UserId | None = None,
+    late: bool = False,
 ) -> Surface:
     """The card of a conversation. `earlier`: in how many its customer wrote before, where that was asked;
-    `called_spam`: who called their mail spam before.
+    `called_spam`: who called their mail spam before; `late`: an answer should have been given by now.
     """
     subject = shorten(conversation.subject, HEADER_LIMIT) or say("(no subject)")
     inbound = [one for one in messages if one.direction is Direction.IN]
@@ -116,7 +117,9 @@ def card(
         blocks += [section("\n".join(warnings))] if warnings else []
         if facts := _about(messages, earlier):
             blocks.append(context(facts))
-    blocks.append(context(_state(conversation, messages, inbound, mailbox=mailbox, waits=waits_since(messages))))
+    blocks.append(
+        context(_state(conversation, messages, inbound, mailbox=mailbox, waits=waits_since(messages), late=late))
+    )
     if conversation.merged_into:
         there = f"*#{conversation.merged_into}*"
         blocks.append(section(say(":twisted_rightwards_arrows: Merged into {there}: it goes on there.", there=there)))
@@ -177,10 +180,18 @@ def _state(
     *,
     mailbox: str,
     waits: datetime | None,
+    late: bool,
 ) -> str:
     facts = [f"*#{conversation.number}*", inert(mailbox), status(conversation), *_sorted(conversation)]
     if waits and conversation.status in (Status.OPEN, Status.SNOOZED):
         facts.append(say(":alarm_clock: waits since {moment}", moment=moment(waits)))
+    if waits and conversation.due:
+        due = moment(conversation.due)
+        facts.append(
+            say(":rotating_light: *an answer was due {moment}*", moment=due)
+            if late
+            else say("an answer is due {moment}", moment=due)
+        )
     facts.append(person(conversation.owner) if conversation.owner else say("nobody's yet"))
     facts += _in_mailbox(inbound)
     if len(messages) > 1:
@@ -188,7 +199,7 @@ def _state(
     if not waits:
         facts.append(moment(conversation.updated))
     latest = next(reversed(messages), None)
-    if latest and latest.message.automatic is not Automatic.NO:
+    if latest and latest.direction is Direction.IN and latest.message.automatic is not Automatic.NO:
         facts.append(say(AUTOMATIC_WORDS[latest.message.automatic]))
     return "  ·  ".join(facts)
 

@@ -31,7 +31,7 @@ VERBS = frozenset({
     mark("archive"), mark("restore"), mark("delete"), mark("spam"), mark("remove"), mark("merge"), mark("split"),
     mark("move"), mark("tag"), mark("priority"), mark("propose"), mark("call"), mark("not answered"),
     mark("not passed on"), mark("not sent"), mark("list"), mark("search"), mark("read"), mark("take up"),
-    mark("discard"),
+    mark("discard"), mark("nudge"), mark("last mail"),
 })  # fmt: skip
 STATES = frozenset({
     mark("status"), mark("open"), mark("waiting"), mark("snoozed"), mark("closed"), mark("wakes"), mark("owner"),

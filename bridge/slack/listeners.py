@@ -81,6 +81,7 @@ class Listeners:
         app.action("release")(self.release)
         app.action("close")(self.close)
         app.action("reopen")(self.reopen)
+        app.action("snooze")(self.ask_snooze)
         app.action("more")(self.more)
         app.action("mail")(self.of_mail)
         app.action("show_mail")(self.show_mail)
@@ -121,6 +122,11 @@ class Listeners:
     async def reopen(self, ack: AsyncAck, body: Body) -> None:
         """Reopen."""
         await self._change(ack, body, self._desk.reopen)
+
+    async def ask_snooze(self, ack: AsyncAck, body: Body) -> None:
+        """Snooze, of a nudge: until when is asked."""
+        await ack()
+        await self._ask_snooze(body, Number(int(value_of(body))))
 
     async def more(self, ack: AsyncAck, body: Body) -> None:
         """The card's menus: `verb:number`."""

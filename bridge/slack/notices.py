@@ -28,9 +28,10 @@ def decided(said: str, words: str) -> Surface:
     return Surface(text=shorten(text, FALLBACK_LIMIT), blocks=[section(text)])
 
 
-def notice(whom: UserId, sentence: str, *, about: UserId | None, buttons: Iterable[Sequence[str]]) -> Surface:
-    """A sentence of ours in a thread, for one person; `{who}` in it stands for `about`."""
-    text = f"{person(whom)}: {sentence.replace('{who}', person(about) if about else say('somebody'))}"
+def notice(whom: UserId | None, sentence: str, *, about: UserId | None, buttons: Iterable[Sequence[str]]) -> Surface:
+    """A sentence of ours in a thread, for one person or for all; `{who}` in it stands for `about`."""
+    told = sentence.replace("{who}", person(about) if about else say("somebody"))
+    text = f"{person(whom)}: {told}" if whom else told
     blocks = [section(text)]
     if made := [button(words, action_id, value) for words, action_id, value in buttons]:
         blocks.append({"type": "actions", "elements": made})

@@ -1,5 +1,7 @@
 """What admins press about rules, each thing to one verb of `bridge.ruling`. Whoever is no admin is refused there."""
 
+import asyncio
+
 from slack_bolt.async_app import AsyncAck
 
 from bridge.answers import Invalid
@@ -12,6 +14,12 @@ from bridge.slack import modals, ruleform, ruling
 from bridge.slack.acting import Acting
 from bridge.slack.ruling import Shown
 from bridge.slack.windows import Body, View, Windows, option_of, user_of, value_of
+
+AT_ONCE = 1.0
+"""Seconds that trying a rule may take for the answer to the submission to show it: Slack waits for three."""
+
+SHOWN = 1.0
+"""Seconds until what a submission was answered with surely shows: what is drawn before would be drawn over by it."""
 
 
 class Rulings:
@@ -89,13 +97,21 @@ class Rulings:
         except BridgeError as error:
             await ack(response_action="errors", errors={"name": str(error)})
             return
-        await ack(response_action="update", view=modals.loading(say("Try it")))
-        try:
-            view = await self._trial(Shown(rule=rule, id=kept, is_on=False), user=user)
-        except BridgeError as error:
-            view = modals.notice(say("Try it"), str(error))
-        await self._windows.draw(body["view"]["id"], view)
+        trial = asyncio.create_task(self._tried(Shown(rule=rule, id=kept, is_on=False), user=user))
+        if (await asyncio.wait([trial], timeout=AT_ONCE))[0]:
+            await ack(response_action="update", view=trial.result())
+        else:
+            await ack(response_action="update", view=modals.loading(say("Try it")))
+            view = await trial
+            await asyncio.sleep(SHOWN)
+            await self._windows.draw(body["view"]["id"], view)
         await self._show_beneath(body)
+
+    async def _tried(self, one: Shown, *, user: UserId) -> View:
+        try:
+            return await self._trial(one, user=user)
+        except BridgeError as error:
+            return modals.notice(say("Try it"), str(error))
 
     async def switch_on(self, ack: AsyncAck, body: Body) -> None:
         """Switch on, below what it would have matched."""

@@ -84,7 +84,9 @@ async def change(conn: AsyncConnection, number: Number, *, at: datetime, **value
 async def change_all(
     conn: AsyncConnection, numbers: Collection[Number], *, at: datetime, **values: Any
 ) -> dict[Number, int]:
-    """Set the same columns of several conversations; the new version of each."""
+    """Set the same columns of several conversations; the new version of each. An answer is due to open ones alone."""
+    if values.get("status", Status.OPEN) is not Status.OPEN:
+        values["due"] = None
     if "tags" in values:
         values["tags"] = _written(values["tags"])
     changed = await conn.execute(
@@ -94,6 +96,11 @@ async def change_all(
         .returning(conversations.c.number, conversations.c.version)
     )
     return {Number(row.number): row.version for row in changed}
+
+
+async def becomes_due(conn: AsyncConnection, number: Number, due: datetime) -> None:
+    """The customer is to have an answer by then."""
+    await conn.execute(update(conversations).where(conversations.c.number == number).values(due=due))
 
 
 async def touch(conn: AsyncConnection, number: Number) -> int:
@@ -216,4 +223,5 @@ def _conversation(row: RowMapping) -> Conversation:
         merged_into=Number(row["merged_into"]) if row["merged_into"] else None,
         priority=Priority(row["priority"]),
         tags=tuple(row["tags"].split()),
+        due=row["due"],
     )

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, ScalarSelect, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.model import Brief, ChannelId, Direction, MailboxName, Number, Status, UserId
+from bridge.model import Automatic, Brief, ChannelId, Direction, MailboxName, Number, Status, UserId
 from bridge.store import conversations as conversations_of
 from bridge.store.packing import unpack_addresses
 from bridge.store.schema import conversations, messages
@@ -49,10 +49,11 @@ async def open_by_mailbox(conn: AsyncConnection, *, channels: Collection[Channel
 
 
 def _since() -> ScalarSelect[datetime]:
-    """Since when the customer waits: the first mail that came after our last."""
+    """Since when the customer waits: the first mail that came after the last that a person of ours wrote."""
     answer = messages.alias("answer")
+    by_a_person = answer.c.head["automatic"].as_string() == Automatic.NO
     ours = select(func.max(answer.c.id)).where(
-        answer.c.number == conversations.c.number, answer.c.direction == Direction.OUT
+        answer.c.number == conversations.c.number, answer.c.direction == Direction.OUT, by_a_person
     )
     later = messages.c.id > func.coalesce(ours.correlate(conversations).scalar_subquery(), 0)
     asked = select(func.min(messages.c.received)).where(

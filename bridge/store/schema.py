@@ -249,6 +249,7 @@ conversations = Table(
     Column("digest", Id, nullable=True, index=True),  # in `digests`; a key would make SQLite copy the table
     Index(None, "channel", "carded"),
     Column("merged_into", Id, nullable=True),  # the number of the conversation that has its mails now
+    Column("due", Utc, nullable=True),  # when a customer who waits is to have an answer; nobody waits unless it is open
     Column("split_from", Id, nullable=True),  # the number of the conversation that it was a part of
     Column("priority", Text, nullable=False, default=""),
     Column("tags", Text, nullable=False, default=""),  # each between two blanks

@@ -1,9 +1,9 @@
 // The page: the customer's mail program on one side, the workspace on the other, a hint of what to try above.
 
-import { h } from "./dom.js";
+import { h, toast } from "./dom.js";
 import { mail } from "./mail.js";
 import { slack } from "./slack.js";
-import { connect, onChange, piece } from "./state.js";
+import { connect, later, now, onChange, piece } from "./state.js";
 
 const MAIL_WIDTH = { least: 300, most: 720, step: 24 }; // pixels
 
@@ -18,6 +18,32 @@ onChange(() => {
   const name = (first.name || first.email).split(" ")[0];
   find(".hint").replaceChildren(h("li", {}, `Write as ${name}`), h("li", {}, "Reply in Slack"), h("li", {}, "Read the answer"));
 });
+
+// --- the demo's time, which can be set ahead ---
+
+const TIME = new Intl.DateTimeFormat("en-US", { weekday: "short", hour: "numeric", minute: "2-digit" });
+const HOUR = 3600_000; // milliseconds
+const MONDAY = 1;
+
+function until(name) {
+  const here = new Date(now());
+  if (name !== "monday") return name === "hour" ? HOUR : 24 * HOUR;
+  const days = (MONDAY - here.getDay() + 7) % 7 || 7;
+  return new Date(here.getFullYear(), here.getMonth(), here.getDate() + days, 9) - here;
+}
+
+const tick = () => (find(".later summary").textContent = `${TIME.format(new Date(now()))} · later`);
+
+for (const button of document.querySelectorAll("[data-later]")) {
+  button.addEventListener("click", () => {
+    find(".later").open = false;
+    later(Math.ceil(until(button.dataset.later) / 1000)).catch((error) => toast(error.message, "bad"));
+  });
+}
+
+onChange((names) => names.has("ahead") && tick());
+setInterval(tick, 10_000);
+tick();
 
 connect((connected) => {
   find(".connection").textContent = connected ? "" : "Not connected. Trying again…";

@@ -1,5 +1,7 @@
 // Building the page: elements without innerHTML, icons, lists that keep their nodes, menus, dialogs, toasts, times.
 
+import { now } from "./state.js";
+
 /** An element: `h("button.primary", { type: "button", onclick }, "Send")`. Strings become text, null is left out. */
 export function h(spec, props = {}, ...children) {
   const [tag, ...classes] = spec.split(".");
@@ -123,8 +125,8 @@ export const clock = (seconds) => CLOCK.format(new Date(seconds * 1000));
 /** "Today", "Yesterday" or the day's name. */
 export function dayOf(seconds) {
   const day = new Date(seconds * 1000).toDateString();
-  if (day === new Date().toDateString()) return "Today";
-  if (day === new Date(Date.now() - 86400000).toDateString()) return "Yesterday";
+  if (day === new Date(now()).toDateString()) return "Today";
+  if (day === new Date(now() - 86400000).toDateString()) return "Yesterday";
   return DAY.format(new Date(seconds * 1000));
 }
 

@@ -4,7 +4,7 @@
 import { bodyOf, fileTile } from "./blocks.js";
 import { avatar, clock, dayOf, h, icon, iconButton, menu, reconcile, toast } from "./dom.js";
 import { emoji } from "./emoji.js";
-import { act, isGuest, nameOf, piece, user } from "./state.js";
+import { act, isGuest, nameOf, now, piece, user } from "./state.js";
 
 const TOGETHER = 300; // seconds: messages of one author within these share a head
 
@@ -114,7 +114,7 @@ function footer(message, context) {
 }
 
 function whenOf(seconds) {
-  const minutes = Math.round((Date.now() / 1000 - seconds) / 60);
+  const minutes = Math.round((now() / 1000 - seconds) / 60);
   if (minutes < 1) return "just now";
   return minutes < 60 ? `${minutes} min ago` : `${dayOf(seconds).toLowerCase()} at ${clock(seconds)}`;
 }

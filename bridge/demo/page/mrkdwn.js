@@ -3,7 +3,7 @@
 
 import { h } from "./dom.js";
 import { emoji, withEmoji } from "./emoji.js";
-import { channel, nameOf, user } from "./state.js";
+import { channel, nameOf, now, user } from "./state.js";
 
 const ENTITIES = { "&amp;": "&", "&lt;": "<", "&gt;": ">" };
 const unescape = (text) => text.replace(/&(?:amp|lt|gt);/g, (entity) => ENTITIES[entity]);
@@ -49,7 +49,7 @@ function dated(target, fallback) {
   const [, seconds, format = ""] = target.split("^");
   const at = new Date(Number(seconds) * 1000);
   if (Number.isNaN(at.getTime())) return fallback ?? "";
-  const today = new Date().toDateString() === at.toDateString();
+  const today = new Date(now()).toDateString() === at.toDateString();
   return format.replace(/\{(\w+)\}/g, (whole, name) => {
     if (name.endsWith("_pretty") && today) return "today";
     if (name === "ago") return "just now";

@@ -1,6 +1,6 @@
 // What the page knows: the server's pieces by name, kept current over one WebSocket; and the acts, one POST each.
 //
-// Pieces: "team", "users", "channels", "customers", "mailboxes", "commands", "shortcuts", "messages:C..",
+// Pieces: "ahead", "team", "users", "channels", "customers", "mailboxes", "commands", "shortcuts", "messages:C..",
 // "ephemerals:U..", "view:U..", "home:U..", "letter:N". Their shapes are in bridge/demo/pieces.py.
 
 const token = document.querySelector('meta[name="demo-token"]').content;
@@ -57,6 +57,12 @@ export const upload = (person, file) =>
 
 /** Send a customer's mail: a FormData with from, to, subject, text, and perhaps cc, files, in_reply_to, references. */
 export const sendMail = (form) => post("/mail", form);
+
+/** So many seconds pass at once: what is due by then happens. */
+export const later = (seconds) => post("/later", JSON.stringify({ seconds }), { "Content-Type": "application/json" });
+
+/** The demo's time in milliseconds: the browser's, and as much as it was set ahead. */
+export const now = () => Date.now() + piece("ahead", 0) * 1000;
 
 // --- who is who -------------------------------------------------------------------------------------------------
 
