@@ -46,7 +46,7 @@ from bridge.slack.forms import Carried, Form, Kept, Submission
 from bridge.slack.gateway import Gateway, Member
 from bridge.slack.when import when
 from bridge.store import conversations, correspondents, drafts, forms, jobs, mails, raws
-from bridge.store.database import Store, one_at_a_time
+from bridge.store.database import Store, current_time, one_at_a_time
 from bridge.writing import ANSWERS, new_draft_id, own_addresses
 
 log = structlog.get_logger()
@@ -156,10 +156,11 @@ class Answers:
                 await drafts.file_fetched(conn, draft.id, position, raw_id=raw_id)
             await mails.refer(conn, mailbox=mailbox.name, number=number, ids=[draft.message_id])
             lane = f"draft:{draft.id}"
-            payload = {"draft": draft.id}
+            payload: dict[str, Any] = {"draft": draft.id}
             if any(one.slack_id for one in files):
                 await jobs.add(conn, key=f"fetch:{draft.id}", kind="fetch", lane=lane, payload=payload, urgent=True)
             key = f"send:{draft.id}"
+            payload["later"] = draft.later  # due at a time, not after one: the engine tells them apart
             await jobs.add(conn, key=key, kind="send", lane=lane, payload=payload, due=draft.due, urgent=True)
             await self._written(conn, form, author=user)
             await changed(conn, number)
@@ -328,8 +329,8 @@ class Answers:
 
     async def _leave_at(self, draft_id: DraftId, *, after: timedelta) -> bool:
         """Set when a held draft leaves; False where it is held no more."""
-        due = now() + after
         async with self._store.write() as conn:
+            due = await current_time(conn) + after
             held = await drafts.hold_until(conn, draft_id, due)
             if held:
                 await jobs.reschedule(conn, f"send:{draft_id}", due=due)

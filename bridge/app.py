@@ -17,13 +17,13 @@ from slack_bolt.async_app import AsyncApp
 
 from bridge import mailboxes as mailboxes_of
 from bridge.accounts import Accounts
+from bridge.clockwork import Tenure
 from bridge.config import Settings, check_runnable
 from bridge.desk import Mailbox
 from bridge.errors import Misconfigured, Temporary
 from bridge.health import Health, Site
 from bridge.home import Home
 from bridge.housekeeping import keep_house
-from bridge.jobs import Tenure
 from bridge.ledger import all_in_words
 from bridge.limits import give_large_blocks_back
 from bridge.mail.local import Intake
@@ -42,6 +42,7 @@ from bridge.slack.composer import Composer
 from bridge.slack.decisions import Decisions
 from bridge.slack.events import Events
 from bridge.slack.gateway import Gateway
+from bridge.slack.heard import Heard
 from bridge.slack.homes import Homes
 from bridge.slack.listeners import Listeners
 from bridge.slack.releasing import Releasing
@@ -140,6 +141,7 @@ class Bridge:
         filters = parts.checking.told
         await self._connect(self._listen(parts), gateway=gateway, store=store, metrics=metrics, filters=filters)
         await self._watch(parts)
+        await parts.canary.begin()  # not before there is a first watch, which would not see it
         log.info("bridge ready", mailboxes=len(mailboxes))
 
     async def _begin_work(self, parts: Parts) -> None:
@@ -188,7 +190,7 @@ class Bridge:
             numbers=functools.partial(lately, parts.store, parts.mailboxes, zone=ZoneInfo(self._settings.summary.zone)),
         )
         app, windows = bolt_app(self._settings.slack, parts.me, gateway=gateway), Windows(gateway)
-        acting = Acting(app, done=people.touched)
+        acting, heard = Acting(app, done=people.touched), Heard(app, engine=parts.engine)
         composer = Composer(
             acting,
             gateway=gateway,
@@ -224,10 +226,10 @@ class Bridge:
             filing=filing,
             floods=parts.floods,
             reactions=self._settings.reactions,
-        ).listen(app)
+        ).listen(heard)
         spoken = Spoken(parts.store, answers=parts.answers)
         # Last: it takes what nobody else does.
-        Events(app, gateway=gateway, channels=parts.channels, spoken=spoken, me=parts.me.bot_user_id)
+        Events(heard, gateway=gateway, channels=parts.channels, spoken=spoken, me=parts.me.bot_user_id)
         return app
 
     async def _connect(

@@ -33,6 +33,7 @@ from bridge.settings import (
     SHORTEST_KEY,
     AckSettings,
     AgentSettings,
+    CanarySettings,
     FloodSettings,
     FolderSettings,
     IntakeSettings,
@@ -51,6 +52,7 @@ from bridge.timesettings import HoursSettings, NudgeSettings, SilenceSettings
 __all__ = [
     "AckSettings",
     "AgentSettings",
+    "CanarySettings",
     "FloodSettings",
     "FolderSettings",
     "IntakeSettings",
@@ -135,6 +137,8 @@ def _complete(settings: Settings, written: Layers) -> Settings:
         for index, one in enumerate(settings.templates)
         if one.name.casefold() in {other.name.casefold() for other in settings.templates[:index]}
     ]
+    if settings.canary.mailbox and settings.canary.mailbox not in {one.name for one in mailboxes}:
+        problems.append(f"{written.name(('canary', 'mailbox'))} is no mailbox's name: give one of those configured")
     problems += [f"{written.name(('rule', *path))} {complaint}" for path, complaint in _amiss(settings, mailboxes)]
     data = settings.data.expanduser()
     database_url = settings.database_url.get_secret_value() or f"sqlite:///{data / 'bridge.db'}"
@@ -341,6 +345,7 @@ _TABLES: dict[tuple[str, ...], type[BaseModel]] = {
     ("intake",): IntakeSettings,
     ("agents",): AgentSettings,
     ("flood",): FloodSettings,
+    ("canary",): CanarySettings,
     ("summary",): SummarySettings,
     ("template",): TemplateSettings,
     ("rule",): RuleSettings,

@@ -13,11 +13,12 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
+from bridge.alarms import WATCHED
 from bridge.config import Listen
 from bridge.errors import BridgeError, Misconfigured, Temporary
 from bridge.metrics import CONTENT_TYPE, Metrics
 from bridge.model import MailboxName, now
-from bridge.store import jobs
+from bridge.store import canaries, jobs, troubles
 from bridge.store.database import Store
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -148,11 +149,20 @@ class Site:
         return web.json_response(body, status=200 if body["ready"] else 503)
 
     async def _show_metrics(self, _request: web.Request) -> web.Response:
-        await self._count_jobs()
+        if await self._count_jobs():
+            await self._look_for_troubles()
         for one in self._mailboxes:
             if (heard := one.source.last_heard) and not one.elsewhere():
                 self._metrics.set_silence(one.name, now() - heard)
         return web.Response(body=self._metrics.text(), headers={"Content-Type": CONTENT_TYPE})
+
+    async def _look_for_troubles(self) -> None:
+        async with self._store.read() as conn:
+            lasting, canary = await troubles.names(conn), await canaries.last_back(conn)
+        about = dict.fromkeys([*WATCHED, *(one.name for one in self._mailboxes)], False)
+        self._metrics.set_troubles(about | dict.fromkeys(lasting, True))
+        if canary and canary.came and canary.round_trip is not None:
+            self._metrics.set_canary(canary.mailbox, round_trip=canary.round_trip, since=now() - canary.came)
 
     async def _count_jobs(self) -> bool:
         """Whether the database answers, with what it says of the jobs."""

@@ -17,19 +17,20 @@ import random
 import secrets
 import socket
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.errors import BridgeError, Misconfigured, Permanent, Refused, Temporary
+from bridge.clockwork import Clockwork, Tenure
+from bridge.errors import BridgeError, Misconfigured, Permanent, Refused, Temporary, Uncertain
 from bridge.model import Job
 from bridge.model import now as time_now
 from bridge.sentences import say
 from bridge.store import effects, jobs
-from bridge.store.database import Store
+from bridge.store.database import Store, current_time
 from bridge.store.turns import be_patient
 
 log = structlog.get_logger()
@@ -52,36 +53,13 @@ INSIST = 1.0
 LEASE = timedelta(seconds=3)
 """How long a replica's jobs stay its own without a sign of life; three signs are given in that time."""
 
-ON_THE_WAY = 1.0
-"""Seconds that an effect may take to reach the other side: one that would begin later than that before the end of the
-leases could happen after another replica has looked for it.
+LANDING = 5.0
+"""Seconds after which what another attempt has sent stands outside, or never will: Slack takes a second or two over
+what it was sent, and its history may lag behind as long.
 """
 
 CANCEL_PATIENCE = 2.0
 """Seconds that a cancelled job has to clean up."""
-
-
-class Tenure:
-    """Until when, by this process's own clock, what its leases cover is surely still its own.
-
-    Without leases it is for ever. The lease on the database's clock ends later, never earlier.
-    """
-
-    def __init__(self) -> None:
-        self._until = float("inf")
-
-    def lasts(self, lease: timedelta, *, asked: float) -> None:
-        """The leases were renewed; it was asked for at that monotonic time."""
-        self._until = asked + lease.total_seconds() - min(ON_THE_WAY, lease.total_seconds() / 3)
-
-    def check(self) -> None:
-        """Called just before acting outside. A replica that was paused past its leases must not: another has its jobs
-        by now. Raises Temporary.
-        """
-        if time.monotonic() > self._until:
-            raise Temporary(
-                say("This replica was paused for too long and has lost its jobs to another; they go on there.")
-            )
 
 
 class Engine:
@@ -89,7 +67,9 @@ class Engine:
 
     `kinds` says what runs a job of each kind; it may be filled until `start`. `parked` is told of every job that is
     parked, before it is, and may be told twice after a crash. `look_first=False` makes `once` act without looking
-    whether it has happened: it exists for the test that shows why looking is needed.
+    whether it has happened: it exists for the test that shows why looking is needed. `clock`: a test's; else it is the
+    database's where several share it, and this machine's. `held`: kinds that are due after a span of time, whatever
+    the clock does meanwhile, but for those whose payload says `later`.
     """
 
     def __init__(
@@ -101,8 +81,10 @@ class Engine:
         look_first: bool = True,
         parked: Callable[[Job, BridgeError], Awaitable[None]] | None = None,
         lease: timedelta = LEASE,
+        landing: float = LANDING,
         tenure: Tenure | None = None,
-        clock: Callable[[], datetime] = time_now,
+        clock: Callable[[], datetime] | None = None,
+        held: Collection[str] = (),
     ) -> None:
         self._store = store
         self._kinds = kinds
@@ -110,7 +92,10 @@ class Engine:
         self._look_first = look_first
         self._parked = parked
         self._lease = lease
+        self._landing = landing
         self._clock = clock
+        self._clockwork = Clockwork(clock or time_now)
+        self._held = held
         self._owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._tenure = tenure or Tenure()
         self._woken = asyncio.Event()
@@ -172,36 +157,56 @@ class Engine:
         key: str,
         *,
         act: Callable[[], Awaitable[dict[str, Any]]],
-        find: Callable[[datetime], Awaitable[dict[str, Any] | None]],
+        find: Callable[[datetime], Awaitable[dict[str, Any] | None]] | None,
         kept: Callable[[AsyncConnection, dict[str, Any]], Awaitable[None]] | None = None,
     ) -> dict[str, Any]:
         """Make an outside effect happen once under that key, whatever crashes between; return what it came to.
 
         `act` does it and returns what to remember, as JSON. `find` is asked first wherever it may have happened
         without our knowing: it is given the time of the first attempt, looks outside, and returns what `act` would
-        have returned, or None where it surely has not happened (and raises where it cannot tell). A result that is
-        remembered is returned without acting. A failure of either leaves the intent standing: looking again is safe.
-        `kept` writes down what hangs on the result, in the transaction that remembers it, or that finds it remembered.
+        have returned, or None where it is not there (and raises where it cannot tell). Where an attempt may be under
+        way even now, since whoever made it died, is frozen, or heard nothing, it is asked a second time once that has
+        landed. Without `find` it may happen twice. A result that is remembered is returned without acting. A failure
+        of either leaves the intent standing: looking again is safe. `kept` writes down what hangs on the result, in
+        the transaction that remembers it, or that finds it remembered.
         """
+        attempt = secrets.token_hex(8)
         async with self._store.write() as conn:
-            effect = await effects.begin(conn, key)
+            effect = await effects.begin(conn, key, attempt=attempt)
             if effect.result is not None and kept is not None:
                 await kept(conn, effect.result)
         if effect.result is not None:
             return effect.result
         result = None
-        if self._look_first and not effect.fresh:
+        if self._look_first and not effect.fresh and find is not None:
             result = await find(effect.begun)
+            if result is None and effect.under_way:
+                await asyncio.sleep(self._landing)
+                result = await find(effect.begun)
             if result is not None:
                 log.info("An effect had happened already", key=key)
         if result is None:
             self._tenure.check()
-            result = await act()
+            result = await self._attempted(key, act, attempt=attempt)
         async with self._store.write() as conn:
             await effects.finish(conn, key, result)
             if kept is not None:
                 await kept(conn, result)
         return result
+
+    async def _attempted(
+        self, key: str, act: Callable[[], Awaitable[dict[str, Any]]], *, attempt: str
+    ) -> dict[str, Any]:
+        """What `act` returns. Where it surely did nothing, that is written down: the next attempt need not wait."""
+        try:
+            return await act()
+        except Uncertain:
+            raise
+        except BridgeError:
+            with contextlib.suppress(Temporary):
+                async with self._store.write() as conn:
+                    await effects.ended(conn, key, attempt=attempt)
+            raise
 
     # --- taking jobs ---
 
@@ -228,10 +233,12 @@ class Engine:
             room, rank = room + SPARE, jobs.URGENT
             if room <= 0 or not await self._urgent_waits():
                 return POLL
-        at = self._clock()
         async with self._store.write() as conn:
+            await self._follow_clock(conn)
+            at = await self._now(conn)
             batch = await jobs.claim(conn, limit=room, owner=self._owner, lease=self._lease, now=at, rank=rank)
             upcoming = await jobs.next_due(conn, after=at)
+        self._clockwork.followed()
         for job in batch:
             if job.kind in self._kinds:
                 self._begin(self._do(job), job)
@@ -239,7 +246,17 @@ class Engine:
             self._begin(self._park_unknown(unknown), *unknown)
         if upcoming is None:
             return POLL
-        return min(POLL, max(0.001, (upcoming - self._clock()).total_seconds()))
+        return min(POLL, max(0.001, (upcoming - at).total_seconds()))
+
+    async def _now(self, conn: AsyncConnection) -> datetime:
+        return self._clock() if self._clock else await current_time(conn)
+
+    async def _follow_clock(self, conn: AsyncConnection) -> None:
+        """Where the clock was set, what waits for a span of time waits as long as it would have."""
+        would_be, by = self._clockwork.step()
+        if by and not self._store.shared:
+            moved = await jobs.follow_clock(conn, by=by, would_be=would_be, held=self._held)
+            log.warning("The clock was set", seconds=round(by.total_seconds()), jobs_moved=moved)
 
     async def _urgent_waits(self) -> bool:
         async with self._store.read() as conn:
@@ -269,8 +286,12 @@ class Engine:
             "A job failed and is tried again",
             **_named(job), seconds=round(wait, 1), error=str(failure), detail=failure.detail,
         )  # fmt: skip
-        due = self._clock() + timedelta(seconds=wait)
-        await self._settle([job], lambda conn, job: jobs.retry_later(conn, job, due=due, error=str(failure)))
+
+        async def retry(conn: AsyncConnection, job: Job) -> bool:
+            due = await self._now(conn) + timedelta(seconds=wait)
+            return await jobs.retry_later(conn, job, due=due, error=str(failure))
+
+        await self._settle([job], retry)
 
     async def _try(self, job: Job) -> BridgeError | None:
         try:

@@ -72,7 +72,7 @@ class Ledger:
         mailbox = MailboxName(job.payload["mailbox"])
         if mailbox not in self._mailboxes:
             return
-        await self._promise_next(mailbox)
+        await self._promise_next(mailbox, after=job.due)
         try:
             await self.compare(mailbox)
         except BridgeError as error:
@@ -103,9 +103,11 @@ class Ledger:
             await ledger.compared(conn, outcome)
         return outcome
 
-    async def _promise_next(self, mailbox: MailboxName) -> None:
-        """One in each hour, each mailbox at a minute of its own."""
-        due = next_time(mailbox, after=now())
+    async def _promise_next(self, mailbox: MailboxName, *, after: datetime | None = None) -> None:
+        """One in each hour, each mailbox at a minute of its own; `after` the one that is done, should a clock that was
+        set back come to it once more.
+        """
+        due = next_time(mailbox, after=max(now(), after or now()))
         async with self._store.write() as conn:
             key = f"reconcile:{mailbox}:{due:%Y-%m-%dT%H}"
             await jobs.add(conn, key=key, kind="reconcile", payload={"mailbox": mailbox}, due=due)

@@ -54,6 +54,21 @@ class Metrics:
             ["mailbox"],
             registry=self._registry,
         )
+        self._trouble = Gauge(
+            "bridge_trouble", "Whether a person must see to it: 1 while so", ["about"], registry=self._registry
+        )
+        self._round_trip = Gauge(
+            "bridge_canary_round_trip_seconds",
+            "How long the last mail to ourselves was under way",
+            ["mailbox"],
+            registry=self._registry,
+        )
+        self._canary = Gauge(
+            "bridge_canary_last_seconds",
+            "Seconds since a mail to ourselves last came in",
+            ["mailbox"],
+            registry=self._registry,
+        )
         for name in mailboxes:
             self._missing.labels(name)
             self._received.labels(name)
@@ -92,6 +107,17 @@ class Metrics:
     def set_silence(self, mailbox: MailboxName, lasts: timedelta) -> None:
         """How long a mailbox has been silent."""
         self._silence.labels(mailbox).set(lasts.total_seconds())
+
+    def set_troubles(self, about: Mapping[str, bool]) -> None:
+        """What a person must see to, of all that is watched over."""
+        self._trouble.clear()
+        for one, lasts in about.items():
+            self._trouble.labels(one).set(lasts)
+
+    def set_canary(self, mailbox: MailboxName, *, round_trip: timedelta, since: timedelta) -> None:
+        """How long the last mail to ourselves was under way, and how long ago it came."""
+        self._round_trip.labels(mailbox).set(round_trip.total_seconds())
+        self._canary.labels(mailbox).set(since.total_seconds())
 
     def text(self) -> bytes:
         """All of it, in Prometheus's text format."""

@@ -3,8 +3,10 @@
 reception, answers, outbox, filing ... -> the engine, which runs their jobs -> what is told and shown by jobs
 """
 
+import functools
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from bridge.acknowledge import Acknowledge
@@ -12,9 +14,11 @@ from bridge.admins import Admins, all_named, all_templates
 from bridge.agents import Agents
 from bridge.alarms import Alarms
 from bridge.answers import Answers
+from bridge.canary import APP_TOKEN, BOT_TOKEN, Canary
 from bridge.canned import Template, Templates
 from bridge.channels import Channels
 from bridge.checking import Checking
+from bridge.clockwork import Tenure
 from bridge.config import Settings
 from bridge.desk import Desk, Mailbox
 from bridge.erasure import Eraser
@@ -22,7 +26,7 @@ from bridge.errors import BridgeError
 from bridge.filing import Filing
 from bridge.floods import Floods
 from bridge.instep import InStep
-from bridge.jobs import Engine, Tenure
+from bridge.jobs import Engine
 from bridge.ledger import Ledger
 from bridge.lessons import Teacher
 from bridge.mail.filters import Clamd, Rspamd
@@ -45,6 +49,7 @@ from bridge.settling import Settling
 from bridge.show import Show
 from bridge.silence import Silences
 from bridge.slack.gateway import Gateway, Identity
+from bridge.slack.socket import check_token
 from bridge.sorting import Sorting
 from bridge.store.database import Store
 from bridge.summary import Summary
@@ -52,6 +57,9 @@ from bridge.teammates import Teammates
 from bridge.watches import Watches
 from bridge.webhooks import Webhooks
 from bridge.writing import Writing
+
+HELD = ("send", "lapse", "usable_channel", "canary")
+"""Kinds of jobs that are due after a span of time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +91,7 @@ class Parts:
     floods: Floods
     alarms: Alarms
     acknowledge: Acknowledge
+    canary: Canary
     summary: Summary
     release: Release
     checking: Checking
@@ -108,6 +117,15 @@ def made(
     desk = Desk(store, agents=agents, mailboxes=mailboxes)
     watches = Watches(store)
     own = [box.address.email.lower() for box in mailboxes.values()]
+    canary = Canary(
+        store,
+        mailbox=MailboxName(settings.canary.mailbox),
+        every=timedelta(minutes=settings.canary.every_minutes),
+        mailboxes=mailboxes,
+        posts=posts,
+        keys=settings.secret_keys,
+        proofs=_proofs(settings, gateway=gateway),
+    )
     rulebook = Rulebook([one.rule for one in settings.rules], own=own)
     reception = Reception(
         store,
@@ -120,6 +138,7 @@ def made(
         is_teammate=Teammates(gateway, team_id=me.team_id, mailboxes=own),
         rulebook=rulebook,
         holds=watches.holds,
+        returned=canary.returned,
     )
     answers = Answers(
         store, desk=desk, agents=agents, gateway=gateway, mailboxes=mailboxes, key=settings.secret_keys[0]
@@ -182,7 +201,7 @@ def made(
     async def given_up(job: Job, error: BridgeError) -> None:
         await (filing if job.kind == "apply" else outbox).give_up(job, error)
 
-    engine = Engine(store, kinds=kinds, parked=given_up, look_first=look_first, tenure=tenure)
+    engine = Engine(store, kinds=kinds, parked=given_up, look_first=look_first, tenure=tenure, held=HELD)
     channels = Channels(store, engine=engine, gateway=gateway)
     floods = Floods(store, engine=engine, gateway=gateway, desk=desk, agents=agents, limit=settings.flood)
     show = Show(
@@ -197,7 +216,7 @@ def made(
     filters = _filters(settings.spam)
     checking = Checking(store, filters=filters, own=own)
     rspamd = next((one for one in filters if isinstance(one, Rspamd) and one.controller), None)
-    alarms = Alarms(store, engine=engine, gateway=gateway, mailboxes=mailboxes)
+    alarms = Alarms(store, engine=engine, gateway=gateway, mailboxes=mailboxes, admins=settings.canary.channel)
     acknowledge = Acknowledge(
         store, engine=engine, gateway=gateway, agents=agents, mailboxes=mailboxes, key=settings.secret_keys[0]
     )
@@ -208,6 +227,7 @@ def made(
     kinds |= {
         "summary": summary.tell,
         "show": show.show,
+        "shares": show.see_shared,
         "digest": floods.show,
         "closed_channel": channels.tell,
         "usable_channel": channels.try_again,
@@ -217,6 +237,8 @@ def made(
         "acknowledge": acknowledge.acknowledge,
         "loop": acknowledge.tell,
         "reconcile": ledger.reconcile,
+        "canary": canary.fly,
+        "canary_away": canary.take_away,
         "show_mail": show.show_mail,
         "check": checking.check,
         "learn": Teacher(store, rspamd=rspamd).teach,
@@ -247,6 +269,7 @@ def made(
         floods=floods,
         alarms=alarms,
         acknowledge=acknowledge,
+        canary=canary,
         summary=summary,
         release=Release(store, desk=desk),
         checking=checking,
@@ -264,3 +287,12 @@ def _filters(spam: SpamSettings) -> list[Rspamd | Clamd]:
         host, _, port = ("", "", "0") if path else spam.clamd.rpartition(":")
         found.append(Clamd(path=path, host=host.strip("[]"), port=int(port)))
     return found
+
+
+def _proofs(settings: Settings, *, gateway: Gateway) -> dict[str, Callable[[], Awaitable[None]]]:
+    """What asks Slack whether each token is any good."""
+    slack, app_token = settings.slack, settings.slack.app_token.get_secret_value()
+    proofs: dict[str, Callable[[], Awaitable[None]]] = {BOT_TOKEN: gateway.prove}
+    if app_token:
+        proofs[APP_TOKEN] = functools.partial(check_token, api_url=slack.api_url, app_token=app_token)
+    return proofs

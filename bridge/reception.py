@@ -8,7 +8,7 @@ Nothing is promised before it is committed: the source's cursor moves in the sam
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
@@ -44,6 +44,7 @@ from bridge.model import (
 )
 from bridge.rulebook import Rulebook, Taken
 from bridge.store import drafts, jobs, mails, personal, places, raws
+from bridge.store.canaries import STATE as CANARY
 from bridge.store.database import Store
 from bridge.teammates import IsTeammate, nobody
 from bridge.watches import Holds, alone
@@ -52,6 +53,14 @@ log = structlog.get_logger()
 
 Pair = tuple[Arrival, AsRead]
 """A mail as it came, and as it was read."""
+
+Returned = Callable[[AsyncConnection, MailboxName, Message, tuple[int, int]], Awaitable[bool]]
+"""Whether a mail at that place is the bridge's own to itself, which is taken away and shown to nobody."""
+
+
+async def never(_conn: AsyncConnection, _mailbox: MailboxName, _message: Message, _place: tuple[int, int]) -> bool:
+    """The bridge writes no mail to itself."""
+    return False
 
 
 class Reception:
@@ -75,6 +84,7 @@ class Reception:
         is_teammate: IsTeammate = nobody,
         rulebook: Rulebook | None = None,
         holds: Holds = alone,
+        returned: Returned = never,
     ) -> None:
         self._store = store
         self._keys = keys
@@ -89,6 +99,7 @@ class Reception:
         self._familiar = Familiar()
         self._rulebook = rulebook or Rulebook()
         self._holds = holds
+        self._returned = returned
 
     async def receive(self, mailbox: Mailbox, batch: Batch) -> None:
         """Take in mails in the order of their uids. After it returns they are durable, and so is the cursor.
@@ -170,6 +181,9 @@ class Reception:
         taken = 0
         for arrival, mail in fresh:
             place = (arrival.uidvalidity, arrival.uid)
+            if await self._returned(conn, mailbox.name, mail.message, place):
+                await self._record(conn, mailbox, place, state=CANARY, mail_id=None)
+                continue
             if mail.digest in together:  # twice among those that have just come
                 taken += await self._take_new(conn, mailbox, [*together.values()], old=old)
                 known = {**known, **await mails.known_among(conn, mailbox.name, together)}

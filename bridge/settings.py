@@ -42,6 +42,10 @@ def _size(value: object) -> object:
     return int(float(written[1]) * _UNITS[written[2].lower()])
 
 
+def _channel_or_none(value: str) -> str:
+    return values.channel(value) if value else value
+
+
 def _name(value: str) -> str:
     if not re.fullmatch(r"[\w.+-]{0,64}", value):
         raise ValueError("must be a short word of letters, digits, dots and hyphens")
@@ -312,6 +316,16 @@ class FloodSettings(_Model):
     seconds: float = Field(default=60, gt=0, le=3600)
 
 
+class CanarySettings(_Model):
+    """The mail that the bridge writes to itself: from and to which mailbox (none: off), how often, and which channel
+    is told what is wrong (none: the mailbox's own).
+    """
+
+    mailbox: Annotated[str, AfterValidator(_name)] = ""
+    every_minutes: float = Field(default=2, gt=0, le=60)
+    channel: Annotated[str, AfterValidator(_channel_or_none)] = ""
+
+
 class SpamSettings(_Model):
     """The filters that are asked about each mail, none where nothing is named. `rspamd`: where it scans;
     `rspamd_controller`: where it learns what agents call spam; `clamd`: ClamAV's daemon, which finds malware.
@@ -364,6 +378,7 @@ class Settings(_Model):
         default_factory=dict
     )
     retention: RetentionSettings = RetentionSettings()
+    canary: CanarySettings = CanarySettings()
     summary: SummarySettings = SummarySettings()
 
     @property

@@ -2,25 +2,35 @@
 
 What can do harm stays out until an agent releases it (`bridge/release.py`): then it comes by itself, under a key of its
 own, so that it is there once, whoever puts it there.
+
+Slack answers a share at once and makes its message in its own time. A minute later the job "shares" looks whether it
+stands; where it does not, the files go up anew.
 """
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.errors import Permanent
+from bridge.desk import changed_by_itself
+from bridge.errors import Permanent, Temporary
 from bridge.jobs import Engine
 from bridge.mail.html import plain_lines
 from bridge.mail.parse import parse
-from bridge.model import ChannelId, FileId, StoredMessage, Ts
+from bridge.model import ChannelId, FileId, Job, MailId, StoredMessage, Ts, now
+from bridge.sentences import say
+from bridge.slack.faults import Gone
 from bridge.slack.gateway import Gateway
 from bridge.slack.mrkdwn import sections
-from bridge.store import raws
+from bridge.store import effects, jobs, mails, raws
 from bridge.store.database import Store
 
 log = structlog.get_logger()
+
+OVERDUE = timedelta(seconds=60)
+"""After so long Slack makes no message of a share any more: it takes a second, and on its worst days some."""
 
 NamedBytes = tuple[str, bytes]
 
@@ -65,20 +75,53 @@ class Sharing:
         """Put a mail's files into the thread, in one message. `part`: which of several such messages this is."""
         name = f"{stored.shown_as}:{stored.readings}"
         put: list[tuple[FileId, str]] = []
+        keys = [f"files:{name}{part and f':{part}'}"]
         for position, (filename, content) in enumerate(files):
-            if uploaded := await self._put(f"file:{name}:{part or position}", filename, content):
+            keys.append(f"file:{name}:{part or position}")
+            if uploaded := await self._put(keys[-1], filename, content):
                 put.append((uploaded, filename))
         if not put:
             return
+        first = put[0][0]
 
         async def share() -> dict[str, str]:
             await self._gateway.share_files(channel, thread_ts=card, files=put)
             return {}
 
-        async def look(since: datetime) -> dict[str, str] | None:  # noqa: ARG001 - a file id says it all
-            return {} if await self._gateway.wait_shared(put[0][0], channel) else None
+        async def look(since: datetime) -> dict[str, str] | None:
+            if await self._gateway.wait_shared(first, channel):
+                return {}
+            if now() - since > OVERDUE:  # Slack takes each file once: shared again, it would be refused for ever
+                await self._forget(stored, keys)
+                raise Temporary(say("Slack has lost the files: they are brought there again."), retry_after=0)
+            return None
 
-        await self._engine.once(f"files:{name}{part and f':{part}'}", act=share, find=look)
+        async def kept(conn: AsyncConnection, _: dict[str, str]) -> None:
+            payload = {"mail": stored.id, "file": first, "channel": channel, "keys": keys}
+            await jobs.add(conn, key=f"shares:{first}", kind="shares", payload=payload, due=now() + OVERDUE)
+
+        await self._engine.once(keys[0], act=share, find=look, kept=kept)
+
+    async def see(self, job: Job) -> None:
+        """The job "shares": where no message shows the files by now, they go up anew with the next "show"."""
+        channel, file = ChannelId(job.payload["channel"]), FileId(job.payload["file"])
+        async with self._store.read() as conn:
+            stored = await mails.get(conn, MailId(job.payload["mail"]))
+        if stored is None or await self._gateway.shared(file, channel):
+            return
+        try:
+            await self._gateway.file(file)
+        except Gone:  # somebody deleted it
+            return
+        log.warning("Slack has made no message of files, which are brought there again", number=stored.number)
+        await self._forget(stored, job.payload["keys"])
+
+    async def _forget(self, stored: StoredMessage, keys: Sequence[str]) -> None:
+        async with self._store.write() as conn:
+            for key in keys:
+                await effects.forget(conn, key)
+            await mails.files_lost(conn, stored)
+            await changed_by_itself(conn, stored.number)
 
     async def let_in(
         self, channel: ChannelId, card: Ts, stored: StoredMessage, released: tuple[int, NamedBytes]
@@ -95,8 +138,6 @@ class Sharing:
                 log.warning("a file was refused by Slack and stays in the mailbox", reason=str(refused))
                 return {"id": ""}
 
-        async def look(since: datetime) -> None:  # noqa: ARG001 - a file that nothing shares is nowhere to be seen
-            return None
-
-        found = await self._engine.once(key, act=upload, find=look)
+        # A file that nothing shares is nowhere to be seen: another one does no harm.
+        found = await self._engine.once(key, act=upload, find=None)
         return FileId(found["id"]) if found["id"] else None

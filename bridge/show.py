@@ -142,6 +142,10 @@ class Show:
             surface = blocks.mail(stored, about=about(stored))
             await self._update(conversation, stored.thread_ts, surface, key=f"mail:{stored.shown_as}")
 
+    async def see_shared(self, job: Job) -> None:
+        """The job "shares": whether Slack has made the message of a mail's files."""
+        await self._sharing.see(job)
+
     async def _earlier(self, conn: AsyncConnection, messages: Sequence[StoredMessage]) -> int | None:
         """In how many conversations its customer wrote before; None of one without a customer's mail."""
         first = next((one for one in messages if one.direction is Direction.IN), None)

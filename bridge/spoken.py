@@ -29,6 +29,10 @@ class Spoken:
         self._store = store
         self._answers = answers
 
+    async def became_mail(self, channel: ChannelId, ts: Ts) -> bool:
+        """Whether an answer was made of that message that has not been stopped."""
+        return bool(await self._made_of(channel, ts))
+
     async def edited(self, channel: ChannelId, ts: Ts, *, before: dict[str, Any], after: dict[str, Any]) -> None:
         """A person edited their message; `before` and `after` are its rich texts."""
         if before == after or not (made := await self._made_of(channel, ts)):

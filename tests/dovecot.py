@@ -1,4 +1,4 @@
-"""A throwaway Dovecot for a test session: any user, password `secret`, TLS by a certificate of its own authority."""
+"""A throwaway Dovecot for a test session: any user, the password below, TLS by a certificate of its own authority."""
 
 import contextlib
 import os
@@ -20,7 +20,7 @@ import trustme
 
 from bridge.mail.imap import ImapServer
 
-PASSWORD = "secret"
+PASSWORD = "open-sesame-of-this-dovecot"
 
 CONFIGURATION = """
 base_dir = {folder}/run

@@ -28,6 +28,13 @@ class Service:
         self.ready = asyncio.Event()
         self.frozen = False
         self.kills = self.freezes = 0
+        self.logged: list[str] = []
+        """All that it has written, over all its lives."""
+
+    @property
+    def pid(self) -> int:
+        assert self._process
+        return self._process.pid
 
     async def start(self) -> None:
         self.ready.clear()
@@ -50,6 +57,7 @@ class Service:
     async def _read(self, log: asyncio.StreamReader | None) -> None:
         assert log
         async for line in log:
+            self.logged.append(line.decode(errors="replace"))
             if b"bridge ready" in line:
                 self.ready.set()
             if b"Traceback" in line or b'"level": "error"' in line:

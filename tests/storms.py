@@ -6,6 +6,7 @@ is left to do; `Storm.counted` says what stands there more or less often than on
 
 import asyncio
 import contextlib
+import json
 import os
 import random
 import re
@@ -32,6 +33,10 @@ AGENTS = 12
 LOOK = 4.0  # seconds that an agent looks at an empty modal before trying again
 SECOND_THOUGHTS = 3.0  # seconds that an agent waits, after a replica woke up, before deciding what is uncertain
 SENT = ":white_check_mark: Sent"
+MARKS = {"subject": "marmalade", "name": "Quimby", "body": "heliotrope", "answer": "persimmon"}
+"""Words that stand in each mail and answer, and in no sentence of ours: no log may hold one."""
+ADDRESS, IDS = re.compile(r"[\w.+-]@[\w-]+\.\w"), re.compile(r"<[^<>\s]+@[^<>\s]+>")
+"""Message-IDs look like addresses, and are needed to follow a mail."""
 
 
 def dice() -> random.Random:
@@ -45,9 +50,10 @@ def mail(matter: int, part: int) -> bytes:
     """A customer's mail: the first of a matter, or one that answers it."""
     follows = f"In-Reply-To: <{matter}.1@example.com>\r\n" if part > 1 else ""
     return (
-        f"From: Customer {matter} <customer-{matter}@example.com>\r\nTo: hello@fernhill.example.com\r\n"
-        f"Subject: {'Re: ' if part > 1 else ''}matter-{matter}\r\nMessage-ID: <{matter}.{part}@example.com>\r\n{follows}"
-        f"Date: Mon, 2 Mar 2026 10:00:00 +0000\r\n\r\nThis is part-{matter}.{part}\r\n"
+        f"From: {MARKS['name']} {matter} <customer-{matter}@example.com>\r\nTo: hello@fernhill.example.com\r\n"
+        f"Subject: {'Re: ' if part > 1 else ''}matter-{matter} {MARKS['subject']}\r\n"
+        f"Message-ID: <{matter}.{part}@example.com>\r\n{follows}"
+        f"Date: Mon, 2 Mar 2026 10:00:00 +0000\r\n\r\nThis is part-{matter}.{part}, {MARKS['body']}\r\n"
     ).encode()
 
 
@@ -160,7 +166,7 @@ class Storm:
 
         async def submitted() -> None:
             try:
-                answer = await person.submit({"body": rich(f"This is answer-{number}.")}) or {}
+                answer = await person.submit({"body": rich(f"This is answer-{number}, {MARKS['answer']}.")}) or {}
             except NotOffered:  # the app had taken it after all, and shows what leaves
                 return
             asked_again = (answer.get("view") or {}).get("callback_id") == "compose"  # newer mail came: send anyway
@@ -228,6 +234,14 @@ class Storm:
                     found.append((key.removeprefix("draft:").partition(":")[0], one))
         return found
 
+    def told_too_much(self) -> list[str]:
+        """The logs' lines that hold a word of a mail, an address, or anything secret."""
+        slack, secrets = self.stage.slack, self.stage.secrets
+        words = [*MARKS.values(), "customer-", "hello@", slack.bot_token, slack.app_token, "ticket="]
+        words += [secrets[name] for name in ("BRIDGE_SECRET_KEY", "MAILBOX_PASSWORD") if name in secrets]
+        lines = [_unescaped(line) for service in self.services for line in service.logged]
+        return [one for one in lines if any(word in one for word in words) or ADDRESS.search(IDS.sub("", one))]
+
     def counted(self) -> dict[str, int]:
         """What stands there more or less often than once, and mails that stand in another order than they came."""
         shown = Counter(subject_of(one) for one in self._all_cards())
@@ -247,8 +261,15 @@ class Storm:
         }
 
 
+def _unescaped(line: str) -> str:
+    """A line of the log as it reads: its JSON's values."""
+    with contextlib.suppress(ValueError):
+        return " ".join(str(value) for value in json.loads(line).values())
+    return line
+
+
 def subject_of(card: dict[str, Any]) -> str:
-    return str(card["blocks"][0]["text"]["text"]).removeprefix("Re: ")
+    return str(card["blocks"][0]["text"]["text"]).removeprefix("Re: ").partition(" ")[0]
 
 
 async def persist(act: Callable[[], Any]) -> None:

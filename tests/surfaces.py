@@ -44,6 +44,7 @@ from bridge.slack import (
     compose,
     digest,
     home,
+    mending,
     modals,
     notices,
     parting,
@@ -292,7 +293,7 @@ def messages(dice: random.Random) -> Iterator[Made]:
         "proposed": proposed.line(
             replace(draw.draft(), state=draw.dice.choice(list(proposed.STATES))), words=draw.lines()
         ),
-        "alarm": blocks.alarm("support", reason=draw.words()),
+        "alarm": mending.alarm("support", reason=draw.words()),
         "loop": notices.loop(1, draw.address().email, mailbox="support"),
     }
     if dice.random() < RARELY:

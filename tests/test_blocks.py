@@ -39,7 +39,7 @@ from bridge.model import (
     UserId,
 )
 from bridge.rules import Difference
-from bridge.slack import blocks, compose, home, modals, proposed, reading, results, setup
+from bridge.slack import blocks, compose, home, mending, modals, proposed, reading, results, setup
 from bridge.slack.card import Busy, card
 from bridge.slack.forms import Carried, Form, Kept, News, sign
 
@@ -180,7 +180,7 @@ def test_every_mail_is_a_message_that_slack_takes(mail: StoredMessage) -> None:
 @modest
 @given(words)
 def test_every_alarm_is_one_that_slack_takes(reason: str) -> None:
-    inert(blocks.alarm("support", reason=f"{reason} `bridge login support`"))
+    inert(mending.alarm("support", reason=f"{reason} `bridge login support`"))
 
 
 @modest

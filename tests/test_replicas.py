@@ -1,6 +1,7 @@
 """Several `bridge run` on one PostgreSQL: each mailbox is watched by one at a time, and whatever dies, another goes on."""
 
 import asyncio
+import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
@@ -109,6 +110,7 @@ async def test_a_mailbox_is_taken_over_within_five_seconds(
     since = time.monotonic()
     await mina.sees_card("While nobody watched")
     took = time.monotonic() - since
+    sys.stderr.write(f"from a replica that was {how}: {took:.1f} s\n")
     assert took < TAKEOVER + SLOW, took
     if how == "frozen":
         first.thaw()

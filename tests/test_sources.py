@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
-from dovecot import Dovecot, running_dovecot
+from dovecot import PASSWORD, Dovecot, running_dovecot
 
 from bridge.mail.imap import ImapServer, ImapSource
 from bridge.mail.maildir import Maildir
@@ -60,7 +60,7 @@ def opened(arguments: list[str]) -> Opened:
         return Local(Path(more[0]))
     user, port, ca_file = more
     server = ImapServer(
-        host="localhost", port=int(port), security="tls", username=user, password="secret", ca_file=Path(ca_file)
+        host="localhost", port=int(port), security="tls", username=user, password=PASSWORD, ca_file=Path(ca_file)
     )
     return ImapSource(server, max_bytes=LIMIT, sweep_seconds=5.0)
 

@@ -82,6 +82,8 @@ async def test_nothing_is_lost_or_doubled_or_out_of_order_whatever_fails(
         f"{calls} calls of Slack, {took:.0f} s: {counted}\n"
     )
     assert set(counted.values()) == {0}, counted
+    assert sum(len(one.logged) for one in services) > KILLS
+    assert storm.told_too_much() == []
     stage.slack.faults.clear()
     [(sentence, whole)] = await compare_now(stage.settings(), mailbox="support", within=30)
     assert whole, sentence

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 class Wiretap:
     """Passes on what both sides say, over TCP without TLS, from `port` on loopback to a server there.
 
+    After `mute`, nothing reaches the bridge any more, though every connection stands, until `speak`.
     After `strike`: once the bridge has said what `asked` matches, and the server answers what `done` matches, that answer
     is not passed on; `then` is awaited, and `struck` is set.
     """
@@ -23,6 +24,8 @@ class Wiretap:
         self._wires: set[asyncio.Task[None]] = set()
         self.port = 0
         self.struck = asyncio.Event()
+        self._speaks = asyncio.Event()
+        self._speaks.set()
 
     async def start(self) -> None:
         self._listening = await asyncio.start_server(self._connected, "127.0.0.1", 0)
@@ -30,6 +33,17 @@ class Wiretap:
 
     def strike(self, asked: bytes, *, done: bytes, then: Callable[[], Awaitable[None]]) -> None:
         self._asked, self._done, self._then = re.compile(asked), re.compile(done, re.MULTILINE), then
+
+    def mute(self) -> None:
+        self._speaks.clear()
+
+    def speak(self) -> None:
+        self._speaks.set()
+
+    def cut(self) -> None:
+        """Break every connection that there is."""
+        for wire in self._wires:
+            wire.cancel()
 
     async def _strike(self) -> None:
         assert self._then
@@ -62,10 +76,13 @@ class Wiretap:
                     await self.struck.wait()
                     return
                 heard.clear()
+                await self._speaks.wait()
                 bridge.write(said)
 
         wires = [asyncio.create_task(one) for one in (to_server(), to_bridge())]
         self._wires.update(wires)
+        for wire in wires:
+            wire.add_done_callback(self._wires.discard)
         with contextlib.suppress(OSError):
             await asyncio.wait(wires, return_when=asyncio.FIRST_COMPLETED)
         for wire in wires:

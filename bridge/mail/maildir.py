@@ -154,6 +154,10 @@ class Maildir:
         """
         return await self._whole(self._move(uids, to=to))
 
+    async def remove(self, uids: Sequence[int]) -> None:
+        """Takes mails away for good; those that are gone already are as wanted."""
+        await self._whole(self._remove(uids))
+
     async def adopt(self, mails: Sequence[Mail], *, out_of: MaildirFiles) -> dict[str, int]:
         """Takes over mails from other files on this disk; their uids here, by the bases that they had."""
         async with self._turn:
@@ -213,6 +217,18 @@ class Maildir:
                 self._there.pop(base, None)
                 self._message_ids.pop(base, None)
         return {uid: taken[base] for uid, base, _ in mails if base in taken}
+
+    async def _remove(self, uids: Sequence[int]) -> None:
+        async with self._turn:
+            mails = self._of(uids)
+            bases = [base for _, base, _ in mails]
+            with _reachable():
+                await asyncio.to_thread(self._files.remove, mails)
+                await asyncio.to_thread(self._list.leave, bases)
+            self._list.forget(bases)
+            for base in bases:
+                self._there.pop(base, None)
+                self._message_ids.pop(base, None)
 
     async def _store(self, raw: bytes, flags: Collection[str]) -> int:
         """Writes in parallel with others, then becomes visible together with those that wait: one sync for all."""

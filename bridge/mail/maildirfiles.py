@@ -77,6 +77,11 @@ class MaildirFiles:
 
         return self._reach(base, place, move)
 
+    def remove(self, mails: Iterable[tuple[int, str, str]]) -> None:
+        """Deletes mails, wherever their files are by now."""
+        for _, base, place in mails:
+            self._reach(base, place, lambda place: (self.path / place).unlink())
+
     def sync(self, places: Iterable[str]) -> None:
         """Makes what was renamed to, or from, these places durable: `cur` first, so that what is moved is not lost."""
         for folder in sorted({place.partition("/")[0] for place in places}):

@@ -152,6 +152,14 @@ class LocalSource:
         places = {uid: (target.uidvalidity, new) for uid, new in moved.items()}
         return Moved(places=places, missing=tuple(uid for uid in uids if uid not in moved))
 
+    async def remove(self, uids: Sequence[int], *, uidvalidity: int, folder: str | None = None) -> bool:
+        """Take mails away for good."""
+        maildir = await self._of(folder, uidvalidity=uidvalidity)
+        await maildir.remove(uids)
+        if maildir is self._maildir and self._view is not None:
+            self._view.forget(uids)
+        return True
+
     async def append(self, raw: bytes, *, to: str, flags: Collection[str] = ("\\Seen",)) -> Place:
         """Store a mail in the folder `to`; its place there."""
         maildir = await self._of(to)

@@ -107,6 +107,11 @@ class Source(Protocol):
     async def move(self, uids: Sequence[int], *, uidvalidity: int, to: str, folder: str | None = None) -> Moved:
         """Move mails to the folder `to`. Raises Uncertain where it is not known how far it came."""
 
+    async def remove(self, uids: Sequence[int], *, uidvalidity: int, folder: str | None = None) -> bool:
+        """Take mails away for good, and no other. False where this server cannot (no UIDPLUS): they are marked as
+        deleted, until a mail client cleans up.
+        """
+
     async def append(self, raw: bytes, *, to: str, flags: Collection[str] = ("\\Seen",)) -> Place | None:
         """Store a mail in the folder `to`; its place where that is told. Raises Uncertain where it may stand there."""
 

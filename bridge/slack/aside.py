@@ -8,10 +8,10 @@ import functools
 from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
-from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_bolt.async_app import AsyncAck
 
 from bridge.desk import Desk
-from bridge.errors import BridgeError, Refused
+from bridge.errors import BridgeError, Refused, Temporary
 from bridge.filing import Filing
 from bridge.floods import Floods
 from bridge.model import ChannelId, Conversation, Mark, Number, Ts, UserId, Where
@@ -19,6 +19,7 @@ from bridge.sentences import mark, say
 from bridge.slack import digest, modals
 from bridge.slack.acting import Acting
 from bridge.slack.gateway import Gateway
+from bridge.slack.heard import Heard
 from bridge.slack.windows import Body, View, Windows, option_of, user_of, value_of
 from bridge.where import acting
 
@@ -63,9 +64,10 @@ class Aside:
         listen.action("digest_page_back")(self.turn)
         listen.action("digest_page_next")(self.turn)
 
-    def listen(self, app: AsyncApp) -> None:
+    def listen(self, heard: Heard) -> None:
         """Hear of reactions too."""
-        app.event("reaction_added")(self.reaction)
+        self._heard = heard
+        heard.event("reaction_added", self.reaction)
 
     # --- digests ------------------------------------------------------------------------------------------------------
 
@@ -106,13 +108,17 @@ class Aside:
 
     # --- reactions ----------------------------------------------------------------------------------------------------
 
-    async def reaction(self, event: Body) -> None:
+    async def reaction(self, body: Body) -> None:
         """Somebody reacted: where that emoji means a verb, and the message is a conversation's, the verb is done."""
+        event = body["event"]
         verb = self._reactions.get(str(event["reaction"]).partition("::")[0])  # what follows is a tone of skin
         item = event["item"]
         if verb is None or item.get("type") != "message":
             return
         channel, ts, user = ChannelId(item["channel"]), Ts(item["ts"]), UserId(event["user"])
+        await self._heard.once(body, lambda: self._follow(verb, channel, ts, user))
+
+    async def _follow(self, verb: str, channel: ChannelId, ts: Ts, user: UserId) -> None:
         try:
             found = await self._desk.of_thread(channel, ts)
             found = found or await self._desk.of_thread(channel, await self._gateway.thread_of(channel, ts))
@@ -122,5 +128,7 @@ class Aside:
                 await self._verbs[verb](found.number, user=user)
         except Refused as refusal:
             await self._gateway.ephemeral(channel, user, text=str(refusal))
+        except Temporary:
+            raise  # Slack sends it again
         except BridgeError as error:
             log.warning("a reaction could not be followed", verb=verb, reason=str(error), detail=error.detail)

@@ -22,7 +22,6 @@ from bridge.model import (
     Line,
     MailId,
     Number,
-    Span,
     StoredFile,
     StoredMessage,
     UserId,
@@ -270,25 +269,6 @@ def recipients(draft: Draft) -> str:
     parts += [say("cc {whom}", whom=addresses(draft.cc))] if draft.cc else []
     parts += [say("bcc {whom}", whom=addresses(draft.bcc))] if draft.bcc else []
     return ", ".join(parts)
-
-
-# --- a mailbox that a person must mend --------------------------------------------------------------------------------
-
-
-def alarm(mailbox: str, *, reason: str) -> Surface:
-    """Why a mailbox is not read, which somebody must mend; without a reason, that it is read again."""
-    text = say(":white_check_mark: The mailbox {mailbox} is read again.", mailbox=inert(mailbox))
-    if reason:
-        parts = shorten(reason, REASON_LIMIT).split("`")  # between two of them stands what is to be typed
-        spans = tuple(Span(text=part, code=place % 2 == 1) for place, part in enumerate(parts))
-        told, _ = sections([Line(spans=spans)], limit=2500, total=2500)
-        text = say(
-            ":rotating_light: The mailbox {mailbox} is not read until somebody mends it: {reason}\n"
-            "New mail waits there, and is shown then. `bridge check` tries every part again.",
-            mailbox=inert(mailbox),
-            reason=" ".join(told),
-        )
-    return Surface(text=shorten(text, FALLBACK_LIMIT), blocks=[section(text)])
 
 
 # --- small pieces -----------------------------------------------------------------------------------------------------

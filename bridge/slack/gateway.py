@@ -107,6 +107,10 @@ class Gateway:
             )
         return self._identity
 
+    async def prove(self) -> None:
+        """Ask Slack whether the token is any good. Raises Permanent, with the sentence that says what to do."""
+        await self._web.call("auth.test")
+
     # --- messages ---------------------------------------------------------------------------------------------------
 
     async def post(

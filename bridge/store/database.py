@@ -15,7 +15,8 @@ import asyncio
 import functools
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
-from typing import Any, Protocol
+from datetime import datetime
+from typing import Any, Protocol, cast
 
 from sqlalchemy import Insert, Table, func, insert, make_url, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
@@ -25,6 +26,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bridge.errors import Misconfigured, Temporary
+from bridge.model import now
 from bridge.sentences import say
 from bridge.store import migrations
 from bridge.store.postgresql import Postgresql
@@ -162,6 +164,13 @@ async def one_at_a_time(conn: AsyncConnection, name: str) -> None:
     """Keep every other transaction that names the same out until this one ends. SQLite has one writer anyway."""
     if conn.dialect.name == "postgresql":
         await conn.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
+
+
+async def current_time(conn: AsyncConnection) -> datetime:
+    """The database's own, by which processes that share it go; a file's is this machine's."""
+    if conn.dialect.name == "postgresql":
+        return cast("datetime", (await conn.execute(select(func.clock_timestamp()))).scalar_one())
+    return now()
 
 
 @functools.cache

@@ -10,7 +10,7 @@ before all others, and so is what stands before them in their lane.
 A claim raises the job's fence; whoever settles the job must bring the fence it was claimed with, or changes nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -50,6 +50,9 @@ class State(StrEnum):
 
 URGENT, NORMAL = 0, 1
 """Ranks: the lower is claimed first."""
+
+NEAR = timedelta(seconds=15)
+"""As long as an Undo lasts, as a rule."""
 
 CLAIM_LOCK = 0x6A6F6273
 """The number of PostgreSQL's advisory lock around a claim ("jobs" in ASCII)."""
@@ -247,6 +250,36 @@ async def reschedule(conn: AsyncConnection, key: str, *, due: datetime) -> bool:
     """Make a job due at another time. False where it is not waiting (running, parked, done, unknown)."""
     ring_at_commit(conn)
     return await _change(conn, key, State.READY, due=due, since=due)
+
+
+async def follow_clock(conn: AsyncConnection, *, by: timedelta, would_be: datetime, held: Collection[str]) -> int:
+    """The clock was set by so much, when it would have been that time. How many jobs were moved along: those of the
+    kinds that are `held` for a span of time; and, where it was set back, all that were due once, or would wait anew.
+    """
+    waiting = select(jobs.c.id, jobs.c.kind, jobs.c.payload, jobs.c.since, jobs.c.due).where(
+        jobs.c.state == State.READY, or_(jobs.c.kind.in_(held), jobs.c.since <= would_be)
+    )
+    moved = []
+    for one in await conn.execute(waiting):
+        for_a_span = one.kind in held and not one.payload.get("later")
+        due = _followed(one.due, one.since, by=by, would_be=would_be, for_a_span=for_a_span)
+        if due != one.due:
+            moved.append({"moved": one.id, "due": due, "since": min(one.since, due)})
+    if moved:
+        await conn.execute(update(jobs).where(jobs.c.id == bindparam("moved")), moved)
+    return len(moved)
+
+
+def _followed(due: datetime, since: datetime, *, by: timedelta, would_be: datetime, for_a_span: bool) -> datetime:
+    """When a job is due by a clock that was set. It may have been promised before that or after, and looks the same:
+    what would be wrong for the other is never more than NEAR.
+    """
+    at = would_be + by
+    if by > timedelta():
+        return min(due + by, at + NEAR) if for_a_span and would_be < due <= at else due
+    if for_a_span and due <= would_be:
+        return min(due, at + NEAR)
+    return due + by if for_a_span or since <= would_be else due
 
 
 async def cancel(conn: AsyncConnection, key: str) -> bool:

@@ -12,6 +12,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import MailboxName, MailId
+from bridge.store.canaries import STATE as CANARY
 from bridge.store.database import insert_or_replace
 from bridge.store.mails import INBOX
 from bridge.store.schema import arrivals, mailboxes, reconciliations
@@ -86,9 +87,10 @@ async def quarantined(conn: AsyncConnection, *, limit: int = 50) -> dict[Mailbox
 
 
 async def counts(conn: AsyncConnection) -> dict[MailboxName, dict[str, int]]:
-    """How many places of each mailbox ended in each state."""
+    """How many places of each mailbox ended in each state; the bridge's mails to itself are not counted."""
     told: dict[MailboxName, dict[str, int]] = {}
-    question = select(arrivals.c.mailbox, arrivals.c.state, func.count()).group_by(arrivals.c.mailbox, arrivals.c.state)
+    question = select(arrivals.c.mailbox, arrivals.c.state, func.count()).where(arrivals.c.state != CANARY)
+    question = question.group_by(arrivals.c.mailbox, arrivals.c.state)
     for mailbox, state, count in await conn.execute(question):
         told.setdefault(MailboxName(mailbox), dict.fromkeys(STATES, 0))[state] = count
     return told

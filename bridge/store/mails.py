@@ -271,6 +271,11 @@ async def files_shared(conn: AsyncConnection, stored: StoredMessage) -> None:
     await conn.execute(update(messages).where(*_still(stored)).values(shared=True))
 
 
+async def files_lost(conn: AsyncConnection, stored: StoredMessage) -> None:
+    """Slack has lost its files."""
+    await conn.execute(update(messages).where(*_still(stored)).values(shared=False))
+
+
 def _still(stored: StoredMessage) -> tuple[ColumnElement[bool], ...]:
     return messages.c.id == stored.id, messages.c.moved == stored.moved
 

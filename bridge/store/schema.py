@@ -93,6 +93,16 @@ reconciliations = Table(  # how the ledger last compared with the server
     Column("repaired", BigInteger, nullable=False),  # and taken in then
 )
 
+canaries = Table(  # the mails that the bridge writes to itself, to see that mail goes round
+    "canaries",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("mailbox", Text, nullable=False),
+    Column("sent", Utc, nullable=False),
+    Column("came", Utc, nullable=True),  # back into the inbox
+    Column("failure", Text, nullable=False, default=""),  # why it could not leave, a sentence
+)
+
 tokens = Table(  # OAuth2 sign-ins, sealed with BRIDGE_SECRET_KEY
     "tokens",
     metadata,
@@ -489,4 +499,5 @@ effects = Table(
     Column("begun", Utc, nullable=False),
     Column("result", Json),
     Column("done", Utc),
+    Column("attempt", Text),  # one of which nobody knows whether it has come to an end
 )

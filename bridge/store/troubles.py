@@ -24,3 +24,8 @@ async def end(conn: AsyncConnection, mailbox: MailboxName) -> datetime | None:
         return None
     ended = await conn.execute(delete(troubles).where(troubles.c.mailbox == mailbox, troubles.c.since == since))
     return since if ended.rowcount else None
+
+
+async def names(conn: AsyncConnection) -> set[str]:
+    """What is in trouble now."""
+    return set((await conn.execute(select(troubles.c.mailbox))).scalars())

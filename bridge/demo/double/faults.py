@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-Kind = Literal["drop_before", "drop_after_commit", "rate_limited", "error", "slow", "refuse"]
+Kind = Literal["drop_before", "drop_after_commit", "rate_limited", "error", "slow", "late", "refuse"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +44,9 @@ class Faults:
     """The knobs of one workspace. `calls` counts every call by method, failed ones included."""
 
     calls: Counter[str] = field(default_factory=Counter)
+    lags: float = 0.0
+    outstanding: int = 0
+    """Calls that are still to be done, by `late`."""
     _waiting: list[Fault] = field(default_factory=list)
     _storm: _Storm | None = None
     _pace: tuple[float, int] | None = None
@@ -68,6 +71,14 @@ class Faults:
     def slow(self, method: str = "", *, seconds: float, times: int | None = 1) -> None:
         """Do what was asked and answer so much later."""
         self._waiting.append(Fault(kind="slow", method=method, times=times, seconds=seconds))
+
+    def late(self, method: str = "", *, seconds: float, times: int | None = 1) -> None:
+        """Do what was asked only so much later, whether or not whoever asked still lives."""
+        self._waiting.append(Fault(kind="late", method=method, times=times, seconds=seconds))
+
+    def lag(self, seconds: float) -> None:
+        """Show nothing in `conversations.history` and `conversations.replies` that is younger than that."""
+        self.lags = seconds
 
     def refuse(self, method: str = "", *, error: str = "internal_error", times: int | None = 1) -> None:
         """Answer `ok: false` with this code and do nothing."""
@@ -94,6 +105,7 @@ class Faults:
         """Let everything work again; the counts stay."""
         self._waiting.clear()
         self._storm = self._pace = None
+        self.lags = 0.0
         self._buckets.clear()
 
     def take(self, method: str) -> Fault | None:

@@ -190,9 +190,14 @@ class WebApi:
             return web.Response(status=fault.status, text=page, content_type="text/html")
         if fault.kind == "refuse":
             return web.json_response({"ok": False, "error": fault.error})
+        if fault.kind == "late":
+            self._site.faults.outstanding += 1
+            await asyncio.sleep(fault.seconds)
+            self._site.faults.outstanding -= 1
         response = await serve()
-        await asyncio.sleep(fault.seconds)
-        return response if fault.kind == "slow" else _cut(request)
+        if fault.kind == "slow":
+            await asyncio.sleep(fault.seconds)
+        return _cut(request) if fault.kind == "drop_after_commit" else response
 
 
 async def _given(request: web.Request, method: Method) -> Json:

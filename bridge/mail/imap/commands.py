@@ -78,6 +78,18 @@ def _relocate(session: Session, uids: Sequence[int], *, to: str) -> dict[int, Pl
     return places
 
 
+def remove(session: Session, uids: Sequence[int], *, view: View | None) -> bool:
+    r"""Takes mails away, by their uids alone; False where they could only be marked as \Deleted."""
+    set_flags(session, uids, add=["\\Deleted"], remove=[], view=view)
+    if not session.can("UIDPLUS"):
+        return False
+    for some in _chunks(uids):
+        session.expunge(some)
+    if view is not None:
+        view.forget(uids)
+    return True
+
+
 def append(session: Session, raw: bytes, *, to: str, flags: Sequence[str]) -> Place | None:
     """Stores a mail; its place where the server tells it. Raises Uncertain where it may stand there."""
     silence = say("The mail server fell silent while it was to store a mail in {folder}: it may be there.", folder=to)

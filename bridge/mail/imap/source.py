@@ -15,7 +15,18 @@ from datetime import date, datetime, timedelta
 from typing import TypeVar
 
 from bridge.errors import BridgeError, Temporary
-from bridge.mail.imap.commands import append, enter, fetch, find, move, search_since, set_flags, since, uids_from
+from bridge.mail.imap.commands import (
+    append,
+    enter,
+    fetch,
+    find,
+    move,
+    remove,
+    search_since,
+    set_flags,
+    since,
+    uids_from,
+)
 from bridge.mail.imap.feeds import Follow, Watch
 from bridge.mail.imap.folders import roles
 from bridge.mail.imap.reader import Reader
@@ -160,6 +171,16 @@ class ImapSource:
         def act(session: Session) -> Moved:
             enter(session, folder or self._inbox, uidvalidity=uidvalidity)
             return move(session, uids, to=to, view=watcher.view(session))
+
+        watcher = self._running()
+        return await self._ask(act)
+
+    async def remove(self, uids: Sequence[int], *, uidvalidity: int, folder: str | None = None) -> bool:
+        """Takes mails away for good; False where the server can only mark them as deleted."""
+
+        def act(session: Session) -> bool:
+            enter(session, folder or self._inbox, uidvalidity=uidvalidity)
+            return remove(session, uids, view=watcher.view(session))
 
         watcher = self._running()
         return await self._ask(act)

@@ -13,7 +13,8 @@ async def history(site: Site, args: Arguments) -> Json:
     """conversations.history: the top level, newest first."""
     (channel_id,) = args.required("channel")
     site.need_for(site.joined(channel_id), to="history")
-    newest_first = [message for message in reversed(site.workspace.history(channel_id)) if _wanted(message, args)]
+    standing = [message for message in site.workspace.history(channel_id) if _is_out(site, message)]
+    newest_first = [message for message in reversed(standing) if _wanted(message, args)]
     messages, following = page(newest_first, args, key="ts")
     shown = [_shown(message, args) for message in messages]
     return {
@@ -31,13 +32,19 @@ async def replies(site: Site, args: Arguments) -> Json:
     parent = site.workspace.message(channel_id, ts)
     if parent is None:
         raise SlackRefusal("thread_not_found")
-    wanted = [message for message in site.workspace.replies(channel_id, ts) if _wanted(message, args)]
+    standing = [message for message in site.workspace.replies(channel_id, ts) if _is_out(site, message)]
+    wanted = [message for message in standing if _wanted(message, args)]
     messages, following = page([parent, *wanted], args, key="ts")
     return {
         "messages": [_shown(message, args) for message in messages],
         "has_more": bool(following["next_cursor"]),
         "response_metadata": following,
     }
+
+
+def _is_out(site: Site, message: Json) -> bool:
+    """Whether a message shows by now: Slack's history may lag behind what was posted."""
+    return float(message["ts"]) <= site.workspace.clock() - site.faults.lags
 
 
 async def info(site: Site, args: Arguments) -> Json:
