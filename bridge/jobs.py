@@ -239,6 +239,8 @@ class Engine:
             batch = await jobs.claim(conn, limit=room, owner=self._owner, lease=self._lease, now=at, rank=rank)
             upcoming = await jobs.next_due(conn, after=at)
         self._clockwork.followed()
+        if self._stopping:
+            return POLL  # `stop` hands back what was claimed meanwhile
         for job in batch:
             if job.kind in self._kinds:
                 self._begin(self._do(job), job)

@@ -196,9 +196,11 @@ async def test_kills_at_random_moments_lose_nothing_and_double_nothing(stage: St
 
 
 def jobs_in(stage: Stage) -> Counter[str]:
-    """How many jobs stand in each state, but for the comparisons that are always due some time."""
+    """How many jobs stand in each state, but for the comparisons that are due later."""
     with contextlib.closing(sqlite3.connect(f"file:{stage.data / 'bridge.db'}?mode=ro", uri=True)) as database:
-        return Counter(state for (state,) in database.execute("SELECT state FROM jobs WHERE kind != 'reconcile'"))
+        return Counter(
+            state for (state,) in database.execute("SELECT state FROM jobs WHERE kind NOT IN ('reconcile', 'shares')")
+        )
 
 
 async def test_sigterm_ends_the_service_within_ten_seconds_and_hands_back_what_was_in_hand(

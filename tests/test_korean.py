@@ -108,9 +108,11 @@ def unsaid(tree: ast.Module) -> Iterator[ast.Constant]:
             yield node
 
 
-@pytest.mark.parametrize(
-    "file", sorted((Path(bridge.__file__).parent / "slack").glob("*.py")), ids=lambda one: one.name
-)
+SLACK = Path(bridge.__file__).parent / "slack"
+READS_ALONE = SLACK / "korean.py"  # what people type, never what they read
+
+
+@pytest.mark.parametrize("file", sorted(set(SLACK.glob("*.py")) - {READS_ALONE}), ids=lambda one: one.name)
 def test_nothing_is_said_in_slack_past_the_catalogue(file: Path) -> None:
     allowed = NO_SENTENCES.get(file.name, {})
     found = [

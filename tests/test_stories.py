@@ -485,7 +485,7 @@ async def test_the_log_says_who_did_what(stage: Stage, mina: Desk) -> None:
     lines = said(mina.person.ephemerals(CHANNEL)[-1]).splitlines()[1:]
     assert [line.split("*")[1] for line in lines] == ["reply", "restore", "archive", "mark flagged", "claim"]
     assert f"<@{JONAS}>" in lines[1]
-    assert "owner: none → U0MINA0001" in lines[-1]
+    assert "owner: none → <@U0MINA0001>" in lines[-1]
 
 
 async def test_each_mail_of_a_thread_has_its_full_text_and_its_original(stage: Stage, mina: Desk) -> None:

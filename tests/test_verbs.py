@@ -322,7 +322,8 @@ async def told(desk: Desk, way: Awaitable[None]) -> str:
 
 def typed_verbs(number: str) -> list[str]:
     """Each verb that wants a number, as it is typed in full."""
-    rest = {"mark": "read", "assign": "@mina", "snooze": "in 3 hours", "merge": "2" if number == "1" else "1"}
+    rest = {"mark": "read", "assign": "@mina", "snooze": "in 3 hours", "tag": "money", "priority": "high"}
+    rest["merge"] = "2" if number == "1" else "1"
     return [f"{verb} {number} {rest.get(verb, '')}".strip() for verb in sorted(NUMBERED)]
 
 

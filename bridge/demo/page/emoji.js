@@ -9,7 +9,7 @@ heart ❤️|broken_heart 💔|100 💯|rocket 🚀|zap ⚡|bulb 💡|bell 🔔|
 warning ⚠️|rotating_light 🚨|exclamation ❗|heavy_exclamation_mark ❗|question ❓|grey_question ❔|x ❌|heavy_check_mark ✔️
 white_check_mark ✅|ballot_box_with_check ☑️|no_entry ⛔|no_entry_sign 🚫|octagonal_sign 🛑|stop_sign 🛑|construction 🚧
 red_circle 🔴|large_orange_circle 🟠|large_yellow_circle 🟡|large_green_circle 🟢|large_blue_circle 🔵|large_purple_circle 🟣
-white_circle ⚪|black_circle ⚫|large_white_circle ⚪|radio_button 🔘|small_blue_diamond 🔹|small_orange_diamond 🔸
+white_circle ⚪|black_circle ⚫|large_blue_square 🟦|large_orange_square 🟧|large_white_circle ⚪|radio_button 🔘|small_blue_diamond 🔹|small_orange_diamond 🔸
 email 📧|e-mail 📧|envelope ✉️|envelope_with_arrow 📩|incoming_envelope 📨|outbox_tray 📤|inbox_tray 📥|mailbox 📫
 mailbox_with_mail 📬|mailbox_with_no_mail 📭|postbox 📮|package 📦|paperclip 📎|linked_paperclips 🖇️|label 🏷️|bookmark 🔖
 pushpin 📌|round_pushpin 📍|memo 📝|pencil 📝|pencil2 ✏️|page_facing_up 📄|page_with_curl 📃|clipboard 📋|calendar 📆
