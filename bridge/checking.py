@@ -17,22 +17,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bridge import lessons
 from bridge.desk import changed_by_itself, write_down
 from bridge.errors import Permanent, Temporary
+from bridge.later import not_acknowledged
 from bridge.mail.filters import Filter
 from bridge.model import (
     BRIDGE,
-    DraftId,
-    DraftState,
     Folder,
     Job,
     MailId,
-    Number,
     Spam,
     Status,
     StoredMessage,
     Verdict,
     now,
 )
-from bridge.store import conversations, drafts, jobs, mails, raws
+from bridge.store import conversations, jobs, mails, raws
 from bridge.store.database import Store
 
 log = structlog.get_logger()
@@ -141,7 +139,7 @@ class Checking:
             )
             await changed_by_itself(conn, before.number)
             await write_down(conn, before.number, "checked", user=BRIDGE, detail=f"{verdict.by}: {verdict.level}")
-            await _do_not_acknowledge(conn, before.number)
+            await not_acknowledged(conn, before.number)
             await self._junk(conn, before, verdict)
 
     async def _junk(self, conn: AsyncConnection, stored: StoredMessage, verdict: Verdict) -> None:
@@ -152,11 +150,3 @@ class Checking:
         called_spam = await lessons.known(conn, stored.mailbox, [stored.message], own=self._own)
         if untouched and alone and called_spam and (why := lessons.against(stored.message, verdict)):
             await lessons.to_junk(conn, stored.number, stored.id, why=why)
-
-
-async def _do_not_acknowledge(conn: AsyncConnection, number: Number) -> None:
-    """Take back what was promised to its sender before this was known, where it has not left."""
-    draft_id = DraftId(f"ack-{number}")
-    await jobs.cancel(conn, f"acknowledge:{number}")
-    if await drafts.move(conn, draft_id, DraftState.CANCELLED, out_of={DraftState.HELD, DraftState.QUEUED}):
-        await jobs.cancel(conn, f"send:{draft_id}")

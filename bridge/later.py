@@ -2,7 +2,7 @@
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.model import Automatic, DraftState, Number
+from bridge.model import Automatic, DraftId, DraftState, Number
 from bridge.notices import tell
 from bridge.sentences import mark, say
 from bridge.store import drafts, jobs
@@ -30,3 +30,11 @@ async def nothing_by_itself(conn: AsyncConnection, number: Number) -> None:
             conn, draft.id, DraftState.CANCELLED, out_of={DraftState.HELD}
         ):
             await jobs.cancel(conn, f"send:{draft.id}")
+
+
+async def not_acknowledged(conn: AsyncConnection, number: Number) -> None:
+    """Its sender needs no word that the mail has come, or is to have none: what has not left does not leave."""
+    draft_id = DraftId(f"ack-{number}")
+    await jobs.cancel(conn, f"acknowledge:{number}")
+    if await drafts.move(conn, draft_id, DraftState.CANCELLED, out_of={DraftState.HELD, DraftState.QUEUED}):
+        await jobs.cancel(conn, f"send:{draft_id}")

@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bridge import rules, silence
 from bridge.desk import Mailbox, changed, obey, write_down
 from bridge.errors import BridgeError, Permanent, Refused, Temporary, Uncertain
+from bridge.later import not_acknowledged
 from bridge.mail import compose, smtp
 from bridge.mail.forwards import passed_on
 from bridge.mail.parse import parse
@@ -261,6 +262,8 @@ class Outbox:
                 return
             if state is DraftState.SENT:
                 await keep_sent(conn, draft, sent, mailbox=self._mailbox(draft))
+                if draft.automatic is Automatic.NO:
+                    await not_acknowledged(conn, await drafts.number_of(conn, draft))
             else:
                 await changed(conn, await drafts.number_of(conn, draft))
             detail = f"{(before or draft).state} → {state}"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from onstage import Desk, actions, ask, nodes, received, said
+from onstage import Desk, actions, ask, nodes, received, rich, said
 
 from bridge import rules, templates
 from bridge.demo.mails import SHOP
@@ -67,6 +67,26 @@ async def test_who_was_acknowledged_still_waits_for_an_answer(stage: Stage, mina
     assert "waits since" in said(mina.cards()[0])
     await mina.person.open_home()
     await mina.sees(lambda: "the longest waits since" in said(stage.slack.workspace.screens.home(MINA) or {}))
+
+
+async def test_who_has_an_answer_already_is_not_told_that_there_will_be_one(tmp_path: Path) -> None:
+    slow = Stage(tmp_path / "slow", hold=600)
+    slow.source += "\nauto_ack = true"
+    await slow.start()
+    try:
+        mina = Desk(slow)
+        await ask(slow)
+        card = await mina.sees_card("Two bags")
+        await mina.sees(lambda: mina.line(card, "by itself"))
+        await mina.opens(card)
+        await mina.person.submit({"body": rich("Here they are.")})
+        line = await mina.sees(lambda: mina.line(card, "Here they are."))
+        assert line
+        await mina.person.click(CHANNEL, line["ts"], "send_now")
+        assert (await received(slow, DANA)).get("Auto-Submitted") is None
+        assert await mina.sees(lambda: "Undone" in said(mina.line(card, "by itself") or {}))
+    finally:
+        await slow.stop()
 
 
 async def test_it_is_acknowledged_once_and_its_answer_joins(stage: Stage, mina: Desk) -> None:
