@@ -58,8 +58,8 @@ LANDING = 5.0
 what it was sent, and its history may lag behind as long.
 """
 
-CANCEL_PATIENCE = 2.0
-"""Seconds that a cancelled job has to clean up."""
+APART = timedelta(seconds=30)  # that replicas' clocks may differ
+CANCEL_PATIENCE = 2.0  # seconds that a cancelled job has to clean up
 
 
 class Engine:
@@ -180,12 +180,15 @@ class Engine:
         result = None
         if self._look_first and not effect.fresh and find is not None:
             result = await find(effect.begun)
-            if result is None and effect.under_way:
+            if result is None and self._may_still_land(effect):
                 await asyncio.sleep(self._landing)
                 result = await find(effect.begun)
             if result is not None:
                 log.info("An effect had happened already", key=key)
         if result is None:
+            if not effect.fresh:
+                async with self._store.write() as conn:
+                    await effects.try_again(conn, key, attempt=attempt)
             self._tenure.check()
             result = await self._attempted(key, act, attempt=attempt)
         async with self._store.write() as conn:
@@ -193,6 +196,10 @@ class Engine:
             if kept is not None:
                 await kept(conn, result)
         return result
+
+    def _may_still_land(self, effect: effects.Effect) -> bool:
+        """Whether an attempt began so lately that what it sent may come to stand there after one has looked."""
+        return effect.tried is not None and time_now() - effect.tried < timedelta(seconds=self._landing) + APART
 
     async def _attempted(
         self, key: str, act: Callable[[], Awaitable[dict[str, Any]]], *, attempt: str

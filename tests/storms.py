@@ -26,6 +26,9 @@ from bridge.demo.double.refusals import NoAck, NotOffered
 from bridge.demo.stage import CHANNEL, MINA
 from bridge.demo.stage import Stage as OnStage
 from bridge.demo.world import Silence, Stage
+from bridge.model import DraftId
+from bridge.store import acts, drafts
+from bridge.store.database import Store
 
 PATIENCE = 240.0  # seconds in which a service that is killed again and again answers a click
 REST = 600.0  # seconds in which it comes to rest: what failed often is tried once a minute, and fails one time in five
@@ -259,6 +262,22 @@ class Storm:
             "answers lost": self.answers - len(sent),
             "answers doubled": sum(sent.values()) - len(sent),
         }
+
+    async def history_of_doubled(self, database_url: str) -> list[str]:
+        """Of each answer that left more than once: what arrived, and what the log says of its conversation."""
+        sent: dict[bytes, list[str]] = {}
+        for one in self.stage.world.envelopes:
+            message_id = re.findall(rb"(?im)^message-id: *(\S+)", one.raw)[0].decode()
+            sent.setdefault(re.findall(rb"answer-(\d+)", one.raw)[0], []).append(message_id)
+        doubled = [message_id for ids in sent.values() if len(ids) > 1 for message_id in ids]
+        store, told = await Store.open(database_url), [f"arrived: {one}" for one in doubled]
+        async with store.read() as conn:
+            ids = {found for one in doubled for found in re.findall(r"\.([0-9a-f]{16})\.", one)}
+            for number in {found.number for one in ids if (found := await drafts.get(conn, DraftId(one)))}:
+                done = await acts.of_conversation(conn, number, limit=100)
+                told += [f"#{number} {one.at:%H:%M:%S.%f} {one.actor} {one.verb} {one.detail}" for one in done]
+        await store.close()
+        return told
 
 
 def _unescaped(line: str) -> str:

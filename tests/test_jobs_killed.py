@@ -85,7 +85,7 @@ async def live(url: str, world: World, *, look_first: bool, die_after_acting: bo
     """One life of a runner: it ends when everything is done, or by a kill."""
     store = await Store.open(url)
     kinds: dict[str, Callable[[Job], Awaitable[None]]] = {}
-    engine = Engine(store, kinds=kinds, look_first=look_first)
+    engine = Engine(store, kinds=kinds, look_first=look_first, landing=0.02)  # nothing lands late here
     kinds["flow"] = flow(engine, world, die_after_acting=die_after_acting)
     await engine.start()
     while True:

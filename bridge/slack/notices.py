@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from bridge.model import UserId
 from bridge.sentences import say
-from bridge.slack.blocks import FALLBACK_LIMIT, Surface, button, inert, person, section, shorten
+from bridge.slack.blocks import FALLBACK_LIMIT, NAME_LIMIT, Surface, button, inert, person, section, shorten
 
 
 def loop(quiet_id: int, email: str, *, mailbox: str) -> Surface:
@@ -12,7 +12,7 @@ def loop(quiet_id: int, email: str, *, mailbox: str) -> Surface:
     text = say(
         ":repeat: {email} has had as many automatic mails from {mailbox} as one sender may have in a "
         "day, so no more are sent there: it may be a robot that answers ours. Its mail is shown as ever.",
-        email=inert(email),
+        email=inert(shorten(email, NAME_LIMIT)),
         mailbox=inert(mailbox),
     )
     buttons = [

@@ -12,7 +12,7 @@ from bridge.store.database import insert_new
 from bridge.store.schema import effects
 
 # Made once: SQLAlchemy takes longer to make a statement than SQLite to run it. Columns to set come with the parameters.
-_KNOWN = select(effects.c.begun, effects.c.result, effects.c.attempt).where(effects.c.key == bindparam("wanted"))
+_KNOWN = select(effects.c.begun, effects.c.result, effects.c.tried).where(effects.c.key == bindparam("wanted"))
 _FINISH = update(effects).where(effects.c.key == bindparam("wanted"))
 _ENDED = update(effects).where(effects.c.key == bindparam("wanted"), effects.c.attempt == bindparam("ours"))
 
@@ -21,36 +21,40 @@ _ENDED = update(effects).where(effects.c.key == bindparam("wanted"), effects.c.a
 class Effect:
     """One outside effect under its key. `fresh`: nobody had meant to do it before; `begun`: when somebody first did.
 
-    `result` is what acting returned, or None where it is not known whether it happened; `under_way`: an attempt before
-    this one did not say how it ended, so it may happen even now.
+    `result` is what acting returned, or None where it is not known whether it happened; `tried`: when an attempt before
+    this one began that did not say how it ended, so that it may have been under way since then.
     """
 
     key: str
     begun: datetime
     result: dict[str, Any] | None
     fresh: bool
-    under_way: bool = False
+    tried: datetime | None = None
 
 
 async def begin(conn: AsyncConnection, key: str, *, attempt: str = "the only one") -> Effect:
     """Write down that the effect is about to be tried, by which attempt, or return what is known of it."""
     at = now()
-    if (await conn.execute(insert_new(conn, effects), {"key": key, "begun": at, "attempt": attempt})).rowcount:
+    fresh = {"key": key, "begun": at, "attempt": attempt, "tried": at}
+    if (await conn.execute(insert_new(conn, effects), fresh)).rowcount:
         return Effect(key=key, begun=at, result=None, fresh=True)
     row = (await conn.execute(_KNOWN, {"wanted": key})).one()
-    if row.result is None:
-        await conn.execute(_FINISH, {"wanted": key, "attempt": attempt})
-    return Effect(key=key, begun=row.begun, result=row.result, fresh=False, under_way=row.attempt is not None)
+    return Effect(key=key, begun=row.begun, result=row.result, fresh=False, tried=row.tried)
+
+
+async def try_again(conn: AsyncConnection, key: str, *, attempt: str) -> None:
+    """Write down that the effect is about to be tried once more: whoever looked before has not found it."""
+    await conn.execute(_FINISH, {"wanted": key, "attempt": attempt, "tried": now()})
 
 
 async def ended(conn: AsyncConnection, key: str, *, attempt: str) -> None:
     """That attempt has ended, and surely did nothing; unless another has been begun since, nothing is under way."""
-    await conn.execute(_ENDED, {"wanted": key, "ours": attempt, "attempt": None})
+    await conn.execute(_ENDED, {"wanted": key, "ours": attempt, "attempt": None, "tried": None})
 
 
 async def finish(conn: AsyncConnection, key: str, result: dict[str, Any]) -> None:
     """Write down what the effect came to."""
-    await conn.execute(_FINISH, {"wanted": key, "result": result, "done": now(), "attempt": None})
+    await conn.execute(_FINISH, {"wanted": key, "result": result, "done": now(), "attempt": None, "tried": None})
 
 
 async def forget(conn: AsyncConnection, key: str) -> None:

@@ -500,4 +500,5 @@ effects = Table(
     Column("result", Json),
     Column("done", Utc),
     Column("attempt", Text),  # one of which nobody knows whether it has come to an end
+    Column("tried", Utc),  # when that began
 )

@@ -24,3 +24,4 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("effects", schema=None) as batch_op:
         batch_op.add_column(sa.Column("attempt", sa.Text(), nullable=True))
+        batch_op.add_column(sa.Column("tried", sa.DateTime(timezone=True), nullable=True))
