@@ -54,11 +54,9 @@ LEASE = timedelta(seconds=3)
 """How long a replica's jobs stay its own without a sign of life; three signs are given in that time."""
 
 LANDING = 5.0
-"""Seconds after which what another attempt has sent stands outside, or never will: Slack takes a second or two over
-what it was sent, and its history may lag behind as long.
-"""
+"""Seconds after which what was sent stands outside, or never will: Slack takes one or two, and its history may lag."""
 
-APART = timedelta(seconds=30)  # that replicas' clocks may differ
+APART = timedelta(seconds=30)  # that replicas' clocks may differ by
 CANCEL_PATIENCE = 2.0  # seconds that a cancelled job has to clean up
 
 
