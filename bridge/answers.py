@@ -316,7 +316,7 @@ class Answers:
         shown = await self._desk.conversation(draft.number, user=user)
         person = await self._agents.require(user, shown.channel)
         due, proposed = now() + self._mailbox(draft.mailbox).hold, {DraftState.PROPOSED}
-        theirs = {"author": user, "author_name": person.name, "due": due}
+        theirs: dict[str, Any] = {"author": user, "author_name": person.name, "due": due}
         async with self._store.write() as conn:
             if await drafts.move(conn, draft.id, DraftState.HELD, out_of=proposed, **theirs):
                 lane, payload = f"draft:{draft.id}", {"draft": draft.id}
@@ -338,12 +338,15 @@ class Answers:
 
     # --- where delivery failed or cannot be known ---------------------------------------------------------------------
 
-    async def resend(self, draft_id: DraftId, *, user: UserId) -> Draft:
-        """A person decides that it goes out again, under the same Message-ID."""
+    async def resend(self, draft_id: DraftId, *, user: UserId, seen: int | None = None) -> Draft:
+        """A person decides that it goes out again, under the same Message-ID. `seen`: at which revision they saw it; of
+        what has become of it since, they have decided nothing.
+        """
         draft = await self._draft(draft_id, user=user)
         again = {DraftState.UNCERTAIN, DraftState.FAILED}
         async with self._store.write() as conn:
-            if not await drafts.move(conn, draft_id, DraftState.QUEUED, out_of=again, reason="", outcome=[]):
+            if not await drafts.move(conn, draft_id, DraftState.QUEUED, out_of=again, seen=seen, reason="", outcome=[]):
+                secondlook.refuse_unseen(draft, again, seen)
                 state = say(STATE_WORDS[draft.state])
                 raise Refused(say("This mail is {state}; there is nothing to send again.", state=state))
             key = f"send:{draft_id}:{secrets.token_hex(4)}"
@@ -355,12 +358,14 @@ class Answers:
             await write_down(conn, draft.number, "resend", user=user, detail=f"{draft.state} → {DraftState.QUEUED}")
         return await self._draft(draft_id, user=user)
 
-    async def mark_delivered(self, draft_id: DraftId, *, user: UserId) -> Draft:
-        """A person knows that it arrived."""
+    async def mark_delivered(self, draft_id: DraftId, *, user: UserId, seen: int | None = None) -> Draft:
+        """A person knows that it arrived. `seen`: as in `resend`."""
         draft = await self._draft(draft_id, user=user)
         sent = await as_sent(self._store, draft)
         async with self._store.write() as conn:
-            if not await drafts.move(conn, draft_id, DraftState.SENT, out_of={DraftState.UNCERTAIN}, reason=""):
+            unknown = {DraftState.UNCERTAIN}
+            if not await drafts.move(conn, draft_id, DraftState.SENT, out_of=unknown, seen=seen, reason=""):
+                secondlook.refuse_unseen(draft, unknown, seen)
                 state = say(STATE_WORDS[draft.state])
                 raise Refused(say("This mail is {state}; there is nothing to decide.", state=state))
             await keep_sent(conn, draft, sent, mailbox=self._mailbox(draft.mailbox))

@@ -575,6 +575,7 @@ class Draft:
     said: tuple[ChannelId, Ts] | None = None  # the message in a thread that it was made of
     note: str = ""  # what its author is told beside it, in a sentence
     moved: int = 0  # how often it moved to another conversation
+    revision: int = 1  # grows with every change: whoever decides has seen one of them
 
     @property
     def shown_as(self) -> str:

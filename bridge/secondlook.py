@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.addressees import difference
 from bridge.errors import Refused
-from bridge.model import Address, Automatic, DraftKind, DraftState, Line, MailId, Number
+from bridge.model import Address, Automatic, Draft, DraftKind, DraftState, Line, MailId, Number
 from bridge.rules import Difference
 from bridge.sentences import say
 from bridge.slack import richtext
@@ -145,3 +145,9 @@ async def _news(conn: AsyncConnection, carried: Carried) -> tuple[list[News], Ma
 
 def _first_words(lines: Sequence[Line]) -> str:
     return " ".join(one.text for one in lines if one.text.strip())[:FIRST_WORDS]
+
+
+def refuse_unseen(draft: Draft, decided: Collection[DraftState], seen: int | None) -> None:
+    """Where a decision was about what it was before, whoever made it looks once more."""
+    if seen is not None and draft.state in decided and draft.revision != seen:
+        raise Refused(say("This mail has changed since you looked: see its line in the thread, then decide."))

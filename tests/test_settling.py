@@ -1,13 +1,15 @@
 """After a silence nobody knows whether a mail arrived. What the mailbox tells later settles it, and no button is left."""
 
+import contextlib
+import sqlite3
 from typing import Any
 
 import pytest
-from mailroom import LocalRoom
+from mailroom import LocalRoom, until
 from onstage import DANA, Desk, actions, ask, came_back, received, rich, said
 
 from bridge.demo.mails import SHOP
-from bridge.demo.stage import Stage
+from bridge.demo.stage import CHANNEL, Stage
 from bridge.demo.world import Silence
 
 ELI = "Eli Ross <eli@example.org>"
@@ -77,3 +79,23 @@ async def test_what_came_from_anybody_else_settles_nothing(stage: Stage, mina: D
     await ask(stage, subject="Another matter")
     await mina.sees_card("Another matter")
     assert buttons(mina, card) == {"resend", "mark_delivered"}
+
+
+async def test_a_decision_is_about_what_its_maker_saw(stage: Stage, mina: Desk) -> None:
+    """The line lags behind: whoever presses again has not seen that the mail was sent again meanwhile."""
+    card = await uncertain(stage, mina, silence=Silence.LOST)
+    stage.world.faults.silences = iter([Silence.TAKEN])
+    stage.slack.faults.slow("chat.update", seconds=600, times=None)
+    line = mina.line(card, "Perhaps delivered")
+    assert line
+    await mina.person.click(CHANNEL, line["ts"], "resend")
+    await until(lambda: len(stage.world.envelopes) == 1 and states(stage) == ["uncertain"])
+    await mina.person.click(CHANNEL, line["ts"], "resend")
+    assert await mina.sees(lambda: "has changed since you looked" in said(mina.person.ephemerals(CHANNEL)[-1]))
+    assert states(stage) == ["uncertain"]
+    assert len(stage.world.envelopes) == 1
+
+
+def states(stage: Stage) -> list[str]:
+    with contextlib.closing(sqlite3.connect(f"file:{stage.database}?mode=ro", uri=True)) as database:
+        return [state for (state,) in database.execute("SELECT state FROM drafts")]

@@ -208,7 +208,10 @@ def _sent_menu(draft: Draft) -> Block | None:
 
 
 def draft_buttons(draft: Draft) -> list[Block]:
-    """The buttons that fit an outgoing mail's state; their value is the draft's id."""
+    """The buttons that fit an outgoing mail's state; their value is the draft's id, and where a person decides what
+    became of it, the revision that they see: a line may lag behind.
+    """
+    seen = f"{draft.id}:{draft.revision}"
     match draft.state:
         case DraftState.PROPOSED:
             return [
@@ -224,12 +227,12 @@ def draft_buttons(draft: Draft) -> list[Block]:
             return [button(say("Undo"), "cancel_send", draft.id)]
         case DraftState.UNCERTAIN:
             return [
-                button(say("Send again"), "resend", draft.id),
-                button(say("It arrived"), "mark_delivered", draft.id),
+                button(say("Send again"), "resend", seen),
+                button(say("It arrived"), "mark_delivered", seen),
             ]
         case DraftState.FAILED:
             return [
-                button(say("Try again"), "resend", draft.id),
+                button(say("Try again"), "resend", seen),
                 button(say("Write anew"), "cancel_send", draft.id),
             ]
         case _:

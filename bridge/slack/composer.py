@@ -218,8 +218,10 @@ class Composer:
         await self._decide(ack, body, self._answers.mark_delivered)
 
     async def _decide(self, ack: AsyncAck, body: Body, verb: Callable[..., Awaitable[Draft]]) -> None:
+        draft_id, _, seen = value_of(body).partition(":")
+        about = {"seen": int(seen)} if seen else {}
         try:
-            draft = await verb(DraftId(value_of(body)), user=user_of(body))
+            draft = await verb(DraftId(draft_id), user=user_of(body), **about)
         except BridgeError as error:
             await ack()
             await self._windows.tell(body, str(error))

@@ -116,10 +116,19 @@ async def waiting(conn: AsyncConnection, number: Number) -> list[Draft]:
 
 
 async def move(
-    conn: AsyncConnection, draft_id: DraftId, to: DraftState, *, out_of: Collection[DraftState], **values: Any
+    conn: AsyncConnection,
+    draft_id: DraftId,
+    to: DraftState,
+    *,
+    out_of: Collection[DraftState],
+    seen: int | None = None,
+    **values: Any,
 ) -> bool:
-    """Move a draft to another state if it is in one of `out_of`: True where it was. Two who press at once: one wins."""
+    """Move a draft to another state if it is in one of `out_of`, and still at the revision that was `seen`: True where
+    it was. Two who press at once: one wins.
+    """
     change = update(drafts).where(drafts.c.id == draft_id, drafts.c.state.in_(list(out_of)))
+    change = change if seen is None else change.where(drafts.c.revision == seen)
     return bool((await conn.execute(change.values(state=to, revision=drafts.c.revision + 1, **values))).rowcount)
 
 
@@ -281,5 +290,6 @@ def _draft(row: RowMapping, files: Sequence[DraftFile]) -> Draft:
         said=(ChannelId(row["said_channel"]), Ts(row["said_ts"])) if row["said_ts"] else None,
         note=row["note"],
         moved=row["moved"],
+        revision=row["revision"],
         **{name: unpack_addresses(row["recipients"][name]) for name in ("to", "cc", "bcc")},
     )
