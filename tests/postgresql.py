@@ -24,6 +24,7 @@ class Server:
 
     def start(self) -> None:
         options = f"-c listen_addresses='' -c unix_socket_directories='{self._folder}' -c fsync=off"
+        options += " -c max_locks_per_transaction=1024"  # ANALYZE locks the tables of every test's schema
         self._run("pg_ctl", "start", "--wait", f"--log={self._folder / 'log'}", f"--options={options}")
 
     def stop(self, mode: str = "immediate") -> None:
