@@ -5,6 +5,7 @@ import contextlib
 import re
 import sqlite3
 import sys
+import threading
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -249,7 +250,7 @@ async def test_a_database_locked_by_another_program_is_temporary(sqlite_url: str
 
 async def test_a_connection_that_nobody_waits_for_any_more_is_closed(tmp_path: Path) -> None:
     """A bridge that is stopped while it starts: aiosqlite would leave the file open."""
-    made = onetrip.connect(str(tmp_path / "any.db"), check_same_thread=False)
+    made = onetrip.Threads().connect(str(tmp_path / "any.db"), check_same_thread=False)
 
     async def ask() -> None:
         await made
@@ -263,6 +264,20 @@ async def test_a_connection_that_nobody_waits_for_any_more_is_closed(tmp_path: P
     assert made._opened is not None  # type: ignore[attr-defined]  # noqa: SLF001
     with pytest.raises(sqlite3.ProgrammingError, match="closed"):
         made._opened.execute("SELECT 1")  # type: ignore[attr-defined]  # noqa: SLF001
+
+
+async def test_nothing_of_a_closed_database_runs_on(tmp_path: Path) -> None:
+    """An answer that comes after its event loop has ended goes nowhere: its thread dies with a traceback."""
+    before = set(threading.enumerate())
+    for turns in range(20):
+        store = await Store.open(f"sqlite:///{tmp_path / 'any.db'}")
+        writing = asyncio.create_task(_write_keys(store, f"one {turns}", f"two {turns}"))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        writing.cancel()
+        await store.close()
+        left = [thread for thread in set(threading.enumerate()) - before if "_connection_worker" in thread.name]
+        assert left == [], f"closed after {turns} turns"
 
 
 async def test_a_full_disk_is_temporary_and_leaves_everything_as_it_was(sqlite_url: str) -> None:

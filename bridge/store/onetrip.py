@@ -7,19 +7,42 @@ statement, in the same trip. Results are fetched whole: streaming
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Callable
+from threading import Thread
 from typing import Any, Self, TypeVar
+from weakref import WeakSet
 
 import aiosqlite
 
 T = TypeVar("T")
 
 
-def connect(path: str, **options: Any) -> aiosqlite.Connection:
-    """As `aiosqlite.connect`, for SQLAlchemy's `async_creator_fn`. The thread never keeps a process alive."""
-    made = _Connection(lambda: sqlite3.connect(path, **options), 64)
-    made._thread.daemon = True  # noqa: SLF001 - as SQLAlchemy does with the connections that it makes itself
-    return made
+FAREWELL = 2.0
+"""Seconds that the threads of closed connections get to end; they need milliseconds."""
+
+
+class Threads:
+    """The connections of one database, a thread each, which never keeps a process alive."""
+
+    def __init__(self) -> None:
+        self._made: WeakSet[Thread] = WeakSet()
+
+    def connect(self, path: str, **options: Any) -> aiosqlite.Connection:
+        """As `aiosqlite.connect`, for SQLAlchemy's `async_creator_fn`."""
+        made = _Connection(lambda: sqlite3.connect(path, **options), 64)
+        made._thread.daemon = True  # noqa: SLF001 - as SQLAlchemy does with the connections that it makes itself
+        self._made.add(made._thread)  # noqa: SLF001
+        return made
+
+    async def ended(self) -> None:
+        """Wait for the threads of closed connections: what answers after the event loop's end dies with a traceback.
+
+        A cancelled statement leaves such a thread behind, with the closing of its connection still to be done.
+        """
+        deadline = time.monotonic() + FAREWELL
+        for thread in [thread for thread in self._made if thread.is_alive()]:
+            await asyncio.to_thread(thread.join, max(0.0, deadline - time.monotonic()))
 
 
 class _Connection(aiosqlite.Connection):

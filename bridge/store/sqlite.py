@@ -7,6 +7,7 @@ command line may write while the service runs, and rings the pipe.
 import asyncio
 import contextlib
 import fcntl
+import functools
 import os
 import sqlite3
 import time
@@ -65,8 +66,10 @@ class Sqlite:
         timeout = _seconds(url)
         reading, writing = (*PRAGMAS, "PRAGMA query_only = ON"), PRAGMAS
         _make_file(self._path)
-        self.reader = _engine(self._path, begin="BEGIN", size=READERS, timeout=timeout, pragmas=reading)
-        self.writer = _engine(self._path, begin="BEGIN IMMEDIATE", size=1, timeout=timeout, pragmas=writing)
+        self._threads = onetrip.Threads()
+        made = functools.partial(_engine, self._path, connect=self._threads.connect, timeout=timeout)
+        self.reader = made(begin="BEGIN", size=READERS, pragmas=reading)
+        self.writer = made(begin="BEGIN IMMEDIATE", size=1, pragmas=writing)
         self._wake: Callable[[], None] | None = None
 
     async def before_upgrade(self, conn: AsyncConnection) -> None:
@@ -109,6 +112,7 @@ class Sqlite:
         """Close every connection."""
         await self.reader.dispose()
         await self.writer.dispose()
+        await self._threads.ended()
 
 
 def _seconds(url: URL) -> float:
@@ -149,11 +153,13 @@ def _switch_to_wal(path: Path) -> None:
                 return
 
 
-def _engine(path: Path, *, begin: str, size: int, timeout: float, pragmas: tuple[str, ...]) -> AsyncEngine:
+def _engine(
+    path: Path, *, connect: Callable[..., Any], begin: str, size: int, timeout: float, pragmas: tuple[str, ...]
+) -> AsyncEngine:
     engine = create_async_engine(
         URL.create("sqlite+aiosqlite", database=str(path)),
         connect_args={
-            "async_creator_fn": onetrip.connect,
+            "async_creator_fn": connect,
             "timeout": timeout,
             "isolation_level": None,  # BEGIN is ours to say
         },
