@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterable, Sequence
 
 from bridge.mail.authenticity import lookalikes
 from bridge.model import Address, Message, StoredMessage
-from bridge.providers import provider_of, well_known
 from bridge.rules import Difference
+from bridge.settings.providers import provider_of, well_known
 
 
 def difference(

@@ -17,19 +17,19 @@ from slack_bolt.async_app import AsyncApp
 
 from bridge import mailboxes as mailboxes_of
 from bridge.accounts import Accounts
+from bridge.automation.housekeeping import keep_house
 from bridge.clockwork import Tenure
 from bridge.config import Settings, check_runnable
 from bridge.desk import Mailbox
 from bridge.errors import Misconfigured, Temporary
 from bridge.health import Health, Site
 from bridge.home import Home
-from bridge.housekeeping import keep_house
 from bridge.ledger import all_in_words
 from bridge.limits import give_large_blocks_back
 from bridge.mail.local import Intake
 from bridge.metrics import Metrics
 from bridge.model import ChannelId, MailboxName, UserId
-from bridge.numbers import lately
+from bridge.numbers.gathering import lately
 from bridge.parts import Parts, made
 from bridge.post import Post
 from bridge.sentences import house

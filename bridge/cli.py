@@ -19,10 +19,10 @@ from typer.exceptions import TyperException
 
 from bridge import __version__, logs
 from bridge.bench.commands import benches
-from bridge.commands import mail as mail_commands
+from bridge.commands.mail import mail as mail_commands
+from bridge.commands.programs import programs
 from bridge.config import check_runnable, load
 from bridge.errors import BridgeError, Misconfigured
-from bridge.programs import programs
 from bridge.sentences import Language
 from bridge.stopping import until_stopped
 
@@ -136,8 +136,8 @@ def init(
     What is given as an option is not asked for; nor is a secret that stands in the environment as SLACK_BOT_TOKEN,
     SLACK_APP_TOKEN or MAIL_PASSWORD.
     """
-    from bridge.init import Given
-    from bridge.init import init as ask_and_write
+    from bridge.commands.init import Given
+    from bridge.commands.init import init as ask_and_write
 
     given = Given(
         bot_token=os.environ.get("SLACK_BOT_TOKEN", ""),
@@ -171,7 +171,7 @@ def check(
     settings = load(config_file=config)
     from rich.console import Console
 
-    from bridge import check as checking
+    from bridge.commands import check as checking
 
     findings = until_stopped(checking.check(settings)) or []
     if as_json:
@@ -199,7 +199,7 @@ def login(
     """
     logs.configure("console", level=logging.ERROR)
     settings = load(config_file=config)
-    from bridge.login import login as sign_in
+    from bridge.commands.login import login as sign_in
 
     done = until_stopped(sign_in(settings, mailbox, device=device, browser=browser, port=port, say=typer.echo))
     raise typer.Exit(0 if done else 1)
@@ -220,7 +220,7 @@ def replay(
     if not is_id and not Path(what).is_file():
         raise Misconfigured(f"{what} is neither a file nor a number: give a mail's file, or its number in quarantine.")
     settings = load(config_file=config)
-    from bridge.replay import replay as run_replay
+    from bridge.commands.replay import replay as run_replay
 
     typer.echo(until_stopped(run_replay(settings, what)))
 
@@ -245,7 +245,7 @@ def backfill(
     from rich.console import Console
     from rich.progress import Progress
 
-    from bridge.backfill import backfill as bring_in
+    from bridge.commands.backfill import backfill as bring_in
 
     done, console = 0, Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
@@ -296,7 +296,7 @@ def export(
 ) -> None:
     """Give out what is kept of a person: their mails, and where they stand, as a ZIP file."""
     settings = load(config_file=config)
-    from bridge.personal import Personal
+    from bridge.commands.personal import Personal
 
     async def written() -> int:
         async with Personal.open(settings) as personal:
@@ -319,7 +319,7 @@ def erase(
     Works beside a running service, which does the part in Slack. Nothing can bring it back.
     """
     settings = load(config_file=config)
-    from bridge.personal import Personal, stays
+    from bridge.commands.personal import Personal, stays
 
     async def erased() -> str:
         async with Personal.open(settings) as personal:

@@ -1,8 +1,8 @@
 """Settings: what an operator may say, read once into frozen models.
 
-Three layers make one tree (`bridge.layers`): the environment over `.env` over `bridge.toml`. The tree is checked by the
-models (`bridge.settings`) and completed here with what follows from the rest. Secrets come from the environment and
-`.env` alone; they are `SecretStr`, and no error repeats a value.
+Three layers make one tree (`bridge.settings.layers`): the environment over `.env` over `bridge.toml`. The tree is
+checked by the models (`bridge.settings.models`) and completed here with what follows from the rest. Secrets come from
+the environment and `.env` alone; they are `SecretStr`, and no error repeats a value.
 
 It must not open a connection, nor write anything but the one file `secret.key`, made on the first load.
 """
@@ -23,13 +23,10 @@ from typing import Literal
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
-from bridge import layers
 from bridge.errors import Misconfigured
-from bridge.layers import Layers, PathInTree
-from bridge.near import is_loopback
-from bridge.providers import Security, provider_of, results_by, sign_in_of
-from bridge.rulesettings import RuleSettings, ThenSettings, WhenSettings
-from bridge.settings import (
+from bridge.settings import layers
+from bridge.settings.layers import Layers, PathInTree
+from bridge.settings.models import (
     SHORTEST_KEY,
     AckSettings,
     AgentSettings,
@@ -46,8 +43,11 @@ from bridge.settings import (
     SlackSettings,
     TemplateSettings,
 )
-from bridge.summarysettings import SummarySettings
-from bridge.timesettings import HoursSettings, NudgeSettings, SilenceSettings
+from bridge.settings.near import is_loopback
+from bridge.settings.providers import Security, provider_of, results_by, sign_in_of
+from bridge.settings.rules import RuleSettings, ThenSettings, WhenSettings
+from bridge.settings.times import HoursSettings, NudgeSettings, SilenceSettings
+from bridge.settings.weekly import SummarySettings
 
 __all__ = [
     "AckSettings",

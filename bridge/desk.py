@@ -13,9 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge import where
 from bridge.agents import MayAct
-from bridge.due import NO_PACE, Pace, runs
+from bridge.automation.due import NO_PACE, Pace, runs
+from bridge.automation.later import nothing_by_itself
 from bridge.errors import BridgeError, Permanent, Refused
-from bridge.later import nothing_by_itself
 from bridge.lookup import Found, Query
 from bridge.model import (
     BRIDGE,

@@ -1,4 +1,4 @@
-"""The job "erase": what showed a person's mails in Slack goes. Promised by `bridge/personal.py`."""
+"""The job "erase": what showed a person's mails in Slack goes. Promised by `bridge/commands/personal.py`."""
 
 import contextlib
 

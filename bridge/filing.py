@@ -15,10 +15,10 @@ from dataclasses import dataclass, replace
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge import lessons
 from bridge.as_read import as_read
 from bridge.desk import Desk, changed, changed_by_itself, obey, told, write_down
 from bridge.errors import BridgeError, Misconfigured, Permanent, Refused, Temporary
+from bridge.guard import lessons
 from bridge.mail.parse import parse
 from bridge.mail.source import Place, Renumbered, Role, Source
 from bridge.model import (

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
-from bridge.alarms import WATCHED
+from bridge.automation.alarms import WATCHED
 from bridge.config import Listen
 from bridge.errors import BridgeError, Misconfigured, Temporary
 from bridge.metrics import CONTENT_TYPE, Metrics

@@ -16,8 +16,9 @@ from dataclasses import replace
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge import rules, settling, silence
+from bridge import rules, settling
 from bridge.as_read import AsRead, as_read
+from bridge.automation import silence
 from bridge.desk import Mailbox, changed_by_itself, write_down
 from bridge.errors import Permanent
 from bridge.filing import ANSWERED, DELETED, KEPT_IN_STEP, locate, write_down_elsewhere

@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge import rules
 from bridge.as_read import AsRead
+from bridge.automation.later import customer_wrote, nothing_by_itself
 from bridge.desk import Mailbox, all_changed_by_itself, write_down
-from bridge.later import customer_wrote, nothing_by_itself
 from bridge.mail.compose import bare_subject
 from bridge.mail.identifiers import own_message_id
 from bridge.model import BRIDGE, Automatic, Joined, Message, Number, Status, now

@@ -13,10 +13,10 @@ from datetime import timedelta
 import structlog
 
 from bridge.accounts import Accounts
-from bridge.alarms import Alarms
+from bridge.automation.alarms import Alarms
+from bridge.automation.due import Pace, Step
 from bridge.config import MailboxSettings, ServerSettings, Settings
 from bridge.desk import Acknowledgement, Mailbox, Silence
-from bridge.due import Pace, Step
 from bridge.errors import BridgeError, Temporary
 from bridge.health import Health
 from bridge.instep import InStep

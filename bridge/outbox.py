@@ -16,10 +16,11 @@ from dataclasses import dataclass, replace
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge import rules, silence
+from bridge import rules
+from bridge.automation import silence
+from bridge.automation.later import not_acknowledged
 from bridge.desk import Mailbox, changed, obey, write_down
 from bridge.errors import BridgeError, Permanent, Refused, Temporary, Uncertain
-from bridge.later import not_acknowledged
 from bridge.mail import compose, smtp
 from bridge.mail.forwards import passed_on
 from bridge.mail.parse import parse

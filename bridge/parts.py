@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
-from bridge.acknowledge import Acknowledge
 from bridge.admins import Admins, all_named, all_templates
 from bridge.agents import Agents
-from bridge.alarms import Alarms
 from bridge.answers import Answers
-from bridge.canary import APP_TOKEN, BOT_TOKEN, Canary
+from bridge.automation.acknowledge import Acknowledge
+from bridge.automation.alarms import Alarms
+from bridge.automation.canary import APP_TOKEN, BOT_TOKEN, Canary
+from bridge.automation.nudges import Nudges
+from bridge.automation.silence import Silences
 from bridge.canned import Template, Templates
 from bridge.channels import Channels
-from bridge.checking import Checking
 from bridge.clockwork import Tenure
 from bridge.config import Settings
 from bridge.desk import Desk, Mailbox
@@ -25,37 +26,36 @@ from bridge.erasure import Eraser
 from bridge.errors import BridgeError
 from bridge.filing import Filing
 from bridge.floods import Floods
+from bridge.guard.checking import Checking
+from bridge.guard.lessons import Teacher
+from bridge.guard.release import Release
 from bridge.instep import InStep
 from bridge.jobs import Engine
 from bridge.ledger import Ledger
-from bridge.lessons import Teacher
 from bridge.mail.filters import Clamd, Rspamd
 from bridge.metrics import Metrics
 from bridge.model import Address, Job, MailboxName, Named, UserId
 from bridge.notices import Notices
-from bridge.nudges import Nudges
+from bridge.numbers.summary import Summary
 from bridge.originals import Originals
 from bridge.outbox import Outbox
 from bridge.post import Post
 from bridge.proposals import Proposals
 from bridge.reception import Reception
 from bridge.regroup import Regroup
-from bridge.release import Release
-from bridge.rulebook import Rulebook
-from bridge.ruledmail import RuledMail
-from bridge.ruling import Rules
-from bridge.settings import SpamSettings
+from bridge.routing.rulebook import Rulebook
+from bridge.routing.ruledmail import RuledMail
+from bridge.routing.ruling import Rules
+from bridge.routing.sorting import Sorting
+from bridge.routing.webhooks import Webhooks
+from bridge.settings.models import SpamSettings
 from bridge.settling import Settling
 from bridge.show import Show
-from bridge.silence import Silences
 from bridge.slack.gateway import Gateway, Identity
 from bridge.slack.socket import check_token
-from bridge.sorting import Sorting
 from bridge.store.database import Store
-from bridge.summary import Summary
 from bridge.teammates import Teammates
 from bridge.watches import Watches
-from bridge.webhooks import Webhooks
 from bridge.writing import Writing
 
 HELD = ("send", "lapse", "usable_channel", "canary")

@@ -1,6 +1,6 @@
 """Proposals: what an assistant writes and no assistant can send.
 
-    an assistant (`bridge/mcp.py`) -> `propose`: a draft in the thread, with its exact text and recipients
+    an assistant (`bridge/commands/mcp.py`) -> `propose`: a draft in the thread, with its exact text and recipients
     -> a person opens it: `form`, the compose modal filled in with it -> they submit what they see, as an answer of
        their own (`bridge/answers.py`), with its hold and its Undo; `take_up`, in the same transaction
     -> or `discard`

@@ -16,12 +16,14 @@ from types import MappingProxyType
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge import checking, due, lessons, returned, rules, settling
+from bridge import rules, settling
 from bridge.as_read import AsRead, as_read, unreadable
+from bridge.automation import due
 from bridge.desk import Mailbox, changed_by_itself, show_all_again
 from bridge.errors import BridgeError, Refused
-from bridge.familiar import Familiar, as_judged, with_lookalike
 from bridge.filing import write_down_elsewhere
+from bridge.guard import checking, lessons, returned
+from bridge.guard.familiar import Familiar, as_judged, with_lookalike
 from bridge.joining import Joining, Matter
 from bridge.mail.identifiers import own_message_id
 from bridge.mail.parse import parse
@@ -42,7 +44,7 @@ from bridge.model import (
     StoredMessage,
     now,
 )
-from bridge.rulebook import Rulebook, Taken
+from bridge.routing.rulebook import Rulebook, Taken
 from bridge.store import drafts, jobs, mails, personal, places, raws
 from bridge.store.canaries import STATE as CANARY
 from bridge.store.database import Store

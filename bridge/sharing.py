@@ -1,7 +1,7 @@
 """Sharing: a mail's files, and the rest of a long text, become files in its thread.
 
-What can do harm stays out until an agent releases it (`bridge/release.py`): then it comes by itself, under a key of its
-own, so that it is there once, whoever puts it there.
+What can do harm stays out until an agent releases it (`bridge/guard/release.py`): then it comes by itself, under a key
+of its own, so that it is there once, whoever puts it there.
 
 Slack answers a share at once and makes its message in its own time. A minute later the job "shares" looks whether it
 stands; where it does not, the files go up anew.

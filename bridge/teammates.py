@@ -8,7 +8,7 @@ from typing import Protocol
 import structlog
 
 from bridge.errors import BridgeError
-from bridge.providers import provider_of
+from bridge.settings.providers import provider_of
 from bridge.slack.gateway import Gateway
 
 log = structlog.get_logger()

@@ -13,7 +13,7 @@ from bridge.accounts import Accounts
 from bridge.errors import Permanent, Temporary
 from bridge.mail.oauth import Grant
 from bridge.model import MailboxName, now
-from bridge.settings import OAuthSettings
+from bridge.settings.models import OAuthSettings
 from bridge.store.database import Store
 
 BOX = MailboxName("support")

@@ -15,7 +15,7 @@ from mailroom import (
 )
 from onstage import Desk, ask, received, rich, said
 
-from bridge import check
+from bridge.commands import check
 from bridge.demo.stage import CHANNEL, Stage
 from bridge.errors import Misconfigured
 

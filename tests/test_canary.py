@@ -16,7 +16,7 @@ from sqlalchemy import select, update
 from test_health import samples
 from wiretap import Wiretap
 
-from bridge.canary import Canary
+from bridge.automation.canary import Canary
 from bridge.demo.mails import SHOP
 from bridge.demo.stage import Stage
 from bridge.demo.world import Direction

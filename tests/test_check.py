@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bridge import check
+from bridge.commands import check
 from bridge.config import Settings, load
 from bridge.demo.double.slack import SlackDouble
 from bridge.demo.stage import CHANNEL, Stage
-from bridge.providers import sign_in_advice
+from bridge.settings.providers import sign_in_advice
 from bridge.slack import manifest
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from bridge.config import Settings, check_runnable, load
 from bridge.errors import Misconfigured
-from bridge.layers import VARIABLES
+from bridge.settings.layers import VARIABLES
 
 MAILBOX = {"MAIL_ADDRESS": "support@gmail.com", "MAIL_PASSWORD": "s3cret-pass", "MAIL_CHANNEL": "#support"}
 SLACK = {"SLACK_BOT_TOKEN": "xoxb-1-token", "SLACK_APP_TOKEN": "xapp-1-token"}

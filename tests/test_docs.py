@@ -9,7 +9,7 @@ import typer.main
 
 from bridge.cli import app
 from bridge.config import load
-from bridge.layers import VARIABLES
+from bridge.settings.layers import VARIABLES
 from bridge.slack import manifest
 
 ROOT = Path(__file__).parents[1]

@@ -7,7 +7,7 @@ import pytest
 from workplace import Clock, workplace
 
 from bridge.desk import Mailbox
-from bridge.familiar import KEPT, Familiar
+from bridge.guard.familiar import KEPT, Familiar
 from bridge.model import (
     Address,
     Automatic,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.hours import ALWAYS, Hours, Span, read
+from bridge.automation.hours import ALWAYS, Hours, Span, read
 
 BERLIN = ZoneInfo("Europe/Berlin")
 SHOP = Hours(

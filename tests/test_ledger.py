@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from mailroom import ImapRoom, LocalRoom, Mailroom, written
 from onstage import Desk, said
 
-from bridge.check import check
+from bridge.commands.check import check
 from bridge.demo.stage import CHANNEL, Stage
 from bridge.errors import Refused, Temporary
 from bridge.ledger import compare_now, next_time

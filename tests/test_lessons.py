@@ -2,7 +2,7 @@
 
 import pytest
 
-from bridge.lessons import against
+from bridge.guard.lessons import against
 from bridge.model import Authenticity, Message, Spam, Verdict
 
 

@@ -13,8 +13,8 @@ from mcp.types import TextContent
 from onstage import DANA, Desk, actions, ask, initial, nodes, received, rich, said
 from test_mail_commands import bridge_of
 
+from bridge.commands.untrusted import Marks, harmless
 from bridge.demo.stage import CHANNEL, JONAS, Stage
-from bridge.untrusted import Marks, harmless
 
 STRANGER = "mallory@evil.example"
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from onstage import Desk, actions, ask, cards_alone, received, rich, said
 
+from bridge.automation.due import Pace, Step, runs
+from bridge.automation.hours import Hours, read
 from bridge.demo.stage import CHANNEL, JONAS, MINA, Stage
-from bridge.due import Pace, Step, runs
-from bridge.hours import Hours, read
 from bridge.model import Act, Address, ChannelId, Direction, MailboxName, Message, Number, Reading, Status
 from bridge.store import acts, conversations, jobs, mails
 from bridge.store.database import Store

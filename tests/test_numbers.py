@@ -17,11 +17,9 @@ from PIL import Image
 from sqlalchemy import update
 from test_mail_commands import bridge_of
 
-from bridge import picture
 from bridge.config import load
 from bridge.demo.stage import CHANNEL, Stage
 from bridge.errors import Misconfigured
-from bridge.figures import Day, Figures
 from bridge.model import (
     Address,
     Automatic,
@@ -39,12 +37,14 @@ from bridge.model import (
     UserId,
     now,
 )
-from bridge.numbers import as_csv, figures, rows, week
+from bridge.numbers import picture
+from bridge.numbers.figures import Day, Figures
+from bridge.numbers.gathering import as_csv, figures, rows, week
+from bridge.numbers.summary import next_monday
 from bridge.slack.numbers import duration, told
 from bridge.store import conversations, drafts, jobs, mails, numbers, schema
 from bridge.store.bench import fill
 from bridge.store.database import Store
-from bridge.summary import next_monday
 
 SUPPORT, SALES = MailboxName("support"), MailboxName("sales")
 BERLIN = ZoneInfo("Europe/Berlin")

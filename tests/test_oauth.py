@@ -12,7 +12,7 @@ from bridge.errors import BridgeError, Misconfigured, Refused, Temporary
 from bridge.mail import oauth
 from bridge.mail.oauth import SignInEnded
 from bridge.model import now
-from bridge.settings import OAuthSettings
+from bridge.settings.models import OAuthSettings
 
 
 @pytest.fixture

@@ -15,10 +15,10 @@ from mailroom import user_of, written
 from onstage import ENOUGH, Desk, received, rich, said
 from provider import SECRET, Provider
 
-from bridge import check
+from bridge.commands import check
+from bridge.commands.login import login
 from bridge.demo.stage import CHANNEL, Stage
 from bridge.demo.world import World
-from bridge.login import login
 
 
 class TokenWorld(World):

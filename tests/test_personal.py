@@ -11,13 +11,13 @@ import pytest
 from mailroom import until
 from onstage import Desk, ask, received, rich, said
 
+from bridge.automation.housekeeping import tidy
+from bridge.commands.personal import Personal, stays
 from bridge.config import RetentionSettings
 from bridge.demo.mails import SHOP
 from bridge.demo.stage import CHANNEL, Stage
 from bridge.errors import Refused
-from bridge.housekeeping import tidy
 from bridge.model import Attachment, now
-from bridge.personal import Personal, stays
 from bridge.store.database import Store
 
 SECRET = "the walnut cabinet"

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onstage import DANA, Desk, ask, came_back, initial, nodes, received, rich, said
 
-from bridge import undelivered
 from bridge.demo.mails import SHOP
 from bridge.demo.stage import Stage
+from bridge.guard import undelivered
 from bridge.model import Automatic, Bounce
 from bridge.sentences import speaking
 from bridge.slack.blocks import bounced

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge import routing
 from bridge.model import Address, Automatic, MailboxName, Message, Priority, UserId
-from bridge.routing import Facts, On, Rule, Share, Then, When
+from bridge.routing import matching
+from bridge.routing.matching import Facts, On, Rule, Share, Then, When
 
 DANA = Address(name="Dana Reyes", email="dana@example.com")
 ACT = Then(close=True)
@@ -42,7 +42,7 @@ def facts(**changes: Any) -> Facts:
 
 
 def fits(when: When, /, *, on: On = On.NEW, **changes: Any) -> bool:
-    return routing.fits(Rule(name="R", when=when, then=ACT, on=on), facts(**changes))
+    return matching.fits(Rule(name="R", when=when, then=ACT, on=on), facts(**changes))
 
 
 # --- patterns ---------------------------------------------------------------------------------------------------------
@@ -67,19 +67,19 @@ def fits(when: When, /, *, on: On = On.NEW, **changes: Any) -> bool:
     ],
 )
 def test_a_pattern_is_found_anywhere_or_with_a_star_fits_the_whole(pattern: str, words: str, found: bool) -> None:
-    assert routing.matches(pattern, routing.folded(words)) is found
+    assert matching.matches(pattern, matching.folded(words)) is found
 
 
 @given(words=st.text(alphabet="ab *", max_size=30), cut=st.integers(0, 30))
 def test_a_star_stands_for_whatever_was_there(words: str, cut: int) -> None:
-    there = routing.folded(words.replace("*", ""))
-    assert routing.matches(f"{there[:cut]}*{there[cut:]}", there)
+    there = matching.folded(words.replace("*", ""))
+    assert matching.matches(f"{there[:cut]}*{there[cut:]}", there)
 
 
 def test_no_pattern_takes_long_whatever_is_written() -> None:
     """Where regular expressions would go on for ever."""
-    text, before = "a" * routing.LOOKED_AT, time.process_time()
-    assert not routing.matches("*a" * (routing.LONGEST // 2) + "b", text)
+    text, before = "a" * matching.LOOKED_AT, time.process_time()
+    assert not matching.matches("*a" * (matching.LONGEST // 2) + "b", text)
     assert time.process_time() - before < 0.5
 
 
@@ -131,7 +131,7 @@ def test_what_is_dear_is_asked_only_where_all_else_fits() -> None:
     asked: list[str] = []
     looked = facts()
     looked.first_time = lambda: bool([*asked, asked.append("first")])  # type: ignore[func-returns-value]
-    assert not routing.fits(Rule(name="R", when=When(subject=("shoes",), first_time=True), then=ACT), looked)
+    assert not matching.fits(Rule(name="R", when=When(subject=("shoes",), first_time=True), then=ACT), looked)
     assert not asked
 
 
@@ -142,7 +142,7 @@ def test_rules_act_in_their_order_until_one_says_stop() -> None:
         Rule(name="three", then=ACT, stop=True),
         Rule(name="four", then=ACT),
     ]
-    assert [one.name for one in routing.acting(rules, facts())] == ["one", "three"]
+    assert [one.name for one in matching.acting(rules, facts())] == ["one", "three"]
 
 
 # --- never a machine's mail -------------------------------------------------------------------------------------------
@@ -150,13 +150,13 @@ def test_rules_act_in_their_order_until_one_says_stop() -> None:
 
 @given(kind=st.sampled_from([one for one in Automatic if one is not Automatic.NO]), subject=st.text(max_size=30))
 def test_no_automatic_mail_is_passed_on(kind: Automatic, subject: str) -> None:
-    assert routing.unsendable(Message(subject=subject, automatic=kind), spam=False)
+    assert matching.unsendable(Message(subject=subject, automatic=kind), spam=False)
 
 
 def test_what_a_rule_answers_is_not_acknowledged_beside_it() -> None:
-    assert routing.keeps_silent([Rule(name="R", then=Then(template="Hours", sends=True))])
-    assert routing.keeps_silent([Rule(name="R", then=Then(spam=True))])
-    assert not routing.keeps_silent([Rule(name="R", then=Then(template="Hours")), Rule(name="S", then=ACT)])
+    assert matching.keeps_silent([Rule(name="R", then=Then(template="Hours", sends=True))])
+    assert matching.keeps_silent([Rule(name="R", then=Then(spam=True))])
+    assert not matching.keeps_silent([Rule(name="R", then=Then(template="Hours")), Rule(name="S", then=ACT)])
 
 
 # --- as it is kept ----------------------------------------------------------------------------------------------------
@@ -178,4 +178,4 @@ thens = st.builds(
 
 @given(st.builds(Rule, name=words, when=whens, then=thens, on=st.sampled_from(On), stop=st.booleans()))
 def test_a_rule_is_kept_as_it_was_made(rule: Rule) -> None:
-    assert routing.unpacked(json.loads(json.dumps(routing.packed(rule)))) == rule
+    assert matching.unpacked(json.loads(json.dumps(matching.packed(rule)))) == rule

@@ -12,7 +12,7 @@ from bridge.demo.double.inputs import first_value, holding
 from bridge.demo.mails import SHOP
 from bridge.demo.stage import JONAS, Stage
 from bridge.model import Priority, UserId
-from bridge.routing import On, Rule, Share, Then, When
+from bridge.routing.matching import On, Rule, Share, Then, When
 from bridge.slack import ruleform, ruling
 from bridge.slack.ruling import Shown
 

@@ -17,9 +17,9 @@ from onstage import DANA, ENOUGH, Desk, ask, received, rich, said
 from bridge.demo.mails import SHOP
 from bridge.demo.stage import CHANNEL, JONAS, MINA, STRANGER, Stage
 from bridge.model import Act, Attachment, Number, now
+from bridge.routing.webhooks import signature
 from bridge.store import acts
 from bridge.store.database import Store
-from bridge.webhooks import signature
 
 BILLING = "C0BILLING1"
 DANA_WROTE = b"From: " + DANA.encode()

@@ -28,13 +28,13 @@ from bridge.model import (
     now,
 )
 from bridge.reception import Reception
-from bridge.routing import On, Rule, Share, Then, When
-from bridge.rulebook import Rulebook
-from bridge.ruledmail import RuledMail
-from bridge.sorting import Sorting
+from bridge.routing.matching import On, Rule, Share, Then, When
+from bridge.routing.rulebook import Rulebook
+from bridge.routing.ruledmail import RuledMail
+from bridge.routing.sorting import Sorting
+from bridge.routing.tryout import Tried, try_out
 from bridge.store import acts, conversations, drafts, jobs, past, raws, rulings
 from bridge.store.database import Store
-from bridge.tryout import Tried, try_out
 
 MINA = UserId("U0MINA0001")
 BOX = Mailbox(

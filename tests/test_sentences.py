@@ -106,15 +106,15 @@ KINDS = {"Refused", "Permanent", "Temporary", "Uncertain", "Invalid"}
 """The errors whose sentence reaches people: as an answer, on a card, in a modal, on Home."""
 
 FOR_THE_OPERATOR = {
-    "backfill.py": "`bridge backfill`",
-    "commands.py": "`bridge mail`",
-    "init.py": "`bridge init`",
-    "mcp.py": "`bridge mcp`",
+    "commands/backfill.py": "`bridge backfill`",
+    "commands/mail.py": "`bridge mail`",
+    "commands/init.py": "`bridge init`",
+    "commands/mcp.py": "`bridge mcp`",
     "proposals.py:propose": "`bridge mcp`",
     "proposals.py:_chosen": "`bridge mcp`",
-    "personal.py": "`bridge export` and `bridge erase`",
-    "replay.py": "`bridge replay`",
-    "scripts.py": "`bridge mail`",
+    "commands/personal.py": "`bridge export` and `bridge erase`",
+    "commands/replay.py": "`bridge replay`",
+    "commands/scripts.py": "`bridge mail`",
     "ledger.py:on_demand": "`bridge reconcile`",
     "ledger.py:compare_now": "`bridge reconcile`",
     "reception.py:replay": "`bridge replay`",
@@ -126,7 +126,9 @@ FOR_THE_OPERATOR = {
 def raw_sentences() -> Iterator[tuple[str, int]]:
     """Where an error of the desk, of mail or of the store is given words that no catalogue knows: place and line."""
     root = Path(bridge.__file__).parent
-    for file in sorted((*root.glob("*.py"), *root.glob("mail/**/*.py"), *root.glob("store/**/*.py"))):
+    for file in sorted(root.rglob("*.py")):
+        if file.relative_to(root).parts[0] in {"bench", "demo", "sentences", "slack"}:
+            continue
         tree, name = ast.parse(file.read_text("utf-8")), file.relative_to(root).as_posix()
         given = {
             target.id: node.value

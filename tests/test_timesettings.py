@@ -8,7 +8,7 @@ import pytest
 
 from bridge.config import load
 from bridge.errors import Misconfigured
-from bridge.settings import MailboxSettings
+from bridge.settings.models import MailboxSettings
 
 MAILBOX = """
 [[mailbox]]

@@ -18,7 +18,7 @@ from bridge.demo.imapserver import Double, running
 from bridge.demo.mails import SHOP
 from bridge.demo.stage import CHANNEL, MINA, Stage
 from bridge.errors import Refused
-from bridge.layers import VARIABLES
+from bridge.settings.layers import VARIABLES
 
 T = TypeVar("T")
 

@@ -22,9 +22,9 @@ from aiohttp import web
 
 from bridge.errors import BridgeError, Misconfigured, Permanent, Refused, Temporary
 from bridge.model import now
-from bridge.near import is_loopback
 from bridge.sentences import mark, say
-from bridge.settings import OAuthSettings
+from bridge.settings.models import OAuthSettings
+from bridge.settings.near import is_loopback
 
 PATIENCE = 20.0
 """Seconds that a provider may take for an answer."""

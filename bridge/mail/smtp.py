@@ -19,8 +19,8 @@ import aiosmtplib
 from bridge.errors import BridgeError, Permanent, Temporary, Uncertain
 from bridge.mail.recipients import wire_address
 from bridge.mail.trust import tls_context
-from bridge.providers import Security, token_refused
 from bridge.sentences import say
+from bridge.settings.providers import Security, token_refused
 
 _OURSELVES = "[127.0.0.1]"  # what EHLO says: no look-up, and nothing told about the network behind us
 _PIECE = 1 << 18  # bytes written before other tasks get their turn

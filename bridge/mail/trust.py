@@ -5,9 +5,9 @@ from functools import lru_cache
 from pathlib import Path
 
 from bridge.errors import Misconfigured
-from bridge.near import is_loopback
-from bridge.providers import Security
 from bridge.sentences import say
+from bridge.settings.near import is_loopback
+from bridge.settings.providers import Security
 
 _FILES = 8  # contexts kept: each holds every authority of the system, about half a megabyte
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from bridge import undelivered
+from bridge.guard import undelivered
 from bridge.model import (
     BRIDGE,
     Address,

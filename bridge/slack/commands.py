@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from bridge.errors import Refused
 from bridge.model import Mark, Number, Priority, UserId
-from bridge.rulesettings import tag
 from bridge.sentences import mark, say
+from bridge.settings.rules import tag
 
 USAGE = {
     "inbox": mark("inbox — what is open, the longest waiting first"),

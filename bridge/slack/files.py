@@ -16,8 +16,8 @@ import aiohttp
 
 from bridge.errors import Permanent, Refused, Temporary
 from bridge.model import ChannelId, FileId
-from bridge.near import is_loopback
 from bridge.sentences import mark, say
+from bridge.settings.near import is_loopback
 from bridge.slack import faults
 
 FILE_HOST = "files.slack.com"

@@ -2,12 +2,12 @@
 
 from datetime import timedelta
 
-from bridge.figures import Figures
+from bridge.numbers.figures import Figures
 from bridge.sentences import mark, plural, say
 from bridge.slack.blocks import inert
 
 BLUE, ORANGE = ":large_blue_square:", ":large_orange_square:"
-"""What came in and what was sent, as `bridge/picture.py` colours them."""
+"""What came in and what was sent, as `bridge/numbers/picture.py` colours them."""
 
 AGE_WORDS = (
     mark("{n} for over a week"),

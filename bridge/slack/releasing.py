@@ -3,8 +3,8 @@
 from slack_bolt.async_app import AsyncAck
 
 from bridge.errors import BridgeError
+from bridge.guard.release import Release
 from bridge.model import MailId
-from bridge.release import Release
 from bridge.slack.acting import Acting
 from bridge.slack.windows import Body, Windows, user_of, value_of
 

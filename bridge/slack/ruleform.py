@@ -7,11 +7,11 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from bridge import values
 from bridge.model import Priority, UserId
-from bridge.routing import LONGEST, PATTERNS, On, Rule, Share, Then, When
-from bridge.rulesettings import MOST_TAGS, tag
+from bridge.routing.matching import LONGEST, PATTERNS, On, Rule, Share, Then, When
 from bridge.sentences import say
+from bridge.settings import values
+from bridge.settings.rules import MOST_TAGS, tag
 from bridge.slack.blocks import Block, context, field, plain, shorten
 from bridge.slack.ruling import PRIORITIES, signs
 

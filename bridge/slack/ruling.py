@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bridge.model import Number, Priority
-from bridge.routing import On, Rule, Share, Then, When
+from bridge.routing.matching import On, Rule, Share, Then, When
 from bridge.sentences import mark, plural, say
 from bridge.slack.blocks import Block, button, context, inert, overflow, person, plain, section, shorten
 

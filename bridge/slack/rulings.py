@@ -1,4 +1,4 @@
-"""What admins press about rules, each thing to one verb of `bridge.ruling`. Whoever is no admin is refused there."""
+"""What admins press about rules, each to one verb of `bridge.routing.ruling`. Whoever is no admin is refused there."""
 
 import asyncio
 
@@ -7,8 +7,8 @@ from slack_bolt.async_app import AsyncAck
 from bridge.answers import Invalid
 from bridge.errors import BridgeError
 from bridge.model import UserId
-from bridge.routing import Rule
-from bridge.ruling import Rules
+from bridge.routing.matching import Rule
+from bridge.routing.ruling import Rules
 from bridge.sentences import say
 from bridge.slack import modals, ruleform, ruling
 from bridge.slack.acting import Acting

@@ -6,9 +6,9 @@ from typing import Any
 
 from bridge.canned import Templates
 from bridge.desk import Desk
-from bridge.figures import Figures
 from bridge.filing import Filing
 from bridge.model import ChannelId, Conversation, Mark, Number, UserId, now
+from bridge.numbers.figures import Figures
 from bridge.regroup import Regroup
 from bridge.sentences import mark, say
 from bridge.slack import numbers, reading

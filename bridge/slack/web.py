@@ -23,7 +23,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bridge.errors import BridgeError, Temporary
 from bridge.model import ChannelId
-from bridge.near import is_loopback
+from bridge.settings.near import is_loopback
 from bridge.slack import faults
 from bridge.slack.pacing import Pacing
 from bridge.slack.turns import Turns

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import Address, Direction, MailboxName, MailId, Message, Number
-from bridge.routing import LOOKED_AT, On
+from bridge.routing.matching import LOOKED_AT, On
 from bridge.store.packing import unpack_addresses, unpack_message
 from bridge.store.schema import attachments, messages, raw_chunks
 

@@ -9,7 +9,7 @@ from sqlalchemy import RowMapping, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import Status, UserId
-from bridge.routing import Rule, packed, unpacked
+from bridge.routing.matching import Rule, packed, unpacked
 from bridge.store.database import insert_or_replace, one_at_a_time
 from bridge.store.packing import clean
 from bridge.store.schema import conversations, given, rules

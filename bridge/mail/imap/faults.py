@@ -15,8 +15,8 @@ from collections.abc import Iterator, Sequence
 
 from bridge.errors import BridgeError, Permanent, Temporary
 from bridge.mail.imap.answers import Response
-from bridge.providers import token_refused
 from bridge.sentences import mark, say
+from bridge.settings.providers import token_refused
 
 _BACKOFF = re.compile(r"Suggested Backoff Time:\s*(\d+)\s*milliseconds", re.IGNORECASE)
 _CODE = re.compile(r"\[([A-Z0-9-]+)")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bridge.mail.imap.wire import Bell
-from bridge.providers import Security
+from bridge.settings.providers import Security
 
 _AT_A_TIME = 4  # connections being set up at one host: providers count simultaneous ones, and a start wants them all
 _GLANCE = 0.2  # seconds between looks at the bell while waiting for the gate

@@ -1,0 +1,163 @@
+"""Silence: a conversation that waits for its customer is closed after a while, with a last mail where one is wanted.
+
+    an answer leaves -> `begins`, in the same transaction -> job "silence", after so long and in office hours
+    -> still waiting, and nothing was sent since? -> closed, and the thread says so with Reopen; or a last mail, held
+    for an hour, that closes it once it has left
+
+Undoing the last mail leaves the conversation as it is. A last mail answers a person's mail alone, never a robot's, and
+counts among the automatic mails that one sender gets in a day: where it may not be sent, the conversation is closed all
+the same.
+"""
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bridge import rules, templates
+from bridge.automation.byitself import allowed, draft_of, promise
+from bridge.desk import Mailbox, changed_by_itself, told, write_down
+from bridge.errors import Temporary
+from bridge.mail.parse import parse
+from bridge.model import (
+    BRIDGE,
+    Automatic,
+    Conversation,
+    Direction,
+    DraftId,
+    DraftKind,
+    Job,
+    MailboxName,
+    Number,
+    Status,
+    StoredMessage,
+    now,
+)
+from bridge.notices import tell
+from bridge.originals import Originals
+from bridge.sentences import say
+from bridge.slack import richtext
+from bridge.slack.blocks import moment
+from bridge.store import conversations, drafts, jobs, mails
+from bridge.store.database import Store
+
+HELD = timedelta(hours=1)
+"""How long a last mail can be undone, at least: nobody waits for it to be written, so nobody looks at once."""
+
+
+async def begins(conn: AsyncConnection, mailbox: Mailbox, number: Number, *, since: datetime) -> None:
+    """The customer has an answer since then: where they stay silent, the conversation will be closed."""
+    if mailbox.silence:
+        due = _ends(mailbox, since)
+        key = f"silence:{number}:{due.isoformat()}"
+        await jobs.add(conn, key=key, kind="silence", payload={"number": number}, due=due)
+
+
+def _ends(mailbox: Mailbox, since: datetime) -> datetime:
+    """When it has lasted long enough; in office hours, so that somebody is there to see what is done."""
+    assert mailbox.silence  # noqa: S101 - the caller looked
+    return mailbox.pace.hours.after(since + mailbox.silence.close_after, timedelta())
+
+
+class Silences:
+    """The job "silence". `own`: our mailboxes' addresses, lower case; `key` signs Message-IDs."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        originals: Originals,
+        mailboxes: Mapping[MailboxName, Mailbox],
+        own: Collection[str],
+        key: bytes,
+    ) -> None:
+        self._store = store
+        self._originals = originals
+        self._mailboxes = mailboxes
+        self._own = own
+        self._key = key
+
+    async def end(self, job: Job) -> None:
+        """Close a conversation, unless its customer or anybody of ours has written since."""
+        number = Number(job.payload["number"])
+        async with self._store.read() as conn:
+            found = await conversations.get(conn, number)
+            stored = await mails.of_conversation(conn, number)
+        mailbox = self._mailboxes.get(found.mailbox) if found else None
+        ours = _last_answer(stored)
+        if found is None or found.status is not Status.WAITING or ours is None or not (mailbox and mailbox.silence):
+            return
+        to = await self._may_be_told(stored) if mailbox.silence.last_mail else None
+        async with self._store.write() as conn:
+            await conversations.hold(conn, [number])
+            fresh = await conversations.get(conn, number)
+            if fresh is None or fresh.version != found.version:
+                raise Temporary(say("It has changed at this moment; it is looked at again."), retry_after=0)
+            leaving = [one.due for one in await drafts.waiting(conn, number)]
+            if leaving or _ends(mailbox, ours.received) > now():
+                await begins(conn, mailbox, number, since=max(ours.received, *leaving))
+                return
+            draft_id = DraftId(f"last-{number}-{ours.id}")
+            if await drafts.get(conn, draft_id):
+                return  # it leaves, or somebody undid it and keeps the conversation as it is
+            if not (to and await self._tell_customer(conn, draft_id, found, to, mailbox=mailbox)):
+                await self._close(conn, found, since=ours.received)
+
+    async def _may_be_told(self, stored: Sequence[StoredMessage]) -> StoredMessage | None:
+        """The mail that a last one would answer, by all of its headers; None where no automatic mail may."""
+        last = rules.last_word(stored)
+        raw = await self._originals.of(last) if last else None
+        if last is None or raw is None:
+            return None
+        message = replace(await asyncio.to_thread(parse, raw), authenticity=last.message.authenticity)
+        return None if rules.unanswerable(message, own=self._own) else last
+
+    async def _tell_customer(
+        self,
+        conn: AsyncConnection,
+        draft_id: DraftId,
+        conversation: Conversation,
+        to: StoredMessage,
+        *,
+        mailbox: Mailbox,
+    ) -> bool:
+        """Promise the last mail; False where its reader had too many, or wants none."""
+        words = mailbox.silence.last_mail if mailbox.silence else None
+        email = to.message.author.email.lower()
+        if words is None or not await allowed(conn, conversation, email, most=words.per_sender):
+            return False
+        values = templates.Values.of(conversation, to.message, mailbox=mailbox.address)
+        draft = draft_of(
+            draft_id,
+            conversation,
+            to,
+            mailbox=mailbox,
+            key=self._key,
+            kind=DraftKind.REPLY,
+            to=rules.recipients(DraftKind.REPLY, to, own=[]).to[:1],
+            subject=" ".join(templates.render(words.subject, values).split()),
+            rich_text=richtext.from_text(templates.render(words.text, values)),
+            automatic=Automatic.REPLY,
+        )
+        due = draft.created + max(HELD, mailbox.hold)
+        await promise(conn, replace(draft, due=due, closes=True, later=True))
+        await changed_by_itself(conn, conversation.number)
+        await write_down(conn, conversation.number, "last mail", user=BRIDGE)
+        return True
+
+    async def _close(self, conn: AsyncConnection, conversation: Conversation, *, since: datetime) -> None:
+        number, closed = conversation.number, {"status": Status.CLOSED}
+        await changed_by_itself(conn, number, **closed)
+        await write_down(conn, number, "close", user=BRIDGE, detail=told(conversation, closed))
+        sentence = say(":zzz: Closed by itself: no word from the customer since {moment}.", moment=moment(since))
+        buttons = [(say("Reopen"), "reopen", str(number))]
+        key = f"{number}:silence:{since.isoformat()}"
+        await tell(conn, number, key=key, whom=None, sentence=sentence, buttons=buttons)
+
+
+def _last_answer(stored: Sequence[StoredMessage]) -> StoredMessage | None:
+    """What a person of ours wrote last."""
+    ours = (one for one in stored if one.direction is Direction.OUT and one.message.automatic is Automatic.NO)
+    return max(ours, key=lambda one: one.received, default=None)

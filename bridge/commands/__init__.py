@@ -1,0 +1,1 @@
+"""The commands of `bridge`, each loaded when it is called."""

@@ -1,0 +1,1 @@
+"""What may harm, and what did not arrive: spam, look-alikes, held files, bounces."""

@@ -1,0 +1,256 @@
+"""Sorting: what rules do to a conversation whose mail has come in, before it is shown.
+
+    the rulebook's promise -> job "sort", in the conversation's lane -> Slack is asked where it may show and who may act
+    -> one change of the store: channel, owner, tags, priority, status, drafts, the job "webhook"
+
+Every act is in the audit log with its rule's name. What cannot be done is left out, with its reason there and on the
+card: a rule never loses a mail, nor holds one up.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bridge.agents import MayAct
+from bridge.canned import Template
+from bridge.desk import Mailbox, changed_by_itself, obey, told
+from bridge.errors import Misconfigured, Permanent, Refused
+from bridge.model import (
+    Address,
+    ChannelId,
+    Conversation,
+    Direction,
+    Folder,
+    Job,
+    MailboxName,
+    MailId,
+    Status,
+    UserId,
+    Where,
+    now,
+)
+from bridge.notices import tell
+from bridge.routing.matching import Rule, Share, unpacked
+from bridge.routing.ruledmail import RuledMail
+from bridge.routing.sheet import Sheet
+from bridge.sentences import say
+from bridge.slack.blocks import inert
+from bridge.slack.gateway import Gateway
+from bridge.store import conversations, effects, jobs, mails, rulings
+from bridge.store.database import Store
+from bridge.where import acting
+
+log = structlog.get_logger()
+
+ASKED = 10  # people of a channel who may act: of so many, those whose turn is nearest, one is chosen
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """What was asked before anything is changed: where it is to show, and why not where a rule says; who may be its
+    owner; the template of its answer, or why there is none.
+    """
+
+    channel: ChannelId
+    trouble: str
+    candidates: Sequence[UserId]
+    template: Template | str
+
+
+class Sorting:
+    """Carries rules out; `mail` makes what they send."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        gateway: Gateway,
+        agents: MayAct,
+        mailboxes: Mapping[MailboxName, Mailbox],
+        mail: RuledMail,
+    ) -> None:
+        self._store = store
+        self._gateway = gateway
+        self._agents = agents
+        self._mailboxes = mailboxes
+        self._mail = mail
+        self._ids: dict[str, ChannelId] = {}  # of channels by the names in the settings
+
+    async def sort(self, job: Job) -> None:
+        """The job "sort". Done once: a second run finds that it was, and changes nothing."""
+        found = [unpacked(one) for one in job.payload["rules"]]
+        mail_id = MailId(job.payload["mail"])
+        async with self._store.read() as conn:
+            before = await self._sheet(conn, job, mail_id)
+        if before is None:
+            return
+        channel, trouble = await self._channel(before.conversation, found)
+        candidates = await self._candidates(before.conversation, channel, found)
+        template = await self._mail.template(found)
+        async with self._store.write() as conn:
+            sheet = await self._sheet(conn, job, mail_id)
+            if sheet is None or not (await effects.begin(conn, job.key)).fresh:
+                return
+            with acting(Where.RULE):
+                known = _Known(channel=channel, trouble=trouble, candidates=candidates, template=template)
+                await self._carry_out(conn, sheet, found, known)
+                await self._keep(conn, sheet)
+            await effects.finish(conn, job.key, {})
+
+    async def _sheet(self, conn: AsyncConnection, job: Job, mail_id: MailId) -> Sheet | None:
+        """The mail and its conversation as they stand; None where either is gone, or its mailbox."""
+        mail = await mails.get(conn, mail_id)
+        conversation = await conversations.current(conn, mail.number) if mail else None
+        mailbox = self._mailboxes.get(conversation.mailbox) if conversation else None
+        if mail is None or conversation is None or mailbox is None:
+            return None
+        why_not = {name: job.payload[name] for name in ("unanswerable", "unsendable")}
+        return Sheet(conversation=conversation, mail=mail, mailbox=mailbox, why_not=why_not)
+
+    # --- what is asked of Slack ---------------------------------------------------------------------------------------
+
+    async def _channel(self, conversation: Conversation, found: Sequence[Rule]) -> tuple[ChannelId, str]:
+        """Where it is to show, by the first rule that says so, and why not there. What has a card already stays."""
+        rule = next((one for one in found if one.then.channel), None)
+        if rule is None or conversation.card_ts:
+            return conversation.channel, ""
+        try:
+            channel = await self._usable(rule.then.channel)
+        except (Refused, Permanent, Misconfigured) as error:
+            self._ids.pop(rule.then.channel, None)
+            log.warning("a rule's channel cannot be used", rule=rule.name, reason=str(error))
+            trouble = say("It belongs into another channel by the rule “{rule}”, which cannot be used: {reason}",
+                          rule=rule.name, reason=str(error))  # fmt: skip
+            return conversation.channel, trouble
+        return channel, ""
+
+    async def _usable(self, name: str) -> ChannelId:
+        """The channel of that name, where mail can be shown and handled; else Refused with the reason."""
+        if name not in self._ids:
+            self._ids[name] = await self._gateway.resolve_channel(name)
+        found = await self._gateway.channel(self._ids[name])
+        if found.is_archived:
+            raise Refused(say("#{channel} is archived.", channel=found.name))
+        if found.is_shared:
+            raise Refused(say("#{channel} is shared with another organisation.", channel=found.name))
+        if not found.is_member:
+            raise Refused(say("The bridge is not in #{channel}; invite it there.", channel=found.name))
+        return found.id
+
+    async def _candidates(self, conversation: Conversation, channel: ChannelId, found: Sequence[Rule]) -> list[UserId]:
+        """Who may become its owner by the first rule that gives it to somebody: those who may act where it will show,
+        whose turn is nearest first.
+        """
+        rule = _first_to_share(conversation, found)
+        if rule is None:
+            return []
+        people = rule.then.owners or sorted(await self._gateway.members(channel))
+        async with self._store.read() as conn:
+            in_turn = await _in_turn(conn, rule, people)
+        able: list[UserId] = []
+        for one in in_turn:
+            try:
+                await self._agents.require(one, channel)
+            except (Refused, Permanent):
+                continue
+            able.append(one)
+            if len(able) == ASKED and not rule.then.owners:
+                break
+        return able
+
+    # --- what is done -------------------------------------------------------------------------------------------------
+
+    async def _carry_out(self, conn: AsyncConnection, sheet: Sheet, found: Sequence[Rule], known: _Known) -> None:
+        decides = _Deciding()
+        for rule in found:
+            then = rule.then
+            if then.channel and decides("channel"):
+                await self._move(conn, sheet, rule, known)
+            if then.share and decides("owner"):
+                await self._give(conn, sheet, rule, known)
+            if then.tags:
+                await sheet.set(conn, rule, "tag", tags=tuple(dict.fromkeys((*sheet.tags, *then.tags))))
+            if then.priority is not None and decides("priority"):
+                await sheet.set(conn, rule, "priority", priority=then.priority)
+            if then.spam and not sheet.spam:
+                sheet.spam = True
+                sheet.values["status"] = Status.CLOSED
+                await sheet.note(conn, rule, "spam", told(sheet.conversation, {"status": Status.CLOSED}))
+            elif then.close:
+                await sheet.set(conn, rule, "close", status=Status.CLOSED)
+            if then.template and decides("template"):
+                await self._mail.answer(conn, sheet, rule, known.template)
+            for address in then.forward:
+                await self._mail.pass_on(conn, sheet, rule, Address(email=address))
+            if then.webhook:
+                await self._call(conn, sheet, rule)
+
+    async def _move(self, conn: AsyncConnection, sheet: Sheet, rule: Rule, known: _Known) -> None:
+        if known.trouble:
+            await sheet.amiss(conn, rule, known.trouble)
+        elif not sheet.conversation.card_ts:
+            await sheet.set(conn, rule, "move", channel=known.channel)
+
+    async def _give(self, conn: AsyncConnection, sheet: Sheet, rule: Rule, known: _Known) -> None:
+        """Its owner is the first of those who may be, as it stands now: others may have been given one meanwhile."""
+        if sheet.conversation.owner:
+            return
+        await rulings.hold_turns(conn, rule.name)
+        owner = next(iter(await _in_turn(conn, rule, known.candidates)), None)
+        if owner is None:
+            await sheet.amiss(conn, rule, say("The rule “{rule}” finds nobody who may be its owner.", rule=rule.name))
+            return
+        await rulings.give(conn, rule.name, owner, at=now())
+        await sheet.set(conn, rule, "assign", owner=owner)
+        number, sentence = sheet.conversation.number, say("the rule “{rule}” gave this to you.", rule=inert(rule.name))
+        await tell(conn, number, key=f"sort:{sheet.mail.id}:owner", whom=owner, sentence=sentence)
+
+    async def _call(self, conn: AsyncConnection, sheet: Sheet, rule: Rule) -> None:
+        """Promise to tell the webhook; it is told how the conversation stands then."""
+        name = rule.then.webhook
+        payload = {"webhook": name, "rule": rule.name, "number": sheet.conversation.number, "mail": sheet.mail.id}
+        key = f"webhook:{sheet.mail.id}:{rule.name}"
+        await jobs.add(conn, key=key, kind="webhook", lane=f"webhook:{name}", payload=payload)
+        await sheet.note(conn, rule, "call", f"webhook: {name}")
+
+    async def _keep(self, conn: AsyncConnection, sheet: Sheet) -> None:
+        """Set what is to be set, and have Slack and the mailbox follow."""
+        number = sheet.conversation.number
+        if sheet.spam:
+            inbound = [one.id for one in await mails.of_conversation(conn, number) if one.direction is Direction.IN]
+            await mails.stand(conn, inbound, folder=Folder.JUNK)
+        version = await changed_by_itself(conn, number, **sheet.values)
+        if sheet.spam:
+            await obey(conn, number, version=version)
+
+
+class _Deciding:
+    """Of what there can be only one, the first rule decides."""
+
+    def __init__(self) -> None:
+        self._decided: set[str] = set()
+
+    def __call__(self, what: str) -> bool:
+        """Whether this is the first to say."""
+        first = what not in self._decided
+        self._decided.add(what)
+        return first
+
+
+def _first_to_share(conversation: Conversation, found: Iterable[Rule]) -> Rule | None:
+    return None if conversation.owner else next((one for one in found if one.then.share), None)
+
+
+async def _in_turn(conn: AsyncConnection, rule: Rule, people: Sequence[UserId]) -> list[UserId]:
+    """These people, whose turn it is first: by how many they have, where that is to count; then by when they were last
+    given one by that rule, in the order in which they are named.
+    """
+    last = await rulings.last_given(conn, rule.name)
+    load = await rulings.load(conn, people) if rule.then.share is Share.LOAD else {}
+    place: dict[UserId, int] = {one: at for at, one in reversed([*enumerate(people)])}
+    return sorted(place, key=lambda one: (load.get(one, 0), last.get(one, _LONG_AGO), place[one]))

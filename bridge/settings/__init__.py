@@ -1,0 +1,1 @@
+"""What an operator may say, table by table, and where it is written."""
