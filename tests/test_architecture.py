@@ -74,6 +74,7 @@ DESK = {
     "guard.release",
     "guard.returned",
     "health",
+    "holding",
     "home",
     "instep",
     "jobs",

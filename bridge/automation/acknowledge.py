@@ -87,7 +87,7 @@ class Acknowledge:
                 rich_text=richtext.from_text(templates.render(mailbox.ack.text, values)),
                 automatic=Automatic.REPLY,
             )
-            await promise(conn, draft)
+            await promise(conn, draft, hold=mailbox.hold)
             await changed_by_itself(conn, number)
             await write_down(conn, number, "acknowledge", user=BRIDGE)
 
