@@ -248,6 +248,7 @@ TALKERS = {
         "rulings",
         "searching",
         "socket",
+        "strays",
         "turns",
         "typed",
         "web",

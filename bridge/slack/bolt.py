@@ -1,13 +1,16 @@
-"""The bolt app that listeners register with: who the bot is, without asking Slack at each event, and in which language
-whoever acts is answered.
+"""The bolt app that listeners register with: who the bot is, without asking Slack at each event, in which language
+whoever acts is answered, and what becomes of what no listener takes.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+import structlog
 from slack_bolt.async_app import AsyncApp, AsyncBoltContext
 from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.error import BoltUnhandledRequestError
+from slack_bolt.response import BoltResponse
 
 from bridge.config import SlackSettings
 from bridge.errors import BridgeError
@@ -15,6 +18,8 @@ from bridge.model import UserId
 from bridge.sentences import read_by
 from bridge.slack import web
 from bridge.slack.gateway import Gateway, Identity
+
+log = structlog.get_logger()
 
 PATIENCE = 0.5  # seconds for a person's language: a click waits for its answer, in whichever it comes
 Next = Callable[[], Awaitable[None]]
@@ -45,10 +50,19 @@ def bolt_app(slack: SlackSettings, me: Identity, *, gateway: Gateway) -> AsyncAp
         read_by(locale)
         await next_()
 
+    async def unfollowed(error: Exception, body: Mapping[str, Any]) -> BoltResponse | None:
+        if isinstance(error, BoltUnhandledRequestError):  # sent again it would be as unknown
+            log.warning("Slack sent what nobody here knows; it is acknowledged", kind=str(body.get("type"))[:50])
+            return BoltResponse(status=200)
+        log.error("What Slack sent could not be followed", exc_info=error)
+        return None
+
     app = AsyncApp(
         client=web.client(token=None, api_url=slack.api_url, session=None),
         authorize=authorize,
         signing_secret=slack.signing_secret.get_secret_value(),
+        raise_error_for_unhandled_request=True,
     )
     app.use(in_their_language)
+    app.error(unfollowed)
     return app

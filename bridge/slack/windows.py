@@ -49,12 +49,11 @@ class Windows:
         if view_id := modal_of(body):
             await self.draw(view_id, modals.notice(say("Mail"), sentence))
             return
-        if body.get("view"):  # on Home nothing else can be said; where the trigger has expired, nothing at all
-            with contextlib.suppress(BridgeError):
-                await self._gateway.open_view(body["trigger_id"], modals.notice(say("Mail"), sentence))
-            return
         channel = body.get("channel_id") or (body.get("channel") or {}).get("id")
-        if not channel:
+        if not channel:  # on Home, or anywhere; where the trigger has expired, nothing can be said at all
+            if trigger := body.get("trigger_id"):
+                with contextlib.suppress(BridgeError):
+                    await self._gateway.open_view(trigger, modals.notice(say("Mail"), sentence))
             return
         try:
             await self._gateway.ephemeral(ChannelId(channel), user_of(body), text=sentence, thread_ts=thread_of(body))
