@@ -223,6 +223,7 @@ TALKERS = {
         "oauth",
         "sent",
         "smtp",
+        "smtpsession",
         "trust",
         "uidlist",
     },
