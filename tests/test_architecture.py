@@ -63,6 +63,7 @@ DESK = {
     "automation.nudges",
     "automation.silence",
     "channels",
+    "composing",
     "desk",
     "enclosures",
     "erasure",
