@@ -300,8 +300,10 @@ class Storm:
         await store.close()
         return [*waiting, *left, *(line for one in self.services for line in one.logged[-20:])]
 
-    async def history_of_doubled(self) -> list[str]:
-        """Of each answer that left more than once: what arrived, and what the log says of its conversation."""
+    async def history(self) -> list[str]:
+        """Of each answer that left more than once, or whose line says that it did not: what arrived, and what the logs
+        say of its conversation.
+        """
         sent: dict[bytes, list[str]] = {}
         for one in self.stage.world.envelopes:
             message_id = re.findall(rb"(?im)^message-id: *(\S+)", one.raw)[0].decode()
@@ -309,7 +311,8 @@ class Storm:
         doubled = [message_id for ids in sent.values() if len(ids) > 1 for message_id in ids]
         store, told = await Store.open(self._database_url), [f"arrived: {one}" for one in doubled]
         async with store.read() as conn:
-            ids = {found for one in doubled for found in re.findall(r"\.([0-9a-f]{16})\.", one)}
+            ids = {found for one in doubled for found in re.findall(r"\.([0-9a-f]{16})\.", one)} | self.belied
+            told += [line for draft in ids for one in self.services for line in one.logged if draft in line]
             for number in {found.number for one in ids if (found := await drafts.get(conn, DraftId(one)))}:
                 done = await acts.of_conversation(conn, number, limit=100)
                 told += [f"#{number} {one.at:%H:%M:%S.%f} {one.actor} {one.verb} {one.detail}" for one in done]
