@@ -39,6 +39,7 @@ AGENTS = 12
 LOOK = 4.0  # seconds that an agent looks at an empty modal before trying again
 SECOND_THOUGHTS = 3.0  # seconds that an agent waits, after a replica woke up, before deciding what is uncertain
 SLOWEST = 6.0  # seconds that the customers' server thinks about a mail at the most
+LAGGING = 120.0  # seconds after which a line that says something else than the truth no longer only lags behind
 PAUSE = SLOWEST + 2.0  # seconds that a line has asked before an agent decides: what is still on its way arrives first
 SENT = ":white_check_mark: Sent"
 MARKS = {"subject": "marmalade", "name": "Quimby", "body": "heliotrope", "answer": "persimmon"}
@@ -204,7 +205,8 @@ class Storm:
             offered = str(line["blocks"])
             arrived = any(f".{draft}.".encode() in one.raw for one in self.stage.world.envelopes)
             if arrived and "mark_delivered" not in offered:
-                self.belied.add(draft)
+                if time.monotonic() > self._asked[draft] + LAGGING:
+                    self.belied.add(draft)
                 continue
             button = "mark_delivered" if arrived else "resend"
             with contextlib.suppress(NotOffered, NoAck, TimeoutError):  # the line has moved on, or it is pressed again
