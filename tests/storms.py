@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from onstage import cards_alone, rich, said
 from services import Service
+from sqlalchemy import select
 
 from bridge.demo.double.faults import Fault
 from bridge.demo.double.people import Person
@@ -29,6 +30,7 @@ from bridge.demo.world import Silence, Stage
 from bridge.model import DraftId
 from bridge.store import acts, drafts
 from bridge.store.database import Store
+from bridge.store.schema import jobs
 
 PATIENCE = 240.0  # seconds in which a service that is killed again and again answers a click
 REST = 600.0  # seconds in which it comes to rest: what failed often is tried once a minute, and fails one time in five
@@ -79,6 +81,7 @@ class Storm:
         self.stage, self.services, self.chance = stage, services, chance
         self._deliver = deliver
         self.matters, self.parts, self.answers = matters, parts, answers
+        self._database_url = stage.settings().database_url.get_secret_value()
         self._settled_at = 0.0
         here = stage.slack.workspace
         more = [
@@ -129,8 +132,11 @@ class Storm:
                 await blow(self.chance.choice(self.services), freeze)
 
         agents = [self._agent(person, share) for share, person in enumerate(self.people)]
-        await asyncio.gather(self._customers(), strike(), *agents)
-        await self._come_to_rest()
+        try:
+            await asyncio.gather(self._customers(), strike(), *agents)
+            await self._come_to_rest()
+        except TimeoutError:
+            pytest.fail("\n".join([f"it never came to rest: {self.counted()}", *await self._unfinished()]))
 
     async def _kill(self, service: Service, freeze: float) -> None:  # noqa: ARG002 - as `_freeze`
         if self.chance.random() < 0.8:  # most kills meet a service at work, some meet one that is still starting
@@ -193,14 +199,10 @@ class Storm:
                 await self.people[0].click(CHANNEL, line["ts"], button)
 
     async def _come_to_rest(self) -> None:
-        try:
-            async with asyncio.timeout(REST):
-                while not self._at_rest():
-                    await self._decide()
-                    await asyncio.sleep(0.2)
-        except TimeoutError:
-            waiting = [said(one) for _, one in self._lines() if SENT not in said(one)]
-            pytest.fail(f"it never came to rest: {self.counted()}, {waiting}")
+        async with asyncio.timeout(REST):
+            while not self._at_rest():
+                await self._decide()
+                await asyncio.sleep(0.2)
 
     def _at_rest(self) -> bool:
         sent = [one for _, one in self._lines() if SENT in said(one)]
@@ -263,14 +265,27 @@ class Storm:
             "answers doubled": sum(sent.values()) - len(sent),
         }
 
-    async def history_of_doubled(self, database_url: str) -> list[str]:
+    async def _unfinished(self) -> list[str]:
+        """What is still to be done: the lines that wait, the jobs, and what the services said last."""
+        waiting = [said(one) for _, one in self._lines() if SENT not in said(one)]
+        store = await Store.open(self._database_url)
+        async with store.read() as conn:
+            rows = await conn.execute(select(jobs).where(jobs.c.state != "done").order_by(jobs.c.id))
+            left = [
+                f"{one.key} in {one.lane}: {one.state}, {one.attempts} attempts, due {one.due}, {one.error or ''}"
+                for one in rows
+            ]
+        await store.close()
+        return [*waiting, *left, *(line for one in self.services for line in one.logged[-20:])]
+
+    async def history_of_doubled(self) -> list[str]:
         """Of each answer that left more than once: what arrived, and what the log says of its conversation."""
         sent: dict[bytes, list[str]] = {}
         for one in self.stage.world.envelopes:
             message_id = re.findall(rb"(?im)^message-id: *(\S+)", one.raw)[0].decode()
             sent.setdefault(re.findall(rb"answer-(\d+)", one.raw)[0], []).append(message_id)
         doubled = [message_id for ids in sent.values() if len(ids) > 1 for message_id in ids]
-        store, told = await Store.open(database_url), [f"arrived: {one}" for one in doubled]
+        store, told = await Store.open(self._database_url), [f"arrived: {one}" for one in doubled]
         async with store.read() as conn:
             ids = {found for one in doubled for found in re.findall(r"\.([0-9a-f]{16})\.", one)}
             for number in {found.number for one in ids if (found := await drafts.get(conn, DraftId(one)))}:
