@@ -3,6 +3,7 @@
 import contextlib
 import sqlite3
 from collections.abc import Iterator
+from itertools import repeat
 
 from mailroom import until
 from onstage import Desk, ask, rich
@@ -47,7 +48,7 @@ async def test_who_lost_the_job_in_the_middle_of_the_dialogue_sends_nothing(stag
 
 async def test_what_the_server_took_is_sent_whatever_others_thought_meanwhile(stage: Stage, mina: Desk) -> None:
     """Else the line would say that it was not sent, and offer to send it again."""
-    stage.world.faults.delay = 1.0
+    stage.world.faults.delays = repeat(1.0)
     await ask(stage)
     card = await mina.sees_card("Two bags")
     await mina.opens(card)
