@@ -99,7 +99,8 @@ def _pace(one: MailboxSettings) -> Pace:
 def _silence(one: MailboxSettings) -> Silence | None:
     if one.silence.close_after is None:
         return None
-    last = Acknowledgement(subject=one.silence.subject, text=one.silence.text, per_sender=one.ack.per_sender)
+    words = {"subject": one.silence.subject, "text": one.silence.text}
+    last = Acknowledgement(**words, per_sender=one.ack.per_sender, per_hour=one.ack.per_hour)
     return Silence(close_after=one.silence.close_after, last_mail=last if one.silence.last_mail else None)
 
 

@@ -6,8 +6,9 @@ template itself.
 """
 
 import functools
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from jinja2 import StrictUndefined, TemplateError, meta
@@ -34,11 +35,22 @@ class Values:
     agent: Address | None = None
 
     @classmethod
-    def of(cls, conversation: Conversation, mail: Message, *, mailbox: Address) -> "Values":
-        """Those of a mail in its conversation."""
+    def of(cls, conversation: Conversation, mail: Message, *, sender: Address, mailbox: Address) -> "Values":
+        """Those of a mail in its conversation, for one that leaves by itself; `sender`: whom it goes to."""
         subject = mail.subject or conversation.subject
-        return cls(number=conversation.number, subject=subject, sender=mail.author, mailbox=mailbox)
+        return cls(number=conversation.number, subject=subject, sender=repeatable(sender), mailbox=mailbox)
 
+
+def repeatable(sender: Address) -> Address:
+    """The address as mail that leaves by itself may name it: without a name that is long or leads somewhere, since
+    whoever writes such a name may have others written to than themselves.
+    """
+    leads = len(sender.name) > _LONGEST_NAME or _LINK.search(sender.name)
+    return replace(sender, name="") if leads else sender
+
+
+_LONGEST_NAME = 60  # characters
+_LINK = re.compile(r"://|\bwww\.|[^\W_]{2,}\.[^\W\d_]{2,24}(?![\w.])", re.IGNORECASE)
 
 _SOMEBODY = Address(name="A", email="a@example.com")
 _SOME = Values(number=Number(1), subject="S", sender=_SOMEBODY, mailbox=_SOMEBODY, agent=_SOMEBODY)

@@ -170,7 +170,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "settings.layers",
         "settings.times",
     },
-    "rules": {"errors", "model", "sentences"},
+    "rules": {"errors", "model", "sentences", "settings.providers"},
     "lookup": {"errors", "model", "sentences"},
     "guard.undelivered": {"model", "sentences"},
     "store": BASE | {"store"},

@@ -40,7 +40,7 @@ from bridge.originals import Originals
 from bridge.sentences import say
 from bridge.slack import richtext
 from bridge.slack.blocks import moment
-from bridge.store import conversations, drafts, jobs, mails
+from bridge.store import automatics, conversations, drafts, jobs, mails
 from bridge.store.database import Store
 
 HELD = timedelta(hours=1)
@@ -91,6 +91,7 @@ class Silences:
             return
         to = await self._may_be_told(stored) if mailbox.silence.last_mail else None
         async with self._store.write() as conn:
+            await automatics.hold(conn, found.mailbox)
             await conversations.hold(conn, [number])
             fresh = await conversations.get(conn, number)
             if fresh is None or fresh.version != found.version:
@@ -125,10 +126,10 @@ class Silences:
     ) -> bool:
         """Promise the last mail; False where its reader had too many, or wants none."""
         words = mailbox.silence.last_mail if mailbox.silence else None
-        email = to.message.author.email.lower()
-        if words is None or not await allowed(conn, conversation, email, most=words.per_sender):
+        address = rules.answered_by_itself(to.message, own=self._own)
+        if words is None or not await allowed(conn, conversation, address, most=words.per_sender):
             return False
-        values = templates.Values.of(conversation, to.message, mailbox=mailbox.address)
+        values = templates.Values.of(conversation, to.message, sender=address, mailbox=mailbox.address)
         draft = draft_of(
             draft_id,
             conversation,
@@ -136,7 +137,7 @@ class Silences:
             mailbox=mailbox,
             key=self._key,
             kind=DraftKind.REPLY,
-            to=rules.recipients(DraftKind.REPLY, to, own=[]).to[:1],
+            to=(address,),
             subject=" ".join(templates.render(words.subject, values).split()),
             rich_text=richtext.from_text(templates.render(words.text, values)),
             automatic=Automatic.REPLY,

@@ -39,7 +39,7 @@ from bridge.routing.sheet import Sheet
 from bridge.sentences import say
 from bridge.slack.blocks import inert
 from bridge.slack.gateway import Gateway
-from bridge.store import conversations, effects, jobs, mails, rulings
+from bridge.store import automatics, conversations, effects, jobs, mails, rulings
 from bridge.store.database import Store
 from bridge.where import acting
 
@@ -93,6 +93,8 @@ class Sorting:
         candidates = await self._candidates(before.conversation, channel, found)
         template = await self._mail.template(found)
         async with self._store.write() as conn:
+            if any(rule.then.template or rule.then.forward for rule in found):
+                await automatics.hold(conn, before.mailbox.name)
             sheet = await self._sheet(conn, job, mail_id)
             if sheet is None or not (await effects.begin(conn, job.key)).fresh:
                 return
