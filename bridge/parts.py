@@ -180,6 +180,7 @@ def made(
         agents=agents,
         mailboxes=mailboxes,
         mail=RuledMail(templates=templates, own=own, key=settings.secret_keys[0]),
+        own=own,
     )
     in_step = InStep(store, posts=posts, mailboxes=mailboxes, keys=settings.secret_keys, holds=watches.holds)
     kinds: dict[str, Callable[[Job], Awaitable[None]]] = {
@@ -214,7 +215,7 @@ def made(
         metrics=metrics,
     )
     filters = _filters(settings.spam)
-    checking = Checking(store, filters=filters, own=own)
+    checking = Checking(store, filters=filters, own=own, mailboxes=mailboxes, rulebook=rulebook)
     rspamd = next((one for one in filters if isinstance(one, Rspamd) and one.controller), None)
     alarms = Alarms(store, engine=engine, gateway=gateway, mailboxes=mailboxes, admins=settings.canary.channel)
     acknowledge = Acknowledge(

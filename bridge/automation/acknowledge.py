@@ -17,6 +17,7 @@ from bridge.agents import MayAct
 from bridge.automation.byitself import allowed, draft_of, promise
 from bridge.desk import Mailbox, changed_by_itself, write_down, write_down_of_desk
 from bridge.errors import Refused
+from bridge.guard import lessons
 from bridge.jobs import Engine
 from bridge.model import (
     BRIDGE,
@@ -28,7 +29,6 @@ from bridge.model import (
     MailboxName,
     MailId,
     Number,
-    Spam,
     UserId,
 )
 from bridge.sentences import say, to_everyone
@@ -73,7 +73,7 @@ class Acknowledge:
             mailbox = self._mailboxes.get(conversation.mailbox) if conversation else None
             if conversation is None or stored is None or mailbox is None or mailbox.ack is None:
                 return
-            if stored.verdict and stored.verdict.level is not Spam.HAM:  # a filter was asked meanwhile
+            if await lessons.why_not_answered(conn, stored, own=self._own):  # by what was found out meanwhile
                 return
             draft_id = DraftId(f"ack-{number}")
             to, ack = rules.answered_by_itself(stored.message, own=self._own), mailbox.ack

@@ -18,16 +18,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge import rules, templates
 from bridge.automation.byitself import allowed, draft_of, promise
+from bridge.automation.nudges import ON_ITS_WAY
 from bridge.desk import Mailbox, changed_by_itself, told, write_down
 from bridge.errors import Temporary
+from bridge.guard import lessons
 from bridge.mail.parse import parse
 from bridge.model import (
     BRIDGE,
     Automatic,
     Conversation,
     Direction,
+    Draft,
     DraftId,
     DraftKind,
+    DraftState,
     Job,
     MailboxName,
     Number,
@@ -96,9 +100,10 @@ class Silences:
             fresh = await conversations.get(conn, number)
             if fresh is None or fresh.version != found.version:
                 raise Temporary(say("It has changed at this moment; it is looked at again."), retry_after=0)
-            leaving = [one.due for one in await drafts.waiting(conn, number)]
+            leaving = [one.due for one in await drafts.of_conversation(conn, number) if _may_leave(one)]
             if leaving or _ends(mailbox, ours.received) > now():
-                await begins(conn, mailbox, number, since=max(ours.received, *leaving))
+                # What waits for a person to decide was due long ago: it is asked for again after as long a while.
+                await begins(conn, mailbox, number, since=max(now(), *leaving) if leaving else ours.received)
                 return
             draft_id = DraftId(f"last-{number}-{ours.id}")
             if await drafts.get(conn, draft_id):
@@ -112,8 +117,10 @@ class Silences:
         raw = await self._originals.of(last) if last else None
         if last is None or raw is None:
             return None
+        async with self._store.read() as conn:
+            spam = await lessons.why_not_answered(conn, last, own=self._own)
         message = replace(await asyncio.to_thread(parse, raw), authenticity=last.message.authenticity)
-        return None if rules.unanswerable(message, own=self._own) else last
+        return None if spam or rules.unanswerable(message, own=self._own) else last
 
     async def _tell_customer(
         self,
@@ -156,6 +163,11 @@ class Silences:
         buttons = [(say("Reopen"), "reopen", str(number))]
         key = f"{number}:silence:{since.isoformat()}"
         await tell(conn, number, key=key, whom=None, sentence=sentence, buttons=buttons)
+
+
+def _may_leave(draft: Draft) -> bool:
+    """Whether it is a person's answer that is on its way, or of which nobody knows whether it has arrived."""
+    return draft.state in {*ON_ITS_WAY, DraftState.UNCERTAIN} and draft.automatic is Automatic.NO
 
 
 def _last_answer(stored: Sequence[StoredMessage]) -> StoredMessage | None:
