@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bridge import rules, templates
 from bridge.agents import MayAct
 from bridge.automation.byitself import allowed, draft_of, promise
+from bridge.channels import Channels
 from bridge.desk import Mailbox, changed_by_itself, write_down, write_down_of_desk
 from bridge.errors import Refused
 from bridge.guard import lessons
@@ -51,6 +52,7 @@ class Acknowledge:
         *,
         engine: Engine,
         gateway: Gateway,
+        channels: Channels,
         agents: MayAct,
         mailboxes: Mapping[MailboxName, Mailbox],
         key: bytes,
@@ -58,6 +60,7 @@ class Acknowledge:
         self._store = store
         self._engine = engine
         self._gateway = gateway
+        self._channels = channels
         self._agents = agents
         self._mailboxes = mailboxes
         self._key = key
@@ -113,7 +116,7 @@ class Acknowledge:
             surface = loop(sender.token, sender.email, mailbox=sender.mailbox)
 
         async def act() -> dict[str, str]:
-            return {"ts": await self._gateway.post(channel, text=surface.text, blocks=surface.blocks, key=job.key)}
+            return {"ts": await self._channels.post(channel, text=surface.text, blocks=surface.blocks, key=job.key)}
 
         async def look(since: datetime) -> dict[str, str] | None:
             ts = await self._gateway.find(channel, key=job.key, since=since)
