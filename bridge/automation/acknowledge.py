@@ -12,9 +12,9 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge import rules, templates
+from bridge import rules
 from bridge.agents import MayAct
-from bridge.automation.byitself import allowed, draft_of, promise
+from bridge.automation.byitself import allowed, draft_of, filled, promise
 from bridge.channels import Channels
 from bridge.desk import Mailbox, changed_by_itself, write_down, write_down_of_desk
 from bridge.errors import Refused
@@ -33,12 +33,12 @@ from bridge.model import (
     UserId,
 )
 from bridge.sentences import say, to_everyone
-from bridge.slack import richtext
 from bridge.slack.gateway import Gateway
 from bridge.slack.notices import Decided, loop, notice
 from bridge.slack.reading import Muted
 from bridge.store import automatics, conversations, drafts, mails
 from bridge.store.database import Store
+from bridge.templates import Values
 
 LISTED = 20  # senders who get no automatic answers
 
@@ -84,7 +84,8 @@ class Acknowledge:
                 conn, conversation, to, most=ack.per_sender, per_hour=ack.per_hour
             ):
                 return
-            values = templates.Values.of(conversation, stored.message, sender=to, mailbox=mailbox.address)
+            hours = mailbox.pace.hours
+            values = Values.of(conversation, stored.message, sender=to, mailbox=mailbox.address, hours=hours)
             draft = draft_of(
                 draft_id,
                 conversation,
@@ -93,8 +94,7 @@ class Acknowledge:
                 key=self._key,
                 kind=DraftKind.REPLY,
                 to=(to,),
-                subject=" ".join(templates.render(mailbox.ack.subject, values).split()),
-                rich_text=richtext.from_text(templates.render(mailbox.ack.text, values)),
+                words=filled(ack, values),
                 automatic=Automatic.REPLY,
             )
             await promise(conn, draft)

@@ -5,14 +5,15 @@ It is counted by the address that it goes to, whoever the sender says to be, and
 answered all the same.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.desk import Mailbox, write_down
+from bridge import templates
+from bridge.desk import Acknowledgement, Mailbox, write_down
 from bridge.mail.identifiers import new_message_id
 from bridge.model import (
     BRIDGE,
@@ -28,10 +29,10 @@ from bridge.model import (
     now,
 )
 from bridge.sentences import say
+from bridge.slack import richtext
 from bridge.slack.blocks import inert, moment
 from bridge.store import automatics, drafts, jobs, mails
 from bridge.store.automatics import Kind
-from bridge.templates import repeatable
 
 log = structlog.get_logger()
 
@@ -40,6 +41,25 @@ PER_HOUR = 60
 """Answers of one mailbox in an hour, where its acknowledgement says no other number: who writes under ever new
 addresses passes what one sender may have.
 """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """What a draft says; `html`: in HTML of its own, where it has any."""
+
+    subject: str
+    rich_text: dict[str, Any] = field(repr=False)
+    html: str = field(default="", repr=False)
+
+
+def filled(mail: Acknowledgement, values: templates.Values) -> Words:
+    """What these templates say with the facts filled in; its times in one language, that of the text."""
+    language = templates.language_of(mail.text)
+    return Words(
+        subject=" ".join(templates.render(mail.subject, values, language=language).split()),
+        rich_text=richtext.from_text(templates.render(mail.text, values, language=language)),
+        html=templates.render_html(mail.html, values, language=language),
+    )
 
 
 async def allowed(
@@ -130,8 +150,7 @@ def draft_of(
     key: bytes,
     kind: DraftKind,
     to: tuple[Address, ...],
-    subject: str,
-    rich_text: dict[str, Any],
+    words: Words,
     automatic: Automatic,
     files: tuple[DraftFile, ...] = (),
     note: str = "",
@@ -148,9 +167,10 @@ def draft_of(
         answers=about.id,
         author=BRIDGE,
         author_name=str(mailbox.address.name or mailbox.address.email),
-        to=tuple(repeatable(one) for one in to),
-        subject=subject,
-        rich_text=rich_text,
+        to=tuple(templates.repeatable(one) for one in to),
+        subject=words.subject,
+        rich_text=words.rich_text,
+        html=words.html,
         files=files,
         message_id=new_message_id(number=conversation.number, draft=draft_id, domain=domain, key=key),
         due=at + mailbox.hold,

@@ -189,9 +189,7 @@ def _kind(mail: _Mail) -> Automatic:
     headers = mail.headers
     if _is_challenge(mail):
         return Automatic.CHALLENGE
-    bare = _COMMENT.sub(
-        "", headers.get("auto-submitted", "")
-    )  # it may stand before the keyword, too
+    bare = _COMMENT.sub("", headers.get("auto-submitted", ""))  # it may stand before the keyword, too
     submitted = bare.partition(";")[0].partition("(")[0].strip().lower()
     precedences = {headers.get(name, "").strip().lower().replace("-", "_") for name in ("precedence", "x-precedence")}
     answers = (
