@@ -339,7 +339,7 @@ async def test_a_conversation_is_acknowledged_nudged_put_aside_and_closed(stage:
     await shows(mina, "an answer is due")
     stage.later(4 * HOUR)
     await mina.sees(lambda: mina.line(card(mina), "an answer was due"))
-    await mina.person.command(CHANNEL, "/mail", "snooze 1 in 72 hours")  # "in 3 days" would be that day's morning
+    await mina.person.command(CHANNEL, "/mail", "snooze 1 in 72 hours")
     await shows(mina, "Snoozed until")
     stage.later(3 * DAY)
     await shows(mina, "Open")
