@@ -190,6 +190,7 @@ class Bridge:
             regroup=parts.regroup,
             templates=parts.templates,
             status=status,
+            quieted=parts.acknowledge.quieted,
             numbers=functools.partial(lately, parts.store, parts.mailboxes, zone=ZoneInfo(self._settings.summary.zone)),
         )
         app, windows = bolt_app(self._settings.slack, parts.me, gateway=gateway), Windows(gateway)

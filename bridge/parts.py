@@ -183,6 +183,7 @@ def made(
         agents=agents,
         mailboxes=mailboxes,
         mail=RuledMail(templates=templates, own=own, key=settings.secret_keys[0]),
+        own=own,
     )
     in_step = InStep(store, posts=posts, mailboxes=mailboxes, keys=settings.secret_keys, holds=watches.holds)
     kinds: dict[str, Callable[[Job], Awaitable[None]]] = {
@@ -206,7 +207,9 @@ def made(
 
     engine = Engine(store, kinds=kinds, parked=given_up, look_first=look_first, tenure=tenure, held=HELD)
     channels = Channels(store, engine=engine, gateway=gateway)
-    floods = Floods(store, engine=engine, gateway=gateway, desk=desk, agents=agents, limit=settings.flood)
+    floods = Floods(
+        store, engine=engine, gateway=gateway, channels=channels, desk=desk, agents=agents, limit=settings.flood
+    )
     show = Show(
         store,
         engine=engine,
@@ -217,16 +220,24 @@ def made(
         metrics=metrics,
     )
     filters = _filters(settings.spam)
-    checking = Checking(store, filters=filters, own=own)
+    checking = Checking(store, filters=filters, own=own, mailboxes=mailboxes, rulebook=rulebook)
     rspamd = next((one for one in filters if isinstance(one, Rspamd) and one.controller), None)
-    alarms = Alarms(store, engine=engine, gateway=gateway, mailboxes=mailboxes, admins=settings.canary.channel)
+    alarms = Alarms(
+        store, engine=engine, gateway=gateway, channels=channels, mailboxes=mailboxes, admins=settings.canary.channel
+    )
     acknowledge = Acknowledge(
-        store, engine=engine, gateway=gateway, agents=agents, mailboxes=mailboxes, key=settings.secret_keys[0]
+        store,
+        engine=engine,
+        gateway=gateway,
+        channels=channels,
+        agents=agents,
+        mailboxes=mailboxes,
+        key=settings.secret_keys[0],
     )
     ledger = Ledger(store, mailboxes=mailboxes, posts=posts, reception=reception, metrics=metrics)
     weekly = settings.summary
     zone = ZoneInfo(weekly.zone) if weekly.weekly else None
-    summary = Summary(store, engine=engine, gateway=gateway, mailboxes=mailboxes, zone=zone)
+    summary = Summary(store, engine=engine, gateway=gateway, channels=channels, mailboxes=mailboxes, zone=zone)
     kinds |= {
         "summary": summary.tell,
         "show": show.show,
@@ -235,7 +246,7 @@ def made(
         "closed_channel": channels.tell,
         "usable_channel": channels.try_again,
         "nudge": Nudges(store, operators=operators).nudge,
-        "tell": Notices(store, engine=engine, gateway=gateway).say,
+        "tell": Notices(store, engine=engine, gateway=gateway, channels=channels).say,
         "alarm": alarms.tell,
         "acknowledge": acknowledge.acknowledge,
         "loop": acknowledge.tell,

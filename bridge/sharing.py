@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bridge.channels import Channels
 from bridge.desk import changed_by_itself
 from bridge.errors import Permanent, Temporary
 from bridge.jobs import Engine
@@ -38,10 +39,11 @@ NamedBytes = tuple[str, bytes]
 class Sharing:
     """Puts files into threads, each once."""
 
-    def __init__(self, store: Store, *, engine: Engine, gateway: Gateway) -> None:
+    def __init__(self, store: Store, *, engine: Engine, gateway: Gateway, channels: Channels) -> None:
         self._store = store
         self._engine = engine
         self._gateway = gateway
+        self._channels = channels
 
     async def files(self, stored: StoredMessage) -> list[NamedBytes]:
         """What is to stand in a mail's thread beside its words, but for what is or was held."""
@@ -85,7 +87,7 @@ class Sharing:
         first = put[0][0]
 
         async def share() -> dict[str, str]:
-            await self._gateway.share_files(channel, thread_ts=card, files=put)
+            await self._channels.share_files(channel, thread_ts=card, files=put)
             return {}
 
         async def look(since: datetime) -> dict[str, str] | None:

@@ -12,6 +12,7 @@ from sqlalchemy import Column, ColumnElement, Text, cast, delete, func, or_, sel
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import ChannelId, Direction, DraftId, FileId, MailboxName, MailId, Number, StoredMessage, Ts, now
+from bridge.rules import one_spelling
 from bridge.store import mails
 from bridge.store.cards import redraw
 from bridge.store.database import insert_new
@@ -204,10 +205,15 @@ async def known_of(conn: AsyncConnection, email: str) -> dict[str, list[dict[str
     """What is kept of an address beside its mails, by table, as plain values."""
     told: dict[str, list[dict[str, Any]]] = {}
     for table in (automatic_answers, quiet, correspondents, bounced, spammers):
-        rows = (await conn.execute(select(table).where(table.c.email == email.lower()))).mappings()
+        rows = (await conn.execute(select(table).where(table.c.email.in_(_spelt(email))))).mappings()
         if found := [{name: _plainly(value) for name, value in row.items()} for row in rows]:
             told[table.name] = found
     return told
+
+
+def _spelt(email: str) -> list[str]:
+    """As the tables hold it: in lower case, or as what is counted by who reads it."""
+    return [email.lower(), one_spelling(email)]
 
 
 def _plainly(value: object) -> object:
@@ -220,6 +226,6 @@ async def forget_address(conn: AsyncConnection, email: str) -> None:
     """
     wanted = email.lower()
     for table in (automatic_answers, quiet, correspondents, bounced, spammers):
-        await conn.execute(delete(table).where(table.c.email == wanted))
+        await conn.execute(delete(table).where(table.c.email.in_(_spelt(email))))
     kept = func.lower(cast(forms.c.kept, Text))
     await conn.execute(delete(forms).where(kept.contains(wanted, autoescape=True)))

@@ -432,10 +432,12 @@ automatic_answers = Table(  # automatic mail by whom it went to: what its limit 
     Column("email", Text, nullable=False),
     Column("number", ForeignKey("conversations.number"), nullable=False),
     Column("at", Utc, nullable=False),
+    Column("kind", Text, nullable=False, server_default="answer"),  # bridge.store.automatics.Kind
     Index(None, "mailbox", "email", "at"),
+    Index(None, "mailbox", "at"),
 )
 
-quiet = Table(  # senders who get no automatic mail: a loop was seen, or an agent said so
+quiet = Table(  # who gets no automatic answers, by `rules.one_spelling`: a loop was seen, or an agent said so
     "quiet",
     metadata,
     Column("id", Id, primary_key=True),
