@@ -134,3 +134,16 @@ async def test_what_was_done_long_ago_goes_and_the_card_still_changes(stage: Sta
     await mina.person.click(CHANNEL, card["ts"], "close")
     await mina.sees(lambda: "Closed" in said(mina.cards()[0]))
     assert len(mina.cards()) == 1
+
+
+async def test_the_next_mail_after_the_newest_was_erased_is_shown(stage: Stage, mina: Desk) -> None:
+    await ask(stage, subject="Delete my data", files=[PHOTO])
+    card = await mina.sees_card("Delete my data")
+    await mina.sees(lambda: any(one.get("files") for one in mina.thread(card)))
+    async with Personal.open(stage.settings()) as personal:
+        await personal.erase(await personal.held("dana@example.com"))
+    await mina.sees(lambda: not mina.card("Delete my data"))
+    await ask(stage, from_="Ben <ben@example.org>", subject="A new matter", text="The words of Ben.", files=[PHOTO])
+    card = await mina.sees_card("A new matter")
+    await mina.sees(lambda: mina.line(card, "The words of Ben."))
+    await mina.sees(lambda: any(one.get("files") for one in mina.thread(card)))

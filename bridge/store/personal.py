@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bridge.model import ChannelId, Direction, DraftId, FileId, MailboxName, MailId, Number, StoredMessage, Ts, now
 from bridge.store import mails
 from bridge.store.cards import redraw
-from bridge.store.database import insert_new
+from bridge.store.database import begins_with, insert_new
 from bridge.store.schema import (
     arrivals,
     automatic_answers,
@@ -90,8 +90,8 @@ async def shown_in_slack(
         *(await conn.execute(lines.where(_answering(mail_ids), drafts.c.line_ts.is_not(None)))),
     ]
     rows += await _shown_before(conn, mail_ids)
-    keys = [effects.c.key.like(f"file:{one}{end}%") for one in mail_ids for end in (":", ".")]
-    results = (await conn.execute(select(effects.c.result).where(or_(*keys)))).scalars().all() if keys else []
+    keys = begins_with(effects.c.key, [f"file:{one}{end}" for one in mail_ids for end in ":."])
+    results = (await conn.execute(select(effects.c.result).where(keys))).scalars()
     files = [FileId(one["id"]) for one in results if one and one.get("id")]
     return list(dict.fromkeys((ChannelId(place), Ts(ts)) for place, ts in rows)), files
 
@@ -134,10 +134,25 @@ async def take_out(conn: AsyncConnection, mail_ids: Sequence[MailId]) -> list[tu
     await _take_out_drafts(conn, mail_ids, [row.message_id for row in rows])
     ledger = update(arrivals).where(arrivals.c.mail_id.in_(mail_ids))
     await conn.execute(ledger.values(mail_id=None, state="erased", reason=""))
+    await _forget_promises(conn, mail_ids)
     await _let_go_of(conn, messages.c.id, mail_ids)
     await conn.execute(delete(messages).where(mine))
     await _drop_raw(conn, [row.raw_id for row in rows if row.raw_id])
     return await _take_out_empty(conn, {Number(row.number) for row in rows})
+
+
+async def _forget_promises(conn: AsyncConnection, mail_ids: Sequence[MailId]) -> None:
+    """What was to be done with these mails, and what was done, by the keys that name them."""
+    done = [f"{kind}:{one}{end}" for one in mail_ids for kind in ("mail", "file", "files") for end in ".:"]
+    await _forget_done(conn, done, exactly=[f"mail:{one}" for one in mail_ids])
+    kinds = ("check", "show_mail", "locate", "learn", "webhook", "sort", "tell:sort")
+    promised = begins_with(jobs.c.key, [f"{kind}:{one}:" for one in mail_ids for kind in kinds])
+    await conn.execute(delete(jobs).where(or_(jobs.c.key.in_([f"sort:{one}" for one in mail_ids]), promised)))
+
+
+async def _forget_done(conn: AsyncConnection, beginnings: Sequence[str], *, exactly: Sequence[str]) -> None:
+    which = or_(effects.c.key.in_(exactly), begins_with(effects.c.key, beginnings))
+    await conn.execute(delete(effects).where(which))
 
 
 async def _take_out_drafts(conn: AsyncConnection, mail_ids: Sequence[MailId], sent: Sequence[str]) -> None:
@@ -146,6 +161,7 @@ async def _take_out_drafts(conn: AsyncConnection, mail_ids: Sequence[MailId], se
     ids = [DraftId(row.id) for row in found]
     files = (await conn.execute(select(draft_files.c.raw_id).where(draft_files.c.draft_id.in_(ids)))).scalars().all()
     await conn.execute(delete(jobs).where(jobs.c.lane.in_([f"draft:{one}" for one in ids])))
+    await _forget_done(conn, [f"draft:{one}." for one in ids], exactly=[f"draft:{one}" for one in ids])
     await _let_go_of(conn, drafts.c.id, ids)
     await conn.execute(delete(drafts).where(drafts.c.id.in_(ids)))
     await _drop_raw(conn, [one for one in (*(row.raw_id for row in found), *files) if one])

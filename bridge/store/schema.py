@@ -468,6 +468,13 @@ given = Table(  # when a rule last gave a conversation to somebody: whose turn i
 
 # --- the durable engine ---------------------------------------------------------------------------------------------
 
+last_ids = Table(  # SQLite's: the highest id that a table's rows ever had (see `database.insert_all`)
+    "last_ids",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("id", Id, nullable=False),
+)
+
 jobs = Table(
     "jobs",
     metadata,

@@ -1,0 +1,34 @@
+"""Keeping: ids that are never given twice, on SQLite too.
+
+A mail that was erased before left jobs and effects under its id: ids go on behind those.
+"""
+
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import op
+
+revision: str = "0018"
+down_revision: str | None = "0015"
+branch_labels: Any = None
+depends_on: Any = None
+
+
+def upgrade() -> None:
+    """Run this revision."""
+    op.create_table(
+        "last_ids",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_last_ids")),
+    )
+    if op.get_bind().dialect.name == "sqlite":
+        # A number with anything behind it is cast to that number, and what is no number to 0.
+        op.execute(
+            "INSERT INTO last_ids (name, id) SELECT 'messages', COALESCE(MAX(id), 0) FROM ("
+            "SELECT id FROM messages "
+            "UNION ALL SELECT CAST(substr(key, instr(key, ':') + 1) AS INTEGER) FROM effects "
+            "WHERE key LIKE 'mail:%' OR key LIKE 'file:%' OR key LIKE 'files:%' "
+            "UNION ALL SELECT CAST(substr(key, instr(key, ':') + 1) AS INTEGER) FROM jobs "
+            "WHERE kind IN ('sort', 'check', 'show_mail', 'locate', 'learn'))"
+        )
