@@ -101,6 +101,7 @@ DESK = {
     "routing.tryout",
     "routing.webhooks",
     "secondlook",
+    "setbacks",
     "settling",
     "sharing",
     "show",

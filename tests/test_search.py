@@ -28,6 +28,7 @@ from bridge.model import (
 )
 from bridge.store import conversations, mails, search, wordindex
 from bridge.store.database import Store
+from bridge.store.rows import ready
 from bridge.store.schema import messages
 from bridge.store.words import sought, tokens
 
@@ -140,8 +141,9 @@ async def test_there_are_pages_and_none_behind_the_last(store: Store) -> None:
 
 async def test_what_is_read_anew_is_found_by_its_new_words_and_what_is_deleted_by_none(store: Store) -> None:
     number, mail_id = await keep(store)
+    mended = replace(A_MAIL, text="mended at last")
     async with store.write() as conn:
-        await mails.reread(conn, mail_id, replace(A_MAIL, text="mended at last"), reading=Reading())
+        await mails.reread(conn, mail_id, mended, made=ready(mended, Reading()))
     assert await numbers(store, "mended") == [number]
     assert await numbers(store, "iphone") == []
     async with store.write() as conn:

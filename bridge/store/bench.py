@@ -31,7 +31,7 @@ from bridge.model import (
     UserId,
     now,
 )
-from bridge.store import mails, search, wordindex
+from bridge.store import rows, search, wordindex
 from bridge.store.database import Store
 from bridge.store.schema import attachments, conversations, messages
 
@@ -210,7 +210,7 @@ def _row(number: int, message: Message, chance: random.Random) -> dict[str, Any]
         "received": _at(number),
         "folder": Folder.INBOX,
         "seen": chance.random() < 0.9,
-        **mails.columns(replace(message, attachments=()), Reading(new=(Line.of(message.text),))),
+        **rows.columns(replace(message, attachments=()), Reading(new=(Line.of(message.text),))),
     }
 
 

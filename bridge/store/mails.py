@@ -31,14 +31,13 @@ from bridge.store.database import insert_all, insert_new
 from bridge.store.packing import (
     clean,
     pack_addresses,
-    pack_message,
-    pack_reading,
     pack_verdict,
     unpack_addresses,
     unpack_message,
     unpack_reading,
     unpack_verdict,
 )
+from bridge.store.rows import Ready, ready
 from bridge.store.schema import (
     arrivals,
     mailboxes,
@@ -146,14 +145,17 @@ async def add(
     elsewhere: bool = False,
     joined: Joined = Joined.BEGAN,
     written_by: Address | None = None,
+    made: Ready | None = None,
 ) -> MailId:
     """Keep a message as read, its attachments' list, and every Message-ID it speaks of.
 
-    `joined`: why it came to that conversation; `written_by`: the customer, where a teammate passed their mail on.
+    `joined`: why it came to that conversation; `written_by`: the customer, where a teammate passed their mail on;
+    `made`: the two made ready beforehand, which a text of any length must be.
     """
+    made = made or ready(message, reading)
     row = _row(
         message,
-        reading,
+        made,
         written_by,
         mailbox=mailbox,
         number=number,
@@ -167,7 +169,7 @@ async def add(
     )
     mail_id = MailId((await insert_all(conn, messages, [row]))[0])
     await files.add(conn, [(mail_id, message)], holds=direction is Direction.IN)
-    await wordindex.index(conn, [(mail_id, message)])
+    await wordindex.index(conn, [(mail_id, made.words)])
     await refer(conn, mailbox=mailbox, number=number, ids=ids_of(message))
     return mail_id
 
@@ -175,14 +177,15 @@ async def add(
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incoming:
     """A mail to be taken in: its place (uidvalidity, uid), what it says, and the conversation it belongs to. `state` is
-    the ledger's word for it, `joined` why it came there, `passed_on` the customer's mail that a teammate passes on.
+    the ledger's word for it, `joined` why it came there, `passed_on` the customer's mail that a teammate passes on;
+    `made`: the message made ready to be kept.
     """
 
     place: tuple[int, int]
     state: str
     number: Number
     message: Message
-    reading: Reading
+    made: Ready
     digest: str
     raw: bytes | None
     received: datetime
@@ -196,7 +199,7 @@ async def take_in(conn: AsyncConnection, mailbox: MailboxName, incoming: Sequenc
     rows = [
         _row(
             one.message,
-            one.reading,
+            one.made,
             one.passed_on.author if one.passed_on else None,
             mailbox=mailbox,
             number=one.number,
@@ -211,9 +214,8 @@ async def take_in(conn: AsyncConnection, mailbox: MailboxName, incoming: Sequenc
     ]
     mail_ids = [MailId(one) for one in await insert_all(conn, messages, rows)]
     kept = [*zip(mail_ids, incoming, strict=True)]
-    read = [(mail_id, one.message) for mail_id, one in kept]
-    await files.add(conn, read, holds=True)
-    await wordindex.index(conn, read)
+    await files.add(conn, [(mail_id, one.message) for mail_id, one in kept], holds=True)
+    await wordindex.index(conn, [(mail_id, one.made.words) for mail_id, one in kept])
     spoken_of = [(one, message) for one in incoming for message in (one.message, one.passed_on) if message]
     await _refer(conn, mailbox, [(name, one.number) for one, message in spoken_of for name in ids_of(message)])
     seen = [_seen(mailbox, one.place, state=one.state, mail_id=mail_id, seen=now()) for mail_id, one in kept]
@@ -221,14 +223,14 @@ async def take_in(conn: AsyncConnection, mailbox: MailboxName, incoming: Sequenc
     return mail_ids
 
 
-async def reread(conn: AsyncConnection, mail_id: MailId, message: Message, *, reading: Reading) -> None:
+async def reread(conn: AsyncConnection, mail_id: MailId, message: Message, *, made: Ready) -> None:
     """Replace what was read of a mail by a new reading of the same bytes; the thread has yet to show it."""
     author = case((messages.c.written_by.is_(None), clean(message.author.email.lower())), else_=messages.c.author)
     fresh = {"shared": False, "quarantined": False, "readings": messages.c.readings + 1, "author": author}
-    fresh |= columns(message, reading)
+    fresh |= made.columns
     await conn.execute(update(messages).where(messages.c.id == mail_id).values(**fresh))
     await files.replace(conn, mail_id, message)
-    await wordindex.index(conn, [(mail_id, message)])
+    await wordindex.index(conn, [(mail_id, made.words)])
 
 
 async def get(conn: AsyncConnection, mail_id: MailId) -> StoredMessage | None:
@@ -322,27 +324,14 @@ def _as_kept(message_id: str) -> str:
 # --- rows and records -------------------------------------------------------------------------------------------------
 
 
-def columns(message: Message, reading: Reading) -> dict[str, Any]:
-    """What the table keeps of a message as read."""
-    people = (*message.from_, *message.to, *message.cc, *message.reply_to)
-    return {
-        "message_id": clean(message.message_id),
-        "subject": clean(message.subject),
-        "people": clean(" ".join(str(one) for one in people)),
-        "head": pack_message(message),
-        "text": clean(message.text),
-        "reading": pack_reading(reading),
-    }
-
-
-def _row(message: Message, reading: Reading, written_by: Address | None, **values: Any) -> dict[str, Any]:
+def _row(message: Message, made: Ready, written_by: Address | None, **values: Any) -> dict[str, Any]:
     """A new message's row; `values` are the columns that its words do not say."""
     customer = written_by or message.author
     whose = {
         "author": clean(customer.email.lower()),
         "written_by": pack_addresses([written_by])[0] if written_by else None,
     }
-    return {"shared": False, "readings": 1, **whose, **values, **columns(message, reading)}
+    return {"shared": False, "readings": 1, **whose, **values, **made.columns}
 
 
 def _seen(mailbox: MailboxName, place: tuple[int, int], **row: Any) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Records to JSON and back: what a column holds of a Message, its Reading and a Draft's recipients. Pure."""
 
+import json
 from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime
@@ -18,6 +19,23 @@ from bridge.model import (
     Span,
     Verdict,
 )
+
+
+class WrittenOut(str):
+    """JSON as text: a column takes it as it is."""
+
+    __slots__ = ()
+
+
+def written_out(value: Any) -> WrittenOut:
+    """A value for a column of JSON, written out where there is time for it."""
+    return WrittenOut(json.dumps(value))
+
+
+def to_json(value: Any) -> str:
+    """What the databases' engines write a column of JSON with."""
+    return value if isinstance(value, WrittenOut) else json.dumps(value)
+
 
 _STYLES = {"b": "bold", "i": "italic", "s": "strike", "c": "code"}
 

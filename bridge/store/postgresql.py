@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from bridge.errors import Misconfigured, Temporary
 from bridge.sentences import mark, say
+from bridge.store.packing import to_json
 
 log = structlog.get_logger()
 
@@ -98,6 +99,7 @@ class Postgresql:
             max_overflow=0,
             pool_pre_ping=True,  # a connection that a restart or a firewall cut is replaced before it is used
             hide_parameters=True,  # an error's text must not hold mail
+            json_serializer=to_json,
         )
 
     async def before_upgrade(self, conn: AsyncConnection) -> None:

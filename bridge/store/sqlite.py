@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from bridge.errors import Misconfigured
 from bridge.sentences import mark, say
 from bridge.store import onetrip
+from bridge.store.packing import to_json
 
 log = structlog.get_logger()
 
@@ -167,6 +168,7 @@ def _engine(
         max_overflow=0,
         pool_reset_on_return=None,  # every transaction is ended before its connection goes back
         hide_parameters=True,  # an error's text must not hold mail
+        json_serializer=to_json,
     )
 
     @event.listens_for(engine.sync_engine, "connect")
