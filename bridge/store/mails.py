@@ -30,6 +30,7 @@ from bridge.store import files, raws, wordindex
 from bridge.store.database import insert_all, insert_new
 from bridge.store.packing import (
     clean,
+    kept_id,
     pack_addresses,
     pack_verdict,
     unpack_addresses,
@@ -286,19 +287,20 @@ def _still(stored: StoredMessage) -> tuple[ColumnElement[bool], ...]:
 
 
 def ids_of(message: Message) -> list[str]:
-    """Every Message-ID that a message speaks of, its own among them, as `referred` knows them."""
+    """Every Message-ID that a message speaks of, its own among them."""
     named = (message.message_id, *message.in_reply_to, *message.references, *outlook_thread(message))
-    return list(dict.fromkeys(_as_kept(one) for one in named if one))
+    return list(dict.fromkeys(one for one in named if one))
 
 
 async def refer(conn: AsyncConnection, *, mailbox: MailboxName, number: Number, ids: Iterable[str]) -> None:
     """These Message-IDs belong to that conversation, unless they belong to another already."""
-    await _refer(conn, mailbox, [(_as_kept(one), number) for one in ids if one])
+    await _refer(conn, mailbox, [(one, number) for one in ids if one])
 
 
 async def _refer(conn: AsyncConnection, mailbox: MailboxName, named: Sequence[tuple[str, Number]]) -> None:
     """Each of these belongs to its conversation, unless it belongs to another already; the first says so."""
-    in_order = sorted(named, key=lambda one: one[0])  # so that no two who refer at once wait for each other
+    kept = [(kept_id(name), number) for name, number in named]
+    in_order = sorted(kept, key=lambda one: one[0])  # so that no two who refer at once wait for each other
     rows = [{"mailbox": mailbox, "message_id": one, "number": number} for one, number in in_order]
     if rows:
         await conn.execute(insert_new(conn, message_refs), rows)
@@ -307,18 +309,15 @@ async def _refer(conn: AsyncConnection, mailbox: MailboxName, named: Sequence[tu
 async def referred(conn: AsyncConnection, *, mailbox: MailboxName, ids: Sequence[str]) -> Mapping[str, Number]:
     """Of these Message-IDs, those that the mailbox knows, with their conversations."""
     found: dict[str, Number] = {}
-    wanted = list(dict.fromkeys(map(_as_kept, ids)))
+    names = {one: kept_id(one) for one in ids}
+    wanted = list(dict.fromkeys(names.values()))
     for start in range(0, len(wanted), ASKED_AT_ONCE):
         question = select(message_refs.c.message_id, message_refs.c.number).where(
             message_refs.c.mailbox == mailbox,
             message_refs.c.message_id.in_(wanted[start : start + ASKED_AT_ONCE]),
         )
         found |= {row.message_id: Number(row.number) for row in await conn.execute(question)}
-    return found
-
-
-def _as_kept(message_id: str) -> str:
-    return clean(message_id)[:998]
+    return {one: found[kept] for one, kept in names.items() if kept in found}
 
 
 # --- rows and records -------------------------------------------------------------------------------------------------

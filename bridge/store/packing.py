@@ -1,5 +1,6 @@
 """Records to JSON and back: what a column holds of a Message, its Reading and a Draft's recipients. Pure."""
 
+import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -19,6 +20,9 @@ from bridge.model import (
     Span,
     Verdict,
 )
+
+LONGEST_ID = 998
+"""Bytes: of a line of a header (RFC 5322 section 2.1.1). PostgreSQL's indexes take 2,704 in all."""
 
 
 class WrittenOut(str):
@@ -45,6 +49,13 @@ def clean(text: str) -> str:
     if "\x00" in text:
         text = text.replace("\x00", "")
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def kept_id(message_id: str) -> str:
+    """A Message-ID as it is kept where it is looked for, and looked for: one that no index takes, by its hash."""
+    kept = clean(message_id)
+    written = kept.encode()
+    return kept if len(written) <= LONGEST_ID else f"sha256:{hashlib.sha256(written).hexdigest()}"
 
 
 def pack_addresses(addresses: Iterable[Address]) -> list[list[str]]:
