@@ -57,9 +57,16 @@ def unreadable(raw: bytes) -> AsRead:
 
 
 def _too_large(arrival: Arrival, parse: Callable[[bytes], Message]) -> AsRead:
-    size = f"{arrival.size / 1_000_000:.0f}"
-    note = say("This mail is {size} MB, more than may be taken in (MAIL_MAX_BYTES): open it in the mailbox.", size=size)
+    """By its head; one that the server does not hand over at all is known by its place alone."""
+    if arrival.head:
+        size = f"{arrival.size / 1_000_000:.0f}"
+        note = say(
+            "This mail is {size} MB, more than may be taken in (MAIL_MAX_BYTES): open it in the mailbox.", size=size
+        )
+        known = arrival.head + b"%d" % arrival.size
+    else:
+        note = say("The mail server does not hand this mail over: open it in the mailbox.")
+        known = b"%d %d %d" % (arrival.uidvalidity, arrival.uid, arrival.size)
     message = replace(parse(arrival.head), text="", html=None, attachments=(), notes=(note,))
-    digest = hashlib.sha256(arrival.head + b"%d" % arrival.size).hexdigest()
-    made = ready(message, Reading())
+    digest, made = hashlib.sha256(known).hexdigest(), ready(message, Reading())
     return AsRead(state="oversize", message=message, reading=Reading(), digest=digest, made=made)

@@ -339,9 +339,9 @@ class Reception:
             raise Refused(f"There is no kept mail {mail_id}; the ledger lists what is in quarantine.")
         message = await asyncio.to_thread(self._parse(stored.mailbox), raw)
         again = as_judged(message, stored.message.authenticity)
-        made = await asyncio.to_thread(lambda: ready(again, read(message)))
+        made, digest = await asyncio.to_thread(lambda: (ready(again, read(message)), rules.digest(raw, message)))
         async with self._store.write() as conn:
-            await mails.reread(conn, mail_id, again, made=made)
+            await mails.reread(conn, mail_id, again, made=made, digest=digest)
             await mails.released(conn, mail_id)
             began = stored.quarantined and stored.direction is Direction.IN
             renamed = {"subject": message.subject} if began else {}

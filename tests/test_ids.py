@@ -85,7 +85,8 @@ async def test_what_was_erased_before_the_upgrade_is_not_forgotten(sqlite_url: s
     mail_id = await keep(store, await begin(store))
     await shown(store, MailId(mail_id + 7))
     async with store.write() as conn:
-        await conn.execute(text("DROP TABLE last_ids"))
+        for name in ("last_ids", "former_digests"):
+            await conn.execute(text(f"DROP TABLE {name}"))
         await conn.run_sync(upgrade_again)
     assert await keep(store, await begin(store), digest="d2") > mail_id + 7
     await store.close()

@@ -143,7 +143,7 @@ async def test_what_is_read_anew_is_found_by_its_new_words_and_what_is_deleted_b
     number, mail_id = await keep(store)
     mended = replace(A_MAIL, text="mended at last")
     async with store.write() as conn:
-        await mails.reread(conn, mail_id, mended, made=ready(mended, Reading()))
+        await mails.reread(conn, mail_id, mended, made=ready(mended, Reading()), digest="another")
     assert await numbers(store, "mended") == [number]
     assert await numbers(store, "iphone") == []
     async with store.write() as conn:

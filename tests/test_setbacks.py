@@ -11,12 +11,15 @@ from bridge.errors import Temporary
 from bridge.instep import InStep
 from bridge.mail.maildir import Maildir
 from bridge.mail.maildirsource import LocalSource
+from bridge.mail.parse import parse
 from bridge.mail.sent import LocalSent
 from bridge.mail.smtp import Server
-from bridge.model import Arrival, Batch, Cursor, MailId
+from bridge.metrics import Metrics
+from bridge.model import Arrival, Batch, Cursor, MailId, Message
 from bridge.post import Post
+from bridge.reception import Reception
 from bridge.setbacks import AGAIN
-from bridge.store import conversations, mails, raws
+from bridge.store import conversations, mails, personal, raws
 from bridge.store.database import Store
 from bridge.store.schema import arrivals
 
@@ -135,3 +138,46 @@ async def test_an_answer_of_another_client_that_cannot_be_kept_does_not_hold_up_
         matter = await conversations.get(conn, aside.number)
     assert matter
     assert matter.subject == "a"
+
+
+async def test_mails_that_the_server_will_not_hand_over_are_each_told_of(desk: Desk) -> None:
+    arrived = tuple(Arrival(uidvalidity=7, uid=uid, size=0, raw=None) for uid in (1, 2))
+    await desk.reception.receive(BOX, Batch(cursor=Cursor(uidvalidity=7, uidnext=3), arrivals=arrived))
+    assert await states(desk.store) == ["oversize", "oversize"]
+    told = [one.message.notes for [one] in await desk.matters()]
+    assert told == [("The mail server does not hand this mail over: open it in the mailbox.",)] * 2
+
+
+def spoilt(raw: bytes, **more: object) -> Message:
+    if b"bad one" in raw:
+        raise ValueError
+    return parse(raw, **more)  # type: ignore[arg-type]
+
+
+async def test_a_mail_that_was_read_again_is_known_when_it_turns_up_again(desk: Desk) -> None:
+    mended, desk.reception = desk.reception, Reception(desk.store, keys=[b"k"], metrics=Metrics(), parse_mail=spoilt)
+    bad = mail("bad one")
+    await desk.takes(bad)
+    [[aside]] = await desk.matters()
+    await mended.replay(aside.id)
+    await desk.takes(bad)  # by the reader that cannot
+    desk.reception = mended
+    await desk.takes(bad)
+    assert await states(desk.store) == ["taken", "known", "known"]
+    assert await desk.threads() == [["bad one"]]
+    async with desk.store.write() as conn:
+        await personal.take_out(conn, [aside.id])
+    await desk.takes(bad)
+    desk.reception = Reception(desk.store, keys=[b"k"], metrics=Metrics(), parse_mail=spoilt)
+    await desk.takes(bad)
+    assert (await states(desk.store))[-2:] == ["erased", "erased"]
+
+
+async def test_a_mail_that_is_there_twice_already_can_be_read_again(desk: Desk) -> None:
+    mended, desk.reception = desk.reception, Reception(desk.store, keys=[b"k"], metrics=Metrics(), parse_mail=spoilt)
+    await desk.takes(mail("bad one"))
+    [[aside]] = await desk.matters()
+    desk.reception = mended
+    await desk.takes(mail("bad one"))
+    await mended.replay(aside.id)
+    assert await desk.threads() == [["bad one"], ["bad one"]]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, case, func, insert, select, update
+from sqlalchemy import ColumnElement, RowMapping, case, func, insert, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import (
@@ -41,6 +41,7 @@ from bridge.store.packing import (
 from bridge.store.rows import Ready, ready
 from bridge.store.schema import (
     arrivals,
+    former_digests,
     mailboxes,
     message_refs,
     messages,
@@ -124,11 +125,14 @@ async def known(conn: AsyncConnection, mailbox: MailboxName, digest: str) -> Mai
 
 
 async def known_among(conn: AsyncConnection, mailbox: MailboxName, digests: Collection[str]) -> Mapping[str, MailId]:
-    """Of these digests, those that the mailbox has a message of, with the messages' ids."""
+    """Of these digests, those that the mailbox has a message of, or had before it was read again; with their ids."""
     question = select(messages.c.digest, messages.c.id).where(
         messages.c.mailbox == mailbox, messages.c.digest.in_(digests)
     )
-    return {row.digest: MailId(row.id) for row in await conn.execute(question)}
+    former = select(former_digests.c.digest, former_digests.c.mail_id).where(
+        former_digests.c.mailbox == mailbox, former_digests.c.digest.in_(digests)
+    )
+    return {row[0]: MailId(row[1]) for row in await conn.execute(union_all(former, question))}
 
 
 async def add(
@@ -224,14 +228,27 @@ async def take_in(conn: AsyncConnection, mailbox: MailboxName, incoming: Sequenc
     return mail_ids
 
 
-async def reread(conn: AsyncConnection, mail_id: MailId, message: Message, *, made: Ready) -> None:
-    """Replace what was read of a mail by a new reading of the same bytes; the thread has yet to show it."""
+async def reread(conn: AsyncConnection, mail_id: MailId, message: Message, *, made: Ready, digest: str) -> None:
+    """Replace what was read of a mail by a new reading of the same bytes; the thread has yet to show it. It is known by
+    its digest as it is read now, and by the one it had before.
+    """
+    await _known_by_another(conn, mail_id, digest)
     author = case((messages.c.written_by.is_(None), clean(message.author.email.lower())), else_=messages.c.author)
     fresh = {"shared": False, "quarantined": False, "readings": messages.c.readings + 1, "author": author}
     fresh |= made.columns
     await conn.execute(update(messages).where(messages.c.id == mail_id).values(**fresh))
     await files.replace(conn, mail_id, message)
     await wordindex.index(conn, [(mail_id, made.words)])
+
+
+async def _known_by_another(conn: AsyncConnection, mail_id: MailId, digest: str) -> None:
+    mine = messages.c.id == mail_id
+    before = (await conn.execute(select(messages.c.mailbox, messages.c.digest).where(mine))).one()
+    if await known(conn, before.mailbox, digest):  # its own already, or the mail has come in a second time since
+        return
+    row = {"mailbox": before.mailbox, "digest": before.digest, "mail_id": mail_id}
+    await conn.execute(insert_new(conn, former_digests), row)
+    await conn.execute(update(messages).where(mine).values(digest=digest))
 
 
 async def get(conn: AsyncConnection, mail_id: MailId) -> StoredMessage | None:

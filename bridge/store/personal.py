@@ -25,6 +25,7 @@ from bridge.store.schema import (
     drafts,
     effects,
     erased,
+    former_digests,
     forms,
     jobs,
     messages,
@@ -129,7 +130,8 @@ async def take_out(conn: AsyncConnection, mail_ids: Sequence[MailId]) -> list[tu
             .where(mine)
         )
     ).all()  # fmt: skip
-    for row in rows:
+    former = select(former_digests.c.mailbox, former_digests.c.digest).where(former_digests.c.mail_id.in_(mail_ids))
+    for row in (*rows, *(await conn.execute(former))):
         await conn.execute(insert_new(conn, erased), {"mailbox": row.mailbox, "digest": row.digest})
     await _take_out_drafts(conn, mail_ids, [row.message_id for row in rows])
     ledger = update(arrivals).where(arrivals.c.mail_id.in_(mail_ids))

@@ -183,6 +183,14 @@ messages = Table(
     ),  # for numbers: texts would have to be read past otherwise
 )
 
+former_digests = Table(  # that a mail was known by before it was read again
+    "former_digests",
+    metadata,
+    Column("mailbox", Text, primary_key=True),
+    Column("digest", Text, primary_key=True),
+    Column("mail_id", ForeignKey("messages.id", ondelete="CASCADE"), nullable=False, index=True),
+)
+
 erased = Table(  # digests of mails that were taken out for good, so that they are not taken in again
     "erased",
     metadata,

@@ -1,4 +1,4 @@
-"""Keeping: ids that are never given twice, on SQLite too.
+"""Keeping: ids that are never given twice, on SQLite too; digests that a mail was known by before.
 
 A mail that was erased before left jobs and effects under its id: ids go on behind those.
 """
@@ -22,6 +22,19 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_last_ids")),
     )
+    op.create_table(
+        "former_digests",
+        sa.Column("mailbox", sa.Text(), nullable=False),
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("mail_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["mail_id"], ["messages.id"], name=op.f("fk_former_digests_mail_id_messages"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("mailbox", "digest", name=op.f("pk_former_digests")),
+    )
+    with op.batch_alter_table("former_digests", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_former_digests_mail_id"), ["mail_id"], unique=False)
+
     if op.get_bind().dialect.name == "sqlite":
         # A number with anything behind it is cast to that number, and what is no number to 0.
         op.execute(
