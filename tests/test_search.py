@@ -139,6 +139,16 @@ async def test_there_are_pages_and_none_behind_the_last(store: Store) -> None:
     assert {hit.conversation.number for one in pages[:3] for hit in one.hits} == set(kept)
 
 
+async def test_a_mailbox_is_found_by_its_name_in_any_case_of_any_letters(store: Store) -> None:
+    async with store.write() as conn:
+        number = await conversations.create(
+            conn, mailbox=MailboxName("ÜBER Straße"), channel=CHANNEL, subject="x", status=Status.OPEN, at=now()
+        )
+    await keep(store, number=number)
+    assert await numbers(store, 'in:"über STRASSE"') == [number]
+    assert await numbers(store, "in:uber") == []
+
+
 async def test_what_is_read_anew_is_found_by_its_new_words_and_what_is_deleted_by_none(store: Store) -> None:
     number, mail_id = await keep(store)
     mended = replace(A_MAIL, text="mended at last")

@@ -216,7 +216,7 @@ def _insert_new(dialect: str, table: Table) -> Insert:
 def _backend(url: str) -> Backend:
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # the latter where the port is no number
         raise Misconfigured(
             "BRIDGE_DATABASE_URL is no database URL; write sqlite:///path or postgresql://user@host/name."
         ) from None

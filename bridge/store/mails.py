@@ -96,10 +96,14 @@ async def seen_places(
     conn: AsyncConnection, mailbox: MailboxName, *, uidvalidity: int, uids: Collection[int]
 ) -> set[int]:
     """Which of those uids the ledger has already."""
-    question = select(arrivals.c.uid).where(
-        arrivals.c.mailbox == mailbox, arrivals.c.uidvalidity == uidvalidity, arrivals.c.uid.in_(uids)
-    )
-    return set((await conn.execute(question)).scalars())
+    wanted, found = list(uids), set[int]()
+    for start in range(0, len(wanted), ASKED_AT_ONCE):
+        some = wanted[start : start + ASKED_AT_ONCE]
+        question = select(arrivals.c.uid).where(
+            arrivals.c.mailbox == mailbox, arrivals.c.uidvalidity == uidvalidity, arrivals.c.uid.in_(some)
+        )
+        found |= set((await conn.execute(question)).scalars())
+    return found
 
 
 async def next_uid(conn: AsyncConnection, mailbox: MailboxName, *, uidvalidity: int) -> int:
