@@ -327,7 +327,7 @@ def erase(
     async def erased() -> str:
         async with Personal.open(settings) as personal:
             held = await personal.held(address)
-            sentence = f"{len(held.theirs)} mails in {len(held.numbers)} conversations are erased here and in Slack."
+            sentence = f"{held} are erased here and in Slack."
             if not (yes or typer.confirm(f"{sentence} Nothing can bring them back. Go on?")):
                 raise typer.Abort
             await personal.erase(held)

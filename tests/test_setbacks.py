@@ -13,7 +13,7 @@ from bridge.mail.maildir import Maildir
 from bridge.mail.maildirsource import LocalSource
 from bridge.mail.parse import parse
 from bridge.mail.sent import LocalSent
-from bridge.mail.smtp import Server
+from bridge.mail.smtpsession import Server
 from bridge.metrics import Metrics
 from bridge.model import Arrival, Batch, Cursor, MailId, Message
 from bridge.post import Post

@@ -60,6 +60,9 @@ class Backend(Protocol):
     def ring(self) -> None:
         """Called after the commit of a transaction with new work."""
 
+    async def empty_log(self) -> bool:
+        """See `Store.empty_log`."""
+
     def runner(self, wake: Callable[[], None]) -> AbstractAsyncContextManager[None]:
         """Run jobs for as long as the context lasts; `wake` is called when there is new work."""
 
@@ -117,6 +120,13 @@ class Store:
                         await self._backend.announce(conn)
             if rings:
                 self._backend.ring()
+
+    async def empty_log(self) -> bool:
+        """Have what was deleted stand in no log of changes either, as far as that is ours; False where somebody who
+        reads meanwhile keeps it.
+        """
+        with self._named():
+            return await self._backend.empty_log()
 
     def runner(self, wake: Callable[[], None]) -> AbstractAsyncContextManager[None]:
         """Be a runner of jobs while the context lasts: `wake` is called whenever any process commits new work.

@@ -46,8 +46,8 @@ async def newest(conn: AsyncConnection, *, mailboxes: Collection[str], on: On, l
     )
     if mailboxes:
         wanted = {one.casefold() for one in mailboxes}  # each database has its own idea of what a small letter is
-        named = [one for one in await conversations.mailboxes(conn) if one.casefold() in wanted]
-        question = question.where(messages.c.mailbox.in_(named))
+        there = [one for one in await conversations.mailboxes(conn) if one.casefold() in wanted]
+        question = question.where(messages.c.mailbox.in_(there))
     if on is On.NEW:
         question = question.where(begins)
     rows = (await conn.execute(question.order_by(messages.c.id.desc()).limit(limit))).all()

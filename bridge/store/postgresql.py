@@ -124,6 +124,10 @@ class Postgresql:
         """The server tells every listener at the commit."""
         await conn.execute(select(func.pg_notify(CHANNEL, "")))
 
+    async def empty_log(self) -> bool:
+        """The server keeps it, and what was deleted until it vacuums, by rules of its own."""
+        return True
+
     def ring(self) -> None:
         """NOTIFY has rung already."""
 

@@ -99,6 +99,10 @@ class Sqlite:
             os.write(pipe, b"\0")
         os.close(pipe)
 
+    async def empty_log(self) -> bool:
+        """Write all changes into the file itself and cut the log off; False where somebody still reads from it."""
+        return await asyncio.to_thread(_cut_log, self._path)
+
     @asynccontextmanager
     async def runner(self, wake: Callable[[], None]) -> AsyncIterator[None]:
         """Hold the lock and hear the pipe. Raises Misconfigured where another runner has the lock."""
@@ -114,6 +118,12 @@ class Sqlite:
         await self.reader.dispose()
         await self.writer.dispose()
         await self._threads.ended()
+
+
+def _cut_log(path: Path) -> bool:
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None, timeout=BUSY_TIMEOUT)) as connection:
+        [(busy, _, _)] = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    return not busy
 
 
 def _seconds(url: URL) -> float:

@@ -35,6 +35,10 @@ def upgrade() -> None:
     with op.batch_alter_table("former_digests", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_former_digests_mail_id"), ["mail_id"], unique=False)
 
+    for table in ("messages", "drafts", "draft_files"):  # whose bytes these are is asked before they are deleted
+        with op.batch_alter_table(table, schema=None) as batch_op:
+            batch_op.create_index(batch_op.f(f"ix_{table}_raw_id"), ["raw_id"], unique=False)
+
     if op.get_bind().dialect.name == "sqlite":
         # A number with anything behind it is cast to that number, and what is no number to 0.
         op.execute(
