@@ -87,6 +87,8 @@ async def test_what_was_erased_before_the_upgrade_is_not_forgotten(sqlite_url: s
     async with store.write() as conn:
         for name in ("last_ids", "former_digests"):
             await conn.execute(text(f"DROP TABLE {name}"))
+        for name in ("messages", "drafts", "draft_files"):
+            await conn.execute(text(f"DROP INDEX ix_{name}_raw_id"))
         await conn.run_sync(upgrade_again)
     assert await keep(store, await begin(store), digest="d2") > mail_id + 7
     await store.close()
