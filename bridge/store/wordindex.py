@@ -6,6 +6,7 @@ database would take apart itself, so that both find the same. What is asked of i
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Select, column, exists, literal, select, table, text
@@ -16,7 +17,9 @@ from bridge.store.schema import attachments, messages
 from bridge.store.words import tokens
 
 BATCH = 100
-"""Mails that are entered in one transaction: a tenth of a second, in which nothing else is written."""
+"""Mails that are entered in one transaction: a tenth of a second, in which nothing else is written. Their words are
+made before it.
+"""
 
 INDEXED = 100_000
 """Characters of a mail's text that can be found: the first. To take more apart would hold up other work."""
@@ -50,6 +53,17 @@ def words(message: Message) -> Words:
     return Words(_words(subject=message.subject, people=packed, files=files, body=message.text))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unindexed:
+    """A mail that the index does not know, as far as its words matter; `people` as its head keeps them."""
+
+    id: MailId
+    subject: str
+    people: Mapping[str, Any]
+    files: Sequence[str]
+    body: str
+
+
 async def index(conn: AsyncConnection, mails: Iterable[tuple[MailId, Words]]) -> None:
     """Enter mails' words, in place of those that stood for them."""
     await _enter(conn, [*mails])
@@ -60,31 +74,36 @@ async def missing(conn: AsyncConnection) -> bool:
     return bool(await conn.scalar(_unindexed(conn).limit(1)))
 
 
-async def index_missing(conn: AsyncConnection, *, below: int | None = None) -> int | None:
-    """Enter mails that the index does not know, up to BATCH of them, the newest first: of all, or of those below an id.
-
-    The id below which there may be more, or None where there are none.
-    """
+async def unindexed(conn: AsyncConnection, *, below: int | None = None) -> list[Unindexed]:
+    """Mails that the index does not know, up to BATCH of them, the newest first: of all, or of those below an id."""
     question = _unindexed(conn).order_by(messages.c.id.desc()).limit(BATCH)
     if below is not None:
         question = question.where(messages.c.id < below)
     ids = (await conn.execute(question)).scalars().all()
-    if not ids:
-        return None
     files: dict[int, list[str]] = {}
     listed = select(attachments.c.mail_id, attachments.c.filename).where(attachments.c.mail_id.in_(ids))
     for one in await conn.execute(listed):
         files.setdefault(one.mail_id, []).append(one.filename)
     kept = select(messages.c.id, messages.c.subject, messages.c.head, messages.c.text).where(messages.c.id.in_(ids))
-    rows = [
-        (
-            MailId(row.id),
-            Words(_words(subject=row.subject, people=row.head, files=files.get(row.id, ()), body=row.text)),
-        )
+    return [
+        Unindexed(id=MailId(row.id), subject=row.subject, people=row.head, files=files.get(row.id, []), body=row.text)
         for row in await conn.execute(kept)
     ]
-    await _enter(conn, rows)
-    return int(min(ids))
+
+
+def words_of(mails: Iterable[Unindexed]) -> list[tuple[MailId, Words]]:
+    """Their words; pure. It takes seconds where the texts are long."""
+    return [
+        (one.id, Words(_words(subject=one.subject, people=one.people, files=one.files, body=one.body))) for one in mails
+    ]
+
+
+async def index_missing(conn: AsyncConnection, mails: Sequence[tuple[MailId, Words]]) -> None:
+    """Enter mails that the index still does not know; those that were deleted meanwhile are passed over."""
+    ids = [mail_id for mail_id, _ in mails]
+    missing = set((await conn.execute(_unindexed(conn).where(messages.c.id.in_(ids)))).scalars())
+    if rows := [one for one in mails if one[0] in missing]:
+        await _enter(conn, rows)
 
 
 MERGED = 500
