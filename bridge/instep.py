@@ -29,6 +29,7 @@ from bridge.mail.source import Change, Role
 from bridge.model import (
     ELSEWHERE,
     Arrival,
+    Automatic,
     Batch,
     Cursor,
     Direction,
@@ -248,6 +249,9 @@ class InStep:
             quarantined=mail.state == "quarantined",
             made=mail.made,
         )
+        if mail.message.automatic is not Automatic.NO:  # what answers by itself beside us is no answer
+            await changed_by_itself(conn, number)
+            return
         before = await conversations.get(conn, number)
         await changed_by_itself(conn, number, status=Status.WAITING)
         await silence.begins(conn, self._mailboxes[post.name], number, since=arrival.received)
