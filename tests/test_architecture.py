@@ -102,6 +102,7 @@ DESK = {
     "routing.tryout",
     "routing.webhooks",
     "secondlook",
+    "setbacks",
     "settling",
     "sharing",
     "show",

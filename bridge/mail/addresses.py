@@ -26,6 +26,7 @@ _ADDRESS = re.compile(
 )
 _ROUTE = re.compile(r"(?:@[^:,@]*,?)+:")
 _SCHEME = re.compile(r"(?:mailto|smtp):", re.IGNORECASE)
+_LONGEST = 320  # characters of an address: 64, "@" and 255 (RFC 5321 section 4.5.3.1); it is looked up in indexes
 _SHORT = 300  # characters of a field that is kept with its addresses
 _NOBODY = re.compile(r"(?:undisclosed|unlisted|unspecified|suppressed)[- _](?:recipients?|list)", re.IGNORECASE)
 _SPELT_OUT = re.compile(r"(\S{1,100}) at ([\w-]{1,63}(?:\.[\w-]{1,63})+)")  # as archives of lists write addresses
@@ -187,7 +188,7 @@ def _read(segment: _Segment) -> Iterator[Address]:
     elif inside := _ADDRESS.search(" ".join(segment.comments)):
         yield Address(name=name, email=_email(inside[0]))
     elif name and not segment.quotes and len(name.split()) == 1 and "=?" not in segment.text():
-        yield Address(name=_comment(segment), email=name)  # a local user's name: "root (Cron Daemon)"
+        yield Address(name=_comment(segment), email=name[:_LONGEST])  # a local user's name: "root (Cron Daemon)"
     elif name or segment.comments:
         yield from _named(name or _comment(segment))
 
@@ -214,10 +215,10 @@ def _shown(name: str) -> str:
 def _email(text: str) -> str:
     """An addr-spec without what mailers put around it: blanks, quotes, a scheme, a source route."""
     if text.startswith('"') and "@" in text:
-        return clean(text)
+        return clean(text)[:_LONGEST]
     email = _SCHEME.sub("", "".join(clean(words(text)).split()).strip("'\"<>() \u200b\u200e\u200f"))
     if email.startswith("["):
         email = email.strip("[]")
     if email.startswith("@"):
         email = _ROUTE.sub("", email, count=1)
-    return email.rstrip(".,;")
+    return email.rstrip(".,;")[:_LONGEST]
