@@ -122,7 +122,24 @@ def _pages() -> Mapping[str, bytes]:
         "comments": b"<!--" * 100_000,
         "opening brackets": b"<" * 1_000_000,
         "attributes": b"<div " + b"a=b " * 200_000 + b">x",
+        **{f"style of {name}": b"<p style='%s'>x" % style for name, style in _STYLES.items()},
+        "styles": b"".join(b"<p style='margin-bottom:%s%d'>x" % (b"0" * 900, n) for n in range(1_500)),
     }
+
+
+_STYLES = {
+    "zeros": b"max-height:" + b"0" * 1_900 + b"1",
+    "zeros behind a point": b"opacity:." + b"0" * 1_900 + b"1",
+    "a margin of zeros": b"margin-bottom:" + b"0" * 1_900,
+    "margins": b"margin:" + b"0 " * 900 + b"x",
+    "heights": b"height:0;" * 200 + b"overflow:x",
+    "overflows": b"overflow:hidden " * 120,
+    "digits": b"font:" + b"1" * 1_900 + b"x",
+    "points": b"font:" + b"1." * 900,
+    "fonts": b"font:" + b"bold" * 400 + b"x",
+    "blanks": b"height:" + b" " * 1_900 + b"0",
+    "colons": b"text-decoration:" * 120,
+}
 
 
 def _quotes() -> Mapping[str, bytes]:
