@@ -240,7 +240,7 @@ def test_quoted_printable_keeps_what_is_no_escape() -> None:
 
 
 def test_uuencoded_files_are_taken_out_of_the_text() -> None:
-    files, rest = uuencoded(b"before\nbegin 644 a.txt\n%:&5L;&\\ \n`\nend\nafter\nbegin 7 reasons\n")
+    files, rest = uuencoded(b"before\nbegin 644 a.txt\n%:&5L;&\\ \n`\nend\nafter\nbegin 7 reasons\n", most=9)
     assert files == [(b"a.txt", b"hello")]
     assert rest == b"before\nafter\nbegin 7 reasons\n"
 

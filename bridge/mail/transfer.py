@@ -35,7 +35,7 @@ def undo(data: bytes | memoryview, encoding: str) -> bytes:
     if name == "quoted_printable":
         return quoted_printable(bytes(data))
     if name == "uuencode":
-        files, _ = uuencoded(bytes(data))
+        files, _ = uuencoded(bytes(data), most=1)
         return files[0][1] if files else bytes(data)
     return bytes(data)
 
@@ -115,12 +115,12 @@ def quoted_printable(data: bytes) -> bytes:
     return binascii.a2b_qp(data)
 
 
-def uuencoded(data: bytes) -> tuple[list[tuple[bytes, bytes]], bytes]:
-    """The files (name, content) that stand uuencoded within `data`, and what is left without them."""
+def uuencoded(data: bytes, *, most: int) -> tuple[list[tuple[bytes, bytes]], bytes]:
+    """The first `most` files (name, content) that stand uuencoded within `data`, and what is left without them."""
     files: list[tuple[bytes, bytes]] = []
     kept = bytearray()
     at = 0
-    while begin := _UU_BEGIN.search(data, at):
+    while len(files) < most and (begin := _UU_BEGIN.search(data, at)):
         content, after = _uu(data, begin.end())
         if content is None:
             kept += data[at : begin.end()]
