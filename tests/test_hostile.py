@@ -5,6 +5,7 @@ from base64 import encodebytes
 
 from bridge.mail.parse import parse
 from bridge.mail.samples import HEAD
+from bridge.model import Message
 
 FILE = b"begin 644 a.txt\n#86%A\nend\n"
 """A uuencoded file."""
@@ -52,3 +53,48 @@ def test_a_winmail_dat_of_more_files_stays_one_file_beside_its_letter() -> None:
     assert [one.filename for one in message.attachments] == ["winmail.dat"]
     assert message.text == "The letter"
     assert [note for note in message.notes if "winmail.dat with more than 200 files" in note]
+
+
+def fields(*lines: bytes) -> Message:
+    return parse(b"From: a@b.example\n" + b"".join(line + b"\n" for line in lines) + b"\nThe letter")
+
+
+def test_the_fields_of_a_header_are_read_up_to_two_thousand() -> None:
+    message = fields(b"Subject: x", b"a:\n" * 700_000 + b"b: c")
+    assert (len(message.headers), message.subject, message.text) == (2_000, "x", "The letter")
+    assert [note for note in message.notes if "more than 2000 header fields" in note]
+
+
+def test_of_very_many_references_the_first_and_the_newest_count() -> None:
+    """What began the thread, and what is answered."""
+    message = fields(b"References: " + b" ".join(b"<%d@x.example>" % n for n in range(100_000)))
+    assert len(message.references) == 110
+    assert message.references[0] == "<0@x.example>"
+    assert message.references[-1] == "<99999@x.example>"
+
+
+def test_an_id_is_no_longer_than_a_line() -> None:
+    message = fields(b"Message-ID: <" + b"a" * 300_000 + b"@x.example>")
+    assert len(message.message_id) == 998
+
+
+def test_people_are_read_up_to_a_thousand_in_a_field() -> None:
+    people = b",".join(b"u%d@x.example" % n for n in range(100_000))
+    message = fields(b"To: " + people, b"Cc: " + people, b"Reply-To: " + people)
+    assert [len(found) for found in (message.to, message.cc, message.reply_to)] == [1_000] * 3
+    assert [note for note in message.notes if "more people than are read" in note]
+
+
+def test_an_address_is_never_cut_into_another() -> None:
+    """An answer to all goes to nobody whose address was made by the measure."""
+    message = fields(b"To: " + b", ".join(b'"%s" <u%d@x.example>' % (b"n" * 499, n) for n in range(300)))
+    assert {one.email for one in message.to} <= {f"u{n}@x.example" for n in range(300)}
+    assert len(message.to) == 192
+    assert [note for note in message.notes if "more people than are read" in note]
+
+
+def test_names_and_subjects_fill_no_pages() -> None:
+    message = fields(b"Subject: " + "é中 ".encode() * 500_000, b"To: " + b"n" * 90_000 + b" <a@x.example>")
+    assert len(message.subject) <= 2_000
+    assert [len(one.name) for one in message.to] == [500]
+    assert [note for note in message.notes if "subject is longer" in note]

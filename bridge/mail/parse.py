@@ -37,6 +37,8 @@ _SPARE = frozenset({"text/enriched", "text/richtext", "text/x-amp-html", "text/w
 _BODY = frozenset({"text/plain", "text/html"}) | _SPARE
 _TNEF = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
 _SMIME = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
+_LONGEST_FIELD = 100_000  # characters of a header field
+_LONGEST_ID = 998  # characters of a Content-ID: a line's
 _BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
 _CALENDARS = frozenset({"text/calendar", "application/ics"})
 # Signed mails within signed mails; honest ones have one, or two where a gateway signs too.
@@ -54,7 +56,7 @@ def parse(raw: bytes, *, trusted: Collection[str] = ()) -> Message:
     `trusted`: names (authserv-ids, lower case) of the servers whose Authentication-Results are believed.
     """
     root, odd = tree(raw)
-    headers = tuple((name, clean(words(value))) for name, value in root.headers)
+    headers = tuple((name, clean(words(value[:_LONGEST_FIELD]))) for name, value in root.headers)
     said = envelope(root.headers, headers)
     letter = _Letter(odd, author=said.author)
     pieces = paired(letter.read(root))
@@ -84,7 +86,7 @@ def parse(raw: bytes, *, trusted: Collection[str] = ()) -> Message:
             attachments=attachments,
         ),
         verdict=spam.verdict(headers),
-        notes=tuple(dict.fromkeys(letter.notes)),
+        notes=tuple(dict.fromkeys((*said.notes, *letter.notes))),
     )
 
 
@@ -275,7 +277,7 @@ class _Letter:
         for file in contents.files:
             name = filename(file.name)
             kind = files.content_type(file.content_type or "application/octet-stream", name=name, content=file.content)
-            self._add(name, kind, file.content, content_id=file.content_id)
+            self._add(name, kind, file.content, content_id=file.content_id[:_LONGEST_ID])
         if self.has_text:
             return
         if contents.text.strip() or contents.html.strip():
@@ -300,7 +302,7 @@ class _Letter:
                 return
             name = name or _name_elsewhere(part)
             kind = files.content_type(part.type, name=name, content=content)
-        self._add(name, kind, content, content_id=clean(part.content_id))
+        self._add(name, kind, content, content_id=clean(part.content_id)[:_LONGEST_ID])
 
     def _add(self, name: str, kind: str, content: bytes, *, content_id: str = "") -> None:
         if not name:
