@@ -3,7 +3,9 @@
 import struct
 from base64 import encodebytes
 
+from bridge.mail.html import CUT
 from bridge.mail.parse import parse
+from bridge.mail.quotes import read
 from bridge.mail.samples import HEAD
 from bridge.model import Message
 
@@ -98,3 +100,33 @@ def test_names_and_subjects_fill_no_pages() -> None:
     assert len(message.subject) <= 2_000
     assert [len(one.name) for one in message.to] == [500]
     assert [note for note in message.notes if "subject is longer" in note]
+
+
+def lines_of(raw: bytes) -> list[str]:
+    reading = read(parse(raw))
+    return [line.text for line in (*reading.new, *reading.folded)]
+
+
+def test_a_text_of_very_many_lines_is_read_up_to_a_measure_and_kept_whole() -> None:
+    raw = HEAD + b"\n" + b"a\n" * 400_000
+    lines = lines_of(raw)
+    assert len(lines) <= 20_001
+    assert lines[-1] == CUT
+    assert parse(raw).text.count("a") == 400_000
+
+
+def test_a_page_of_very_many_runs_of_text_is_read_up_to_a_measure() -> None:
+    reading = read(parse(HEAD + b"Content-Type: text/html\n\n" + b"<p>" + b"a<b>b</b>" * 25_000 + b"<p>end"))
+    spans = [span.text for line in (*reading.new, *reading.folded) for span in line.spans]
+    assert 20_000 <= len(spans) <= 20_001
+    assert spans[-1] == CUT
+
+
+def test_a_line_without_end_is_read_up_to_a_measure() -> None:
+    lines = lines_of(HEAD + b"\n" + b"a" * 5_000_000)
+    assert (len(lines[0]), lines[1:]) == (2_000_000, [CUT])
+
+
+def test_a_letter_of_nineteen_thousand_lines_is_read_whole() -> None:
+    lines = lines_of(HEAD + b"\n" + b"a\n" * 19_000)
+    assert lines == ["a"] * 19_000

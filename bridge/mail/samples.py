@@ -89,6 +89,7 @@ def hostile() -> Mapping[str, bytes]:
         "nested comments": b"To: " + b"(" * 99_000 + b")",
         "groups": b"To: " + b"a:" * 49_000 + b";",
         "fields": b"a:\n" * 700_000,
+        "lines": HEAD + b"\n" + b"a\n" * 1_000_000,
         "uuencoded files": HEAD + b"\n" + b"begin 644 a\n#86%A\nend\n" * 80_000,
         "recipients": b"To: " + b",".join(b"u%d@x.example" % n for n in range(100_000)),
         "ids": b"References: " + b" ".join(b"<%d@x.example>" % n for n in range(100_000)),
