@@ -79,7 +79,7 @@ def parse(raw: bytes, *, trusted: Collection[str] = ()) -> Message:
         bounce=bounce,
         invitation=_invitation(attachments),
         authenticity=authenticity(
-            [value for name, value in headers if name.lower() == "authentication-results"],
+            headers,
             trusted=trusted,
             author=said.author,
             reply_to=said.reply_to,
