@@ -229,6 +229,16 @@ def test_damaged_base64_gives_what_can_be_read() -> None:
     assert base64(b"A") == b""
 
 
+@pytest.mark.parametrize("code", [b"SGVsbG8gd29ybGQ=", b"SGVsbG8gd29ybGQh", b"SGVsbG8gd29ybGQ"])
+@pytest.mark.parametrize("dashes", [b"-- ", b"--", b"---", b"\r\n-- "])
+def test_what_a_list_sets_below_base64_stays_words(code: bytes, dashes: bytes) -> None:
+    footer = dashes + b"\r\nYou get this from the group.\r\nhttps://groups.example/g\r\n"
+    assert (
+        base64(code + b"\r\n" + footer)
+        == (b"Hello world!" if b"Qh" in code else b"Hello world") + b"\n" + footer.lstrip()
+    )
+
+
 def test_transfer_encodings_are_known_in_every_spelling() -> None:
     assert undo(b"aGk=", ' "Base64" (why not)') == b"hi"
     assert undo(b"h=69", "QUOTED-PRINTABLE;") == b"hi"
