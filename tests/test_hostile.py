@@ -3,7 +3,9 @@
 import struct
 from base64 import encodebytes
 
-from bridge.mail.html import CUT
+import pytest
+
+from bridge.mail.html import CUT, lines
 from bridge.mail.parse import parse
 from bridge.mail.quotes import read
 from bridge.mail.samples import HEAD
@@ -109,9 +111,9 @@ def lines_of(raw: bytes) -> list[str]:
 
 def test_a_text_of_very_many_lines_is_read_up_to_a_measure_and_kept_whole() -> None:
     raw = HEAD + b"\n" + b"a\n" * 400_000
-    lines = lines_of(raw)
-    assert len(lines) <= 20_001
-    assert lines[-1] == CUT
+    found = lines_of(raw)
+    assert len(found) <= 20_001
+    assert found[-1] == CUT
     assert parse(raw).text.count("a") == 400_000
 
 
@@ -123,10 +125,35 @@ def test_a_page_of_very_many_runs_of_text_is_read_up_to_a_measure() -> None:
 
 
 def test_a_line_without_end_is_read_up_to_a_measure() -> None:
-    lines = lines_of(HEAD + b"\n" + b"a" * 5_000_000)
-    assert (len(lines[0]), lines[1:]) == (2_000_000, [CUT])
+    found = lines_of(HEAD + b"\n" + b"a" * 5_000_000)
+    assert (len(found[0]), found[1:]) == (2_000_000, [CUT])
 
 
 def test_a_letter_of_nineteen_thousand_lines_is_read_whole() -> None:
-    lines = lines_of(HEAD + b"\n" + b"a\n" * 19_000)
-    assert lines == ["a"] * 19_000
+    assert lines_of(HEAD + b"\n" + b"a\n" * 19_000) == ["a"] * 19_000
+
+
+@pytest.mark.parametrize("mark", ["\u202a", "\u202e", "\u2066", "\u2069"])
+def test_no_mark_in_a_text_turns_round_how_it_is_read(mark: str) -> None:
+    """A name such as `fdp.exe` cannot be made to read `exe.pdf`, in plain text, HTML or HTML's escapes."""
+    words = f"open {mark}fdp.exe".encode()
+    escaped = b"open &#%d;fdp.exe" % ord(mark)
+    kinds = {
+        b"text/plain": (words,),
+        b"text/html": (
+            b"<p>" + words,
+            b"<p>" + escaped,
+            b"<pre>" + escaped,
+            b"<p title=x>" + words + b"<img alt='&#8238;'>",
+        ),
+    }
+    for kind, bodies in kinds.items():
+        for body in bodies:
+            message = parse(HEAD + b"Content-Type: " + kind + b"; charset=utf-8\n\n" + body)
+            assert message.text == "open fdp.exe"
+            assert [line.text for line in read(message).new] == ["open fdp.exe"]
+
+
+def test_no_mark_in_a_links_address_turns_it_round() -> None:
+    (line,) = lines("<a href='https://x.example/\u202efdp.exe'>a</a> <a href='mailto:a@\u2066b.example'>b</a>")
+    assert [span.href for span in line.spans if span.href] == ["https://x.example/fdp.exe", "mailto:a@b.example"]

@@ -7,6 +7,7 @@ import html as entities
 import re
 from dataclasses import dataclass, replace
 
+from bridge.mail.decode import without_bidi
 from bridge.mail.html import plain
 
 HTML_DOCUMENT = re.compile(
@@ -36,10 +37,10 @@ class Piece:
 
 
 def lines(text: str) -> str:
-    r"""`text` with line ends as `\n` and without NULs."""
+    r"""`text` with line ends as `\n`, without NULs, and without what could forge how it reads."""
     if "\r" in text:
         text = text.replace("\r\r\n", "\n").replace("\r\n", "\n").replace("\r", "\n")
-    return text.replace("\0", "")
+    return without_bidi(text.replace("\0", ""))
 
 
 def paired(pieces: list[Piece]) -> list[Piece]:
