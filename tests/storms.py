@@ -30,6 +30,7 @@ from bridge.demo.world import Silence, Stage
 from bridge.model import DraftId
 from bridge.store import acts, drafts
 from bridge.store.database import Store
+from bridge.store.jobs import unfinished
 from bridge.store.schema import jobs
 
 PATIENCE = 240.0  # seconds in which a service that is killed again and again answers a click
@@ -37,6 +38,9 @@ REST = 600.0  # seconds in which it comes to rest: what failed often is tried on
 AGENTS = 12
 LOOK = 4.0  # seconds that an agent looks at an empty modal before trying again
 SECOND_THOUGHTS = 3.0  # seconds that an agent waits, after a replica woke up, before deciding what is uncertain
+SLOWEST = 6.0  # seconds that the customers' server thinks about a mail at the most
+LAGGING = 120.0  # seconds after which a line that says something else than the truth no longer only lags behind
+PAUSE = SLOWEST + 2.0  # seconds that a line has asked before an agent decides: what is still on its way arrives first
 SENT = ":white_check_mark: Sent"
 MARKS = {"subject": "marmalade", "name": "Quimby", "body": "heliotrope", "answer": "persimmon"}
 """Words that stand in each mail and answer, and in no sentence of ours: no log may hold one."""
@@ -83,6 +87,9 @@ class Storm:
         self.matters, self.parts, self.answers = matters, parts, answers
         self._database_url = stage.settings().database_url.get_secret_value()
         self._settled_at = 0.0
+        self._asked: dict[str, float] = {}
+        self.belied: set[str] = set()
+        """Drafts whose line says that they were not sent, though they have arrived."""
         here = stage.slack.workspace
         more = [
             str(here.add_user(f"agent{one}", email=f"agent{one}@fernhill.example.com")["id"])
@@ -114,6 +121,7 @@ class Storm:
             Stage.DATA: sometimes(("452 4.3.1 Full", 0.05), ("554 5.6.0 Not liked", 0.02)),
         }
         faults.silences = silences()
+        faults.delays = iter(lambda: self.chance.choice((0.0,) * 9 + (self.chance.uniform(0, SLOWEST),)), None)
 
     # --- what happens -------------------------------------------------------------------------------------------------
 
@@ -147,7 +155,7 @@ class Storm:
     async def _freeze(self, service: Service, freeze: float) -> None:
         await service.ready.wait()
         service.freeze()
-        await asyncio.sleep(freeze * self.chance.uniform(1.0, 1.4))
+        await asyncio.sleep(freeze * self.chance.uniform(0.5, 1.5))
         self._settled_at = time.monotonic() + SECOND_THOUGHTS
         service.thaw()
 
@@ -189,12 +197,18 @@ class Storm:
         """As an agent does: where delivery failed or is uncertain, look whether the customer has it, and press."""
         if any(one.frozen for one in self.services) or time.monotonic() < self._settled_at:
             return
-        for draft, line in self._lines():
-            offered = str(line["blocks"])
-            if "resend" not in offered:
+        asking = {draft: line for draft, line in self._lines() if "resend" in str(line["blocks"])}
+        self._asked = {one: self._asked.get(one, time.monotonic()) for one in asking}
+        for draft, line in asking.items():
+            if time.monotonic() < self._asked[draft] + PAUSE:
                 continue
+            offered = str(line["blocks"])
             arrived = any(f".{draft}.".encode() in one.raw for one in self.stage.world.envelopes)
-            button = "mark_delivered" if arrived and "mark_delivered" in offered else "resend"
+            if arrived and "mark_delivered" not in offered:
+                if time.monotonic() > self._asked[draft] + LAGGING:
+                    self.belied.add(draft)
+                continue
+            button = "mark_delivered" if arrived else "resend"
             with contextlib.suppress(NotOffered, NoAck, TimeoutError):  # the line has moved on, or it is pressed again
                 await self.people[0].click(CHANNEL, line["ts"], button)
 
@@ -203,8 +217,17 @@ class Storm:
             while not self._at_rest():
                 await self._decide()
                 await asyncio.sleep(0.2)
+            store = await Store.open(self._database_url)
+            leaving = 1
+            while leaving:  # a replica that woke up late may still have one in hand
+                async with store.read() as conn:
+                    leaving = await unfinished(conn, "send")
+                await asyncio.sleep(0.2)
+            await store.close()
 
     def _at_rest(self) -> bool:
+        if self.belied:
+            return True
         sent = [one for _, one in self._lines() if SENT in said(one)]
         posts = sum(len(parts) for parts in self._threads().values())
         return len(sent) >= self.answers and posts >= self.matters * self.parts
@@ -263,6 +286,7 @@ class Storm:
             "lines doubled": sum(drafts.values()) - len(drafts),
             "answers lost": self.answers - len(sent),
             "answers doubled": sum(sent.values()) - len(sent),
+            "answers belied": len(self.belied),
         }
 
     async def _unfinished(self) -> list[str]:
@@ -278,8 +302,10 @@ class Storm:
         await store.close()
         return [*waiting, *left, *(line for one in self.services for line in one.logged[-20:])]
 
-    async def history_of_doubled(self) -> list[str]:
-        """Of each answer that left more than once: what arrived, and what the log says of its conversation."""
+    async def history(self) -> list[str]:
+        """Of each answer that left more than once, or whose line says that it did not: what arrived, and what the logs
+        say of its conversation.
+        """
         sent: dict[bytes, list[str]] = {}
         for one in self.stage.world.envelopes:
             message_id = re.findall(rb"(?im)^message-id: *(\S+)", one.raw)[0].decode()
@@ -287,7 +313,8 @@ class Storm:
         doubled = [message_id for ids in sent.values() if len(ids) > 1 for message_id in ids]
         store, told = await Store.open(self._database_url), [f"arrived: {one}" for one in doubled]
         async with store.read() as conn:
-            ids = {found for one in doubled for found in re.findall(r"\.([0-9a-f]{16})\.", one)}
+            ids = {found for one in doubled for found in re.findall(r"\.([0-9a-f]{16})\.", one)} | self.belied
+            told += [line for draft in ids for one in self.services for line in one.logged if draft in line]
             for number in {found.number for one in ids if (found := await drafts.get(conn, DraftId(one)))}:
                 done = await acts.of_conversation(conn, number, limit=100)
                 told += [f"#{number} {one.at:%H:%M:%S.%f} {one.actor} {one.verb} {one.detail}" for one in done]

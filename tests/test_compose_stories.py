@@ -203,7 +203,7 @@ async def test_where_slack_fails_at_submit_everything_stays_and_the_next_try_sen
     answer = await mina.person.submit({"body": {"type": "rich_text", "elements": [mention]}, "cc": "ben@alder.example"})
     assert answer
     assert answer["response_action"] == "errors"
-    assert answer["errors"]["body"].endswith("Nothing was sent.")
+    assert answer["errors"]["body"].endswith("Send again from here: it leaves once.")
     await mina.person.submit()
     mail = await received(stage, "dana@example.com")
     assert mail["Cc"] == "ben@alder.example"
