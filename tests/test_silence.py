@@ -160,6 +160,32 @@ async def test_a_last_mail_is_held_for_an_hour_and_closes_it_and_its_answer_open
     await shows(mina, "Open")
 
 
+WITH_HTML = """
+hours = { zone = "Asia/Seoul", open = ["mon-fri 9:00-18:00", "sat 0:00-24:00", "sun 0:00-24:00"] }
+silence = { close_after = "14d", last_mail = true, text = '''
+Hello {{ sender.name }}, we take it that nothing is left to do. {{ hours.text }}
+''', html = '''
+<p>Hello <b>{{ sender.name }}</b>, we take it that nothing is left to do. {{ hours.text }}</p>
+''' }
+"""
+
+
+@pytest.mark.parametrize("stage", [WITH_HTML], indirect=True)
+async def test_a_last_mail_has_html_of_its_own_where_the_operator_wrote_some(stage: Stage, mina: Desk) -> None:
+    await answered(mina, from_='"<script>" <dana@example.com>')
+    stage.later(15 * DAY)  # and as far into the night as the clock stands now
+    line = await mina.sees(lambda: mina.line(card(mina), "nothing is left to do"))
+    assert line
+    assert "HTML of its own" in said(line)
+    stage.later(HOUR)
+    mail = await received(stage, DANA, 2)
+    await shows(mina, "Closed")
+    told = "mon-fri 9:00-18:00; sat 0:00-24:00; sun 0:00-24:00"
+    text, html = (str(part.get_content()) for part in mail.iter_parts())
+    assert f"Hello <script>, we take it that nothing is left to do. {told}" in text
+    assert f"<p>Hello <b>&lt;script&gt;</b>, we take it that nothing is left to do. {told}</p>" in html
+
+
 async def test_the_customer_who_writes_in_that_hour_gets_no_last_mail(stage: Stage, mina: Desk) -> None:
     mail = await answered(mina)
     stage.later(14 * DAY)
