@@ -156,11 +156,12 @@ def test_files_that_can_do_harm_are_told(name: str, kind: str, risky: bool) -> N
         ("ame.example", "acme.example"),
         ("0range.example", "orange.example"),
         ("banana.example", None),
+        ("usps.example", None),  # a letter of three means nothing
         ("", None),
     ],
 )
 def test_domains_that_are_drawn_alike_are_told(domain: str, like: str | None) -> None:
-    assert lookalike(domain, ("acme.example", "orange.example")) == like
+    assert lookalike(domain, ("acme.example", "orange.example", "ups.example")) == like
 
 
 @given(st.text(), st.text())

@@ -24,7 +24,7 @@ _ALIKE = str.maketrans(
     "aeopcyxijsdqwhlgioavptuiklollssb",
 )  # fmt: skip
 _ALIKE_PAIRS = (("rn", "m"), ("vv", "w"), ("cl", "d"), ("nn", "m"))
-_SHORTEST = 6  # characters of a domain, for a letter's difference to mean anything
+_SHORTEST = 4  # characters of a domain without its last label, for a letter's difference to mean anything
 
 
 def authenticity(
@@ -80,7 +80,11 @@ def lookalikes(domains: Iterable[str], known: Iterable[str]) -> dict[str, str]:
             (
                 written
                 for one, written in others.items()
-                if len(one) >= _SHORTEST and abs(len(one) - len(wanted)) <= 1 and _one_letter_apart(wanted, one)
+                if len(one.rpartition(".")[0]) >= _SHORTEST
+                and abs(len(one) - len(wanted)) <= 1
+                and _one_letter_apart(wanted, one)
+                and abs(len(one) - len(wanted)) <= 1
+                and _one_letter_apart(wanted, one)
             ),
             None,
         )

@@ -21,6 +21,7 @@ _ANSWERED = re.compile(
 _REPLY_HEADERS = (
     "x-autoreply", "x-autorespond", "x-autoresponder", "x-autoreply-from", "x-auto-reply", "x-mail-autoreply",
     "x-vacation", "x-out-of-office", "x-autoresponse", "x-auto-reply-from", "x-autoreplied",
+    "x-loop",
 )  # fmt: skip
 _LIST_HEADERS = (
     "list-id", "list-post", "list-unsubscribe", "list-help", "list-subscribe", "mailing-list", "x-mailing-list",
