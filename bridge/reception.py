@@ -145,9 +145,8 @@ class Reception:
         """The mail, as one that passes on another's only where a teammate passes on what a stranger wrote."""
         if mail.passed_on is None:
             return mail
-        signs = mail.message.authenticity
-        forged = signs is not None and signs.dmarc == "fail"
-        ours = mailbox.forwards and not forged and await self._is_teammate(mail.message.author.email)
+        believed = rules.proof(mail.message) is not rules.Proof.LACKING
+        ours = mailbox.forwards and believed and await self._is_teammate(mail.message.author.email)
         if ours and not await self._is_teammate(mail.passed_on.author.email):
             return mail
         return replace(mail, passed_on=None)

@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum, auto
 
 import idna
 
@@ -33,6 +34,33 @@ def digest(raw: bytes, message: Message) -> str:
         known.update(piece.encode("utf-8", "replace") + b"\0")
     known.update(body)
     return known.hexdigest()
+
+
+# --- is it its author's? ----------------------------------------------------------------------------------------------
+
+
+class Proof(Enum):
+    """Whether the receiving server says that a mail is from the domain that it names."""
+
+    GIVEN = auto()
+    LACKING = auto()  # it looked, and did not find it so
+    UNSOUGHT = auto()  # nothing was looked at, or there was nothing to look at
+
+
+def proof(message: Message) -> Proof:
+    """What the trusted servers' results (RFC 8601) come to.
+
+    SPF alone proves nothing of an author: it is about the envelope. Many servers write nothing of a colleague's mail,
+    or "none" for all, since it never left them.
+    """
+    signs = message.authenticity
+    results = {signs.spf, signs.dkim, signs.dmarc} - {"", "none"} if signs else set()
+    if not signs or not results:
+        return Proof.UNSOUGHT
+    domain = message.author.email.rpartition("@")[2].lower()
+    signed = any(f".{domain}".endswith(f".{one}") for one in signs.signers if "." in one)
+    passed = signs.dmarc in ("pass", "bestguesspass")  # Microsoft's, where the domain has no policy but would pass
+    return Proof.GIVEN if passed or (signed and signs.dmarc != "fail") else Proof.LACKING
 
 
 # --- which conversation? ----------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from bridge.channels import Channels
 from bridge.desk import changed_by_itself
 from bridge.errors import Permanent, Temporary
 from bridge.jobs import Engine
-from bridge.mail.html import plain_lines
+from bridge.mail.html import CUT_LINE, plain_lines
 from bridge.mail.parse import parse
 from bridge.model import ChannelId, FileId, Job, MailId, StoredMessage, Ts, now
 from bridge.sentences import say
@@ -49,7 +49,8 @@ class Sharing:
         """What is to stand in a mail's thread beside its words, but for what is or was held."""
         files: list[NamedBytes] = []
         if sections(stored.reading.new)[1]:
-            text = plain_lines((*stored.reading.new, *stored.reading.folded))
+            lines = (*stored.reading.new, *stored.reading.folded)
+            text = stored.message.text if lines[-1] == CUT_LINE else plain_lines(lines)
             files.append((f"mail-{stored.number}.txt", text.encode()))
         if stored.quarantined and stored.raw_id:
             async with self._store.read() as conn:
