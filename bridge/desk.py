@@ -4,6 +4,7 @@ The story of a mail that comes in is in `bridge/reception.py`, that of an answer
 the mails themselves in `bridge/filing.py`.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -46,11 +47,15 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acknowledgement:
-    """What a new conversation's sender is told at once: templates, and how many such mails one sender gets in a day."""
+    """What a new conversation's sender is told at once: templates, and how many automatic answers one address gets in a
+    day, and all together in an hour. `html`, where there is any, says in HTML what `text` says.
+    """
 
     subject: str
     text: str
     per_sender: int
+    per_hour: int
+    html: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -319,10 +324,14 @@ class Desk:
 
     async def index(self, job: Job) -> None:
         """The job "index": enter mails into the index of words that an older version kept without, the newest first."""
+        async with self._store.read() as conn:
+            found = await wordindex.unindexed(conn, below=job.payload["below"])
+        if not found:
+            return
+        made = await asyncio.to_thread(wordindex.words_of, found)
         async with self._store.write() as conn:
-            below = await wordindex.index_missing(conn, below=job.payload["below"])
-            if below is not None:
-                await promise_index(conn, below=below)
+            await wordindex.index_missing(conn, made)
+            await promise_index(conn, below=min(one.id for one in found))
 
     async def index_what_is_missing(self) -> None:
         """Promise it, where there are such mails."""

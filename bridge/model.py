@@ -276,7 +276,8 @@ class Message:
 class Reading:
     """A mail's text parted for a reader: the words that are new, and what is folded away (quotes, signature).
 
-    Nothing is lost: every line of the text is in one of the two. `folded` is in its order in the mail.
+    Nothing is lost: every line of the text is in one of the two, but for the end of one that is longer than any letter,
+    in whose place a line says so. `folded` is in its order in the mail.
     """
 
     new: tuple[Line, ...] = ()
@@ -546,7 +547,9 @@ class DraftFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """An answer on its way out. `rich_text` is Slack's own rich_text block, as the agent wrote it."""
+    """An answer on its way out. `rich_text` is Slack's own rich_text block, as the agent wrote it; `html` says the same
+    in HTML of its own, where the operator gave a template of it, and leaves in place of what is made of `rich_text`.
+    """
 
     id: DraftId
     kind: DraftKind
@@ -561,6 +564,7 @@ class Draft:
     bcc: tuple[Address, ...] = ()
     subject: str
     rich_text: dict[str, Any] = field(repr=False)
+    html: str = field(default="", repr=False)
     quote: bool = False
     files: tuple[DraftFile, ...] = ()
     message_id: str
@@ -576,6 +580,12 @@ class Draft:
     note: str = ""  # what its author is told beside it, in a sentence
     moved: int = 0  # how often it moved to another conversation
     revision: int = 1  # grows with every change: whoever decides has seen one of them
+
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        """The addresses it goes to, each once, however often it is named."""
+        named = [one.email for one in (*self.to, *self.cc, *self.bcc)]
+        return tuple({one.lower(): one for one in reversed(named)}.values())[::-1]
 
     @property
     def shown_as(self) -> str:

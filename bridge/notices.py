@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bridge.channels import Channels
 from bridge.errors import Temporary
 from bridge.jobs import Engine
 from bridge.model import Job, Number, Ts, UserId
@@ -52,10 +53,11 @@ async def tell(
 class Notices:
     """Tells them."""
 
-    def __init__(self, store: Store, *, engine: Engine, gateway: Gateway) -> None:
+    def __init__(self, store: Store, *, engine: Engine, gateway: Gateway, channels: Channels) -> None:
         self._store = store
         self._engine = engine
         self._gateway = gateway
+        self._channels = channels
 
     async def say(self, job: Job) -> None:
         """The job "tell"."""
@@ -73,7 +75,7 @@ class Notices:
         broadcast = bool(told.get("broadcast"))  # not in what the version before promised
 
         async def act() -> dict[str, str]:
-            ts = await self._gateway.post(
+            ts = await self._channels.post(
                 channel,
                 text=surface.text,
                 blocks=surface.blocks,

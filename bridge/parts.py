@@ -15,11 +15,13 @@ from bridge.answers import Answers
 from bridge.automation.acknowledge import Acknowledge
 from bridge.automation.alarms import Alarms
 from bridge.automation.canary import APP_TOKEN, BOT_TOKEN, Canary
+from bridge.automation.hours import ALWAYS
 from bridge.automation.nudges import Nudges
 from bridge.automation.silence import Silences
 from bridge.canned import Template, Templates
 from bridge.channels import Channels
 from bridge.clockwork import Tenure
+from bridge.composing import Composing
 from bridge.config import Settings
 from bridge.desk import Desk, Mailbox
 from bridge.erasure import Eraser
@@ -152,6 +154,7 @@ def made(
         templates=templates,
         operators=operators,
         mailbox=next((box.address for box in mailboxes.values()), Address(email="")),
+        hours=next((box.pace.hours for box in mailboxes.values()), ALWAYS),
     )
     writing = Writing(store, desk=desk, agents=agents, mailboxes=mailboxes, templates=templates)
     originals = Originals(store, posts=posts)
@@ -160,7 +163,7 @@ def made(
         gateway=gateway,
         mailboxes=mailboxes,
         posts=posts,
-        originals=originals,
+        composing=Composing(store, originals=originals),
         metrics=metrics,
         still_ours=tenure.check,
     )
@@ -180,6 +183,7 @@ def made(
         agents=agents,
         mailboxes=mailboxes,
         mail=RuledMail(templates=templates, own=own, key=settings.secret_keys[0]),
+        own=own,
     )
     in_step = InStep(store, posts=posts, mailboxes=mailboxes, keys=settings.secret_keys, holds=watches.holds)
     kinds: dict[str, Callable[[Job], Awaitable[None]]] = {
@@ -203,7 +207,9 @@ def made(
 
     engine = Engine(store, kinds=kinds, parked=given_up, look_first=look_first, tenure=tenure, held=HELD)
     channels = Channels(store, engine=engine, gateway=gateway)
-    floods = Floods(store, engine=engine, gateway=gateway, desk=desk, agents=agents, limit=settings.flood)
+    floods = Floods(
+        store, engine=engine, gateway=gateway, channels=channels, desk=desk, agents=agents, limit=settings.flood
+    )
     show = Show(
         store,
         engine=engine,
@@ -214,16 +220,24 @@ def made(
         metrics=metrics,
     )
     filters = _filters(settings.spam)
-    checking = Checking(store, filters=filters, own=own)
+    checking = Checking(store, filters=filters, own=own, mailboxes=mailboxes, rulebook=rulebook)
     rspamd = next((one for one in filters if isinstance(one, Rspamd) and one.controller), None)
-    alarms = Alarms(store, engine=engine, gateway=gateway, mailboxes=mailboxes, admins=settings.canary.channel)
+    alarms = Alarms(
+        store, engine=engine, gateway=gateway, channels=channels, mailboxes=mailboxes, admins=settings.canary.channel
+    )
     acknowledge = Acknowledge(
-        store, engine=engine, gateway=gateway, agents=agents, mailboxes=mailboxes, key=settings.secret_keys[0]
+        store,
+        engine=engine,
+        gateway=gateway,
+        channels=channels,
+        agents=agents,
+        mailboxes=mailboxes,
+        key=settings.secret_keys[0],
     )
     ledger = Ledger(store, mailboxes=mailboxes, posts=posts, reception=reception, metrics=metrics)
     weekly = settings.summary
     zone = ZoneInfo(weekly.zone) if weekly.weekly else None
-    summary = Summary(store, engine=engine, gateway=gateway, mailboxes=mailboxes, zone=zone)
+    summary = Summary(store, engine=engine, gateway=gateway, channels=channels, mailboxes=mailboxes, zone=zone)
     kinds |= {
         "summary": summary.tell,
         "show": show.show,
@@ -232,7 +246,7 @@ def made(
         "closed_channel": channels.tell,
         "usable_channel": channels.try_again,
         "nudge": Nudges(store, operators=operators).nudge,
-        "tell": Notices(store, engine=engine, gateway=gateway).say,
+        "tell": Notices(store, engine=engine, gateway=gateway, channels=channels).say,
         "alarm": alarms.tell,
         "acknowledge": acknowledge.acknowledge,
         "loop": acknowledge.tell,

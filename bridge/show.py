@@ -81,7 +81,7 @@ class Show:
         self._floods = floods
         self._channels = channels
         self._metrics = metrics
-        self._sharing = Sharing(store, engine=engine, gateway=gateway)
+        self._sharing = Sharing(store, engine=engine, gateway=gateway, channels=channels)
 
     async def show(self, job: Job) -> None:
         """Show a conversation as it stands now; a job whose version is shown already has nothing to do."""
@@ -323,7 +323,7 @@ class Show:
 
     async def _update(self, conversation: Conversation, ts: Ts, surface: Surface, *, key: str) -> None:
         async def update(built: Surface) -> None:
-            await self._gateway.update(
+            await self._channels.update(
                 conversation.channel,
                 ts,
                 text=built.text,
@@ -355,7 +355,7 @@ class Show:
         """
 
         async def post(built: Surface) -> Posted:
-            ts = await self._gateway.post(
+            ts = await self._channels.post(
                 conversation.channel,
                 text=built.text,
                 blocks=built.blocks,

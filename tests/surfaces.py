@@ -189,6 +189,7 @@ class Draw:
             bcc=self.people(),
             subject=self.words(),
             rich_text=rich,
+            html=self.words() if self.dice.random() < 0.2 else "",
             files=uploads,
             message_id="<a@b>",
             due=AT,
@@ -294,7 +295,7 @@ def messages(dice: random.Random) -> Iterator[Made]:
             replace(draw.draft(), state=draw.dice.choice(list(proposed.STATES))), words=draw.lines()
         ),
         "alarm": mending.alarm("support", reason=draw.words()),
-        "loop": notices.loop(1, draw.address().email, mailbox="support"),
+        "loop": notices.loop(str(1), draw.address().email, mailbox="support"),
     }
     if dice.random() < RARELY:
         listed = [(draw.conversation(), draw.address()) for _ in range(digest.IN_MESSAGE)]

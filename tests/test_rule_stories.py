@@ -8,10 +8,11 @@ from datetime import timedelta
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from aiohttp import web
-from mailroom import LocalRoom
+from mailroom import LocalRoom, until
 from onstage import DANA, ENOUGH, Desk, ask, received, rich, said
 
 from bridge.demo.mails import SHOP
@@ -75,6 +76,51 @@ async def log(stage: Stage, number: int) -> list[Act]:
 async def told(stage: Stage, number: int) -> list[str]:
     """The rules' lines of the log, each as verb and detail."""
     return [f"{one.verb}: {one.detail}" for one in await log(stage, number) if "rule: " in one.detail]
+
+
+HOURS = '[[template]]\nname = "Hours"\ntext = "We are open from nine."\n'
+ANSWERS = HOURS + rule("Hours", "", 'template = "Hours", send = true')
+
+
+async def test_of_what_a_teammate_passed_on_both_mails_are_looked_at(staged: Staged) -> None:
+    stage = await staged(ANSWERS)
+    passed_on = b"""fyi\r
+\r
+---------- Forwarded message ---------\r
+From: Big Shop <no-reply@bigshop.example>\r
+Date: Mon, 2 Mar 2026 at 10:00\r
+Subject: Your order\r
+To: <mina@x.example>\r
+\r
+Your order has shipped.\r
+"""
+    domain = SHOP.email.rpartition("@")[2].encode()
+    head = b"From: Mina <mina@" + domain + b">\r\nTo: " + SHOP.email.encode() + b"\r\nSubject: Fwd: Your order\r\n"
+    LocalRoom(stage.data / "mail" / "support").deliver(head + b"Message-ID: <1@example.com>\r\n\r\n" + passed_on)
+    await Desk(stage).sees_card("Your order")
+    assert await told(stage, 1) == ["not answered: rule: Hours, nobody reads answers there"]
+
+
+async def test_a_sender_who_was_called_spam_is_not_answered(staged: Staged) -> None:
+    stage = await staged(HOURS + rule("Hours", 'subject = "hours"', 'template = "Hours", send = true'))
+    mina = Desk(stage)
+    await ask(stage)
+    card = await mina.sees_card("Two bags")
+    await mina.person.choose(CHANNEL, card["ts"], "more", "spam:1")
+    await mina.sees(lambda: "In junk" in said(mina.card("Two bags") or {}))
+    await ask(stage, subject="Opening hours")
+    await mina.sees_card("Opening hours")
+    assert await told(stage, 2) == ["not answered: rule: Hours, its sender was called spam before"]
+
+
+async def test_what_slack_does_not_tell_is_left_out_and_the_rest_is_done(staged: Staged) -> None:
+    """A channel that nobody sees into gives no owner; the mail is passed on all the same."""
+    stage = await staged(rule("All", "", 'owner = "channel", forward = "books@example.org"'))
+    stage.slack.workspace.channels[CHANNEL]["is_private"] = True
+    stage.slack.workspace.leave(CHANNEL, stage.slack.workspace.bot_user_id)
+    await ask(stage, subject="Hello there")
+    await until(lambda: stage.world.inbox["books@example.org"])
+    assert "not done: rule: All, The rule “All” finds nobody who may be its owner." in await told(stage, 1)
 
 
 # --- where, whose, how much -------------------------------------------------------------------------------------------
@@ -262,6 +308,28 @@ async def test_a_template_waits_as_a_draft_until_a_person_sends_it_as_theirs(sta
     assert await mina.sees(lambda: mina.line(card, ":white_check_mark: Sent"))
     assert f"<@{MINA}>" in said(mina.line(card, ":white_check_mark: Sent") or {})
     assert await told(stage, 1) == ["propose: rule: Opening, template: Hours"]
+
+
+CLOSED = """
+[[template]]
+name = "Closed"
+text = "{% if not hours.open %}We are back on **{{ hours.opens }}**.{% else %}We are here.{% endif %}"
+"""
+
+
+@pytest.mark.parametrize(
+    ("hours", "told"),
+    [("", "We are here."), ('hours = { zone = "Asia/Seoul", open = ["mon 9:00-10:00"] }', "We are back on Monday ")],
+    ids=["round the clock", "closed"],
+)
+async def test_a_rules_answer_knows_the_office_hours(staged: Staged, hours: str, told: str) -> None:
+    answer = rule("Opening", 'subject = "open"', 'template = "Closed", send = true')
+    stage = await staged(CLOSED + answer, source=f"\n{hours}")
+    stage.later(timedelta(days=(1 - now().astimezone(ZoneInfo("Asia/Seoul")).weekday()) % 7))  # to a Tuesday there
+    await ask(stage, subject="When do you open?")
+    text = text_of(await received(stage, "dana@example.com"))
+    assert text.startswith(told)
+    assert text.rstrip().endswith("9:00.") == bool(hours)
 
 
 async def test_a_proposed_answer_is_edited_in_the_compose_modal(staged: Staged) -> None:

@@ -1,7 +1,9 @@
 """A conversation whose customer is silent is closed: seen, undone, with a last mail at the most, and never to a robot."""
 
+import contextlib
 import email
 import email.policy
+import sqlite3
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -124,10 +126,11 @@ async def test_a_mail_that_was_passed_on_is_no_answer_to_be_silent_about(stage: 
     await mina.opens(card(mina), "forward")
     await mina.person.submit({"to": "carrier@example.org", "body": rich("Where is it?")})
     await received(stage, "carrier@example.org")
-    await shows(mina, "Waiting for the customer")
+    await mina.sees(lambda: mina.line(card(mina), "Sent"))
+    assert "waits since" in said(card(mina)), "the customer still waits, for us"
     stage.later(30 * DAY)
     await something_else(stage, mina)
-    assert "Waiting for the customer" in said(card(mina))
+    assert "Open" in said(card(mina))
 
 
 @pytest.mark.parametrize("stage", [""], indirect=True)
@@ -157,6 +160,32 @@ async def test_a_last_mail_is_held_for_an_hour_and_closes_it_and_its_answer_open
     assert "Hello Dana Reyes" in mail.get_content()
     await ask(stage, subject="Re: bags", text="One moment", in_reply_to=mail["Message-ID"])
     await shows(mina, "Open")
+
+
+WITH_HTML = """
+hours = { zone = "Asia/Seoul", open = ["mon-fri 9:00-18:00", "sat 0:00-24:00", "sun 0:00-24:00"] }
+silence = { close_after = "14d", last_mail = true, text = '''
+Hello {{ sender.name }}, we take it that nothing is left to do. {{ hours.text }}
+''', html = '''
+<p>Hello <b>{{ sender.name }}</b>, we take it that nothing is left to do. {{ hours.text }}</p>
+''' }
+"""
+
+
+@pytest.mark.parametrize("stage", [WITH_HTML], indirect=True)
+async def test_a_last_mail_has_html_of_its_own_where_the_operator_wrote_some(stage: Stage, mina: Desk) -> None:
+    await answered(mina, from_='"<script>" <dana@example.com>')
+    stage.later(15 * DAY)  # and as far into the night as the clock stands now
+    line = await mina.sees(lambda: mina.line(card(mina), "nothing is left to do"))
+    assert line
+    assert "HTML of its own" in said(line)
+    stage.later(HOUR)
+    mail = await received(stage, DANA, 2)
+    await shows(mina, "Closed")
+    told = "mon-fri 9:00-18:00; sat 0:00-24:00; sun 0:00-24:00"
+    text, html = (str(part.get_content()) for part in mail.iter_parts())
+    assert f"Hello <script>, we take it that nothing is left to do. {told}" in text
+    assert f"<p>Hello <b>&lt;script&gt;</b>, we take it that nothing is left to do. {told}</p>" in html
 
 
 async def test_the_customer_who_writes_in_that_hour_gets_no_last_mail(stage: Stage, mina: Desk) -> None:
@@ -263,6 +292,34 @@ def test_a_last_mail_never_answers_automatic_mail(mails: list[tuple[Direction, A
     else:
         assert answers is inbound[-1]
         assert (answers.message.automatic, answers.written_by) == (Automatic.NO, None)
+
+
+@pytest.mark.parametrize("state", ["held", "queued", "handing over", "uncertain"])
+async def test_a_conversation_with_an_answer_that_may_leave_is_not_closed(stage: Stage, mina: Desk, state: str) -> None:
+    """Who is told that nothing is left to do, and then gets the answer, was told wrong."""
+    await answered(mina)
+    await stage.stop_bridge()
+    with contextlib.closing(sqlite3.connect(stage.database)) as db, db:
+        kept = [one[1] for one in db.execute("PRAGMA table_info(drafts)")]
+        other = {"id": "'again'", "state": f"'{state}'", "message_id": "'<again@x>'"}
+        copied = ", ".join(other.get(one, one) for one in kept)
+        db.execute(f"INSERT INTO drafts SELECT {copied} FROM drafts")
+    await stage.start_bridge()
+    stage.later(15 * DAY)
+    await something_else(stage, mina)
+    assert "Waiting for the customer" in said(card(mina))
+    assert not mina.line(card(mina), "we have not heard from you")
+
+
+async def test_a_sender_who_was_called_spam_gets_no_last_mail(stage: Stage, mina: Desk) -> None:
+    await answered(mina)
+    await ask(stage, subject="Something else")
+    await mina.sees(lambda: mina.card("Something else"))
+    await mina.person.choose(CHANNEL, mina.card("Something else")["ts"], "more", "spam:2")  # type: ignore[index]
+    await mina.sees(lambda: "In junk" in said(mina.card("Something else") or {}))
+    stage.later(14 * DAY)
+    await shows(mina, "Closed")
+    assert len(got(stage)) == 1
 
 
 # --- the whole of it --------------------------------------------------------------------------------------------------

@@ -102,6 +102,19 @@ async def test_a_message_comes_back_with_its_files_and_its_reading(store: Store)
     assert stored.reading == Reading(new=(Line.of("Hallo"),))
 
 
+async def test_html_of_a_draft_comes_back_until_its_words_are_others(store: Store) -> None:
+    draft = replace(a_draft(await begin(store)), html="<p>안녕 &amp; hello</p>")
+    async with store.write() as conn:
+        await drafts.add(conn, draft, view_id="")
+        kept = await drafts.get(conn, draft.id)
+        assert kept
+        assert kept.html == draft.html
+        assert await drafts.reword(conn, draft.id, {"type": "rich_text", "elements": [{}]})
+        kept = await drafts.get(conn, draft.id)
+    assert kept
+    assert kept.html == ""
+
+
 async def test_every_id_that_a_mail_speaks_of_leads_to_its_conversation(store: Store) -> None:
     number = await begin(store)
     await keep(store, number)
@@ -141,6 +154,13 @@ async def test_the_cursor_and_the_ledger_say_what_was_taken_in(store: Store) -> 
         assert await mails.seen_places(conn, BOX, uidvalidity=7, uids=[3, 4]) == {3}
         assert await mails.next_uid(conn, BOX, uidvalidity=7) == 4
         assert await mails.next_uid(conn, BOX, uidvalidity=8) == 1
+
+
+async def test_a_mailbox_may_hold_more_mails_than_a_database_takes_values_at_once(store: Store) -> None:
+    async with store.write() as conn:
+        await mails.record_arrival(conn, mailbox=BOX, place=(7, 299_999), state="own", mail_id=None, at=now())
+    async with store.read() as conn:  # it takes longer than a change may
+        assert await mails.seen_places(conn, BOX, uidvalidity=7, uids=range(1, 300_000)) == {299_999}
 
 
 async def test_a_change_raises_the_version_that_the_card_has_yet_to_show(store: Store) -> None:

@@ -16,6 +16,7 @@ from datetime import datetime
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bridge.channels import Channels
 from bridge.desk import Mailbox
 from bridge.errors import BridgeError, Misconfigured, Permanent, Temporary
 from bridge.jobs import Engine
@@ -41,12 +42,14 @@ class Alarms:
         *,
         engine: Engine,
         gateway: Gateway,
+        channels: Channels,
         mailboxes: Mapping[MailboxName, Mailbox],
         admins: str = "",
     ) -> None:
         self._store = store
         self._engine = engine
         self._gateway = gateway
+        self._channels = channels
         self._mailboxes = mailboxes
         self._admins = admins
         self._sound: set[MailboxName] = set()  # known to be in no trouble: nothing is asked of the store
@@ -89,20 +92,20 @@ class Alarms:
             channel: f"{job.key}:{channel}" if place else job.key
             for place, channel in enumerate(dict.fromkeys(itertools.chain(*ways)))
         }
-        failure: Permanent | None = None
+        closed: Permanent | None = None
         for channels in ways:
             told = False
             for channel in dict.fromkeys(channels):
                 try:
                     await self._say(channel, surface, key=keys[channel])
                     told = True
-                except Permanent as error:
+                except Permanent as error:  # what one channel cannot be told, the other is
                     log.warning("a channel cannot be told what is wrong", channel=channel, reason=str(error))
-                    failure = error
-            if told:
+                    closed = error
+            if told and sentence:
                 return
-        if failure:
-            raise failure
+        if closed:
+            raise closed
 
     async def _admins_channel(self) -> list[ChannelId]:
         """None where none is named, or the bot does not see it: then the mailbox's own has to do."""
@@ -114,7 +117,7 @@ class Alarms:
 
     async def _say(self, channel: ChannelId, surface: Surface, *, key: str) -> None:
         async def act() -> dict[str, str]:
-            return {"ts": await self._gateway.post(channel, text=surface.text, blocks=surface.blocks, key=key)}
+            return {"ts": await self._channels.post(channel, text=surface.text, blocks=surface.blocks, key=key)}
 
         async def look(since: datetime) -> dict[str, str] | None:
             ts = await self._gateway.find(channel, key=key, since=since)

@@ -15,7 +15,7 @@ from bridge.routing.matching import Rule
 class Sheet:
     """What comes of a mail. `why_not`: why no machine may answer it ("unanswerable") or pass it on ("unsendable");
     `values`: the conversation's columns to be set; `spam`: its mails are to go where junk is kept; `sent`: how many
-    drafts were made of it.
+    drafts were made of it, `turn`: what tells their ids from those of an earlier turn.
     """
 
     conversation: Conversation
@@ -25,6 +25,7 @@ class Sheet:
     values: dict[str, Any] = field(default_factory=dict)
     spam: bool = False
     sent: int = 0
+    turn: str = ""
 
     @property
     def tags(self) -> tuple[str, ...]:
@@ -35,7 +36,7 @@ class Sheet:
     def next_draft(self) -> DraftId:
         """The id of the next draft that is made of it."""
         self.sent += 1
-        return DraftId(f"rule-{self.mail.id}-{self.sent}")
+        return DraftId(f"rule-{self.mail.id}-{self.turn}{self.sent}")
 
     async def set(self, conn: AsyncConnection, rule: Rule, verb: str, **values: object) -> None:
         """Have columns set that are not so already, and write it down."""

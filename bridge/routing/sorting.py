@@ -7,7 +7,7 @@ Every act is in the audit log with its rule's name. What cannot be done is left 
 card: a rule never loses a mail, nor holds one up.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -16,9 +16,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.agents import MayAct
 from bridge.canned import Template
-from bridge.desk import Mailbox, changed_by_itself, obey, told
+from bridge.desk import Mailbox, changed_by_itself, obey, told, write_down
 from bridge.errors import Misconfigured, Permanent, Refused
+from bridge.guard import lessons
 from bridge.model import (
+    BRIDGE,
     Address,
     ChannelId,
     Conversation,
@@ -27,6 +29,7 @@ from bridge.model import (
     Job,
     MailboxName,
     MailId,
+    Spam,
     Status,
     UserId,
     Where,
@@ -39,7 +42,7 @@ from bridge.routing.sheet import Sheet
 from bridge.sentences import say
 from bridge.slack.blocks import inert
 from bridge.slack.gateway import Gateway
-from bridge.store import conversations, effects, jobs, mails, rulings
+from bridge.store import automatics, conversations, effects, jobs, mails, rulings
 from bridge.store.database import Store
 from bridge.where import acting
 
@@ -73,12 +76,15 @@ class Sorting:
         agents: MayAct,
         mailboxes: Mapping[MailboxName, Mailbox],
         mail: RuledMail,
+        own: Collection[str] = (),
     ) -> None:
+        """`own`: our mailboxes' addresses, in lower case."""
         self._store = store
         self._gateway = gateway
         self._agents = agents
         self._mailboxes = mailboxes
         self._mail = mail
+        self._own = own
         self._ids: dict[str, ChannelId] = {}  # of channels by the names in the settings
 
     async def sort(self, job: Job) -> None:
@@ -93,10 +99,17 @@ class Sorting:
         candidates = await self._candidates(before.conversation, channel, found)
         template = await self._mail.template(found)
         async with self._store.write() as conn:
+            if any(rule.then.template or rule.then.forward for rule in found):
+                await automatics.hold(conn, before.mailbox.name)
             sheet = await self._sheet(conn, job, mail_id)
             if sheet is None or not (await effects.begin(conn, job.key)).fresh:
                 return
             with acting(Where.RULE):
+                if sheet.mail.folder is Folder.JUNK:
+                    number = sheet.conversation.number
+                    await write_down(conn, number, "not sorted", user=BRIDGE, detail="it went to junk before")
+                    await effects.finish(conn, job.key, {})
+                    return
                 known = _Known(channel=channel, trouble=trouble, candidates=candidates, template=template)
                 await self._carry_out(conn, sheet, found, known)
                 await self._keep(conn, sheet)
@@ -109,8 +122,13 @@ class Sorting:
         mailbox = self._mailboxes.get(conversation.mailbox) if conversation else None
         if mail is None or conversation is None or mailbox is None:
             return None
-        why_not = {name: job.payload[name] for name in ("unanswerable", "unsendable")}
-        return Sheet(conversation=conversation, mail=mail, mailbox=mailbox, why_not=why_not)
+        by_now = await lessons.why_not_answered(conn, mail, own=self._own)
+        spam = by_now if mail.verdict and mail.verdict.level is Spam.SPAM else ""
+        why_not = {
+            "unanswerable": job.payload["unanswerable"] or by_now, "unsendable": job.payload["unsendable"] or spam
+        }  # fmt: skip
+        turn = job.payload.get("turn", "")  # not in what the version before promised
+        return Sheet(conversation=conversation, mail=mail, mailbox=mailbox, why_not=why_not, turn=turn)
 
     # --- what is asked of Slack ---------------------------------------------------------------------------------------
 
@@ -149,14 +167,18 @@ class Sorting:
         rule = _first_to_share(conversation, found)
         if rule is None:
             return []
-        people = rule.then.owners or sorted(await self._gateway.members(channel))
+        try:
+            people = rule.then.owners or sorted(await self._gateway.members(channel))
+        except (Refused, Permanent, Misconfigured) as error:
+            log.warning("nobody is known of whom a rule could give a mail to", rule=rule.name, reason=str(error))
+            return []
         async with self._store.read() as conn:
             in_turn = await _in_turn(conn, rule, people)
         able: list[UserId] = []
         for one in in_turn:
             try:
                 await self._agents.require(one, channel)
-            except (Refused, Permanent):
+            except (Refused, Permanent, Misconfigured):
                 continue
             able.append(one)
             if len(able) == ASKED and not rule.then.owners:

@@ -50,6 +50,7 @@ class Typed:
         regroup: Regroup,
         templates: Templates,
         status: Callable[[], Awaitable[Mapping[str, Any]]],
+        quieted: Callable[[Collection[ChannelId]], Awaitable[Sequence[reading.Muted]]],
         numbers: Callable[[Collection[ChannelId]], Awaitable[Sequence[Figures]]],
     ) -> None:
         """`status`: what `reading.status` shows; `numbers`: those of the mailboxes that show in these channels."""
@@ -61,6 +62,7 @@ class Typed:
         self._searching = searching
         self._regroup = regroup
         self._status = status
+        self._quieted = quieted
 
     async def say(self, command: Command, *, user: UserId) -> Said:
         """Do what was typed. Raises Refused with the sentence where it cannot be done."""
@@ -75,7 +77,7 @@ class Typed:
             case "status":
                 channels = await self._desk.channels(user)  # who may not see the mail learns nothing of the mailboxes
                 told = [numbers.line(one) for one in await self._numbers(channels)]
-                said = reading.status(**await self._status(), numbers=told)
+                said = reading.status(**await self._status(), numbers=told, muted=await self._quieted(channels))
             case "read":
                 said = reading.newest((await self._desk.messages(command.number, user=user))[1])
             case "log":

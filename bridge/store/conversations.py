@@ -152,6 +152,11 @@ async def by_card(conn: AsyncConnection, *, channel: ChannelId, ts: Ts) -> Conve
     return _conversation(row) if row else None
 
 
+async def mailboxes(conn: AsyncConnection) -> list[MailboxName]:
+    """Those that have any."""
+    return [MailboxName(one) for one in (await conn.execute(select(conversations.c.mailbox).distinct())).scalars()]
+
+
 async def unfinished(conn: AsyncConnection, *, channels: Sequence[ChannelId], limit: int) -> list[Conversation]:
     """What is not closed in those channels, the longest untouched first."""
     question = (

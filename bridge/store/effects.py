@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import now
-from bridge.store.database import insert_new
+from bridge.store.database import begins_with, insert_new
 from bridge.store.schema import effects
 
 # Made once: SQLAlchemy takes longer to make a statement than SQLite to run it. Columns to set come with the parameters.
@@ -62,7 +62,15 @@ async def forget(conn: AsyncConnection, key: str) -> None:
     await conn.execute(delete(effects).where(effects.c.key == key))
 
 
+SHOWN = ("mail:", "draft:", "file:")
+"""Beginnings of the keys of what shows mails, answers and their files in Slack: only they say where these are, so that
+a person's can be taken away. They go with the mail or answer.
+"""
+
+
 async def forget_finished(conn: AsyncConnection, *, before: datetime, limit: int = 1000) -> int:
-    """Delete effects done before that time, at most `limit`; how many. Only what no job will ask for again."""
-    old = select(effects.c.key).where(effects.c.done < before).limit(limit)
+    """Delete effects done before that time, at most `limit`; how many. Only what no job will ask for again, and nobody
+    else.
+    """
+    old = select(effects.c.key).where(effects.c.done < before, ~begins_with(effects.c.key, SHOWN)).limit(limit)
     return (await conn.execute(delete(effects).where(effects.c.key.in_(old)))).rowcount

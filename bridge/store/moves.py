@@ -6,7 +6,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import MailboxName, MailId, Number
-from bridge.store.packing import clean
+from bridge.store.packing import kept_id
 from bridge.store.schema import message_refs, messages
 
 
@@ -23,7 +23,7 @@ async def move(conn: AsyncConnection, mail_ids: Collection[MailId], *, to: Numbe
 
 async def redirect(conn: AsyncConnection, mailbox: MailboxName, ids: Sequence[str], *, to: Number) -> None:
     """What speaks of these Message-IDs joins that conversation from now on."""
-    which = (message_refs.c.mailbox == mailbox) & message_refs.c.message_id.in_([clean(one)[:998] for one in ids])
+    which = (message_refs.c.mailbox == mailbox) & message_refs.c.message_id.in_([kept_id(one) for one in ids])
     await conn.execute(update(message_refs).where(which).values(number=to))
 
 

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from bridge.errors import Misconfigured, Temporary
 from bridge.sentences import mark, say
+from bridge.store.packing import to_json
 
 log = structlog.get_logger()
 
@@ -47,6 +48,8 @@ LIBPQ_ONLY = frozenset(
 
 TROUBLE = {
     "25P03": mark("A change of the database took too long and was taken back; it is tried again."),
+    "25006": mark("The database can only be read now; it is tried again."),
+    "57014": mark("The database broke a question off; it is tried again."),
     "08": mark("The database's connection was lost; it is tried again."),
     "40": mark("Two changes to the database got in each other's way; it is tried again."),
     "53": mark("The database server is out of disk, memory or connections; see to it."),
@@ -83,6 +86,8 @@ class Postgresql:
         async def connect_to_write(*_: Any, **__: Any) -> Any:
             connection = await connect()
             await connection.execute(f"SET idle_in_transaction_session_timeout = '{LONGEST_PAUSE}s'")
+            # Whatever the server's default: what was promised, or is about to be sent, survives its crash.
+            await connection.execute("SET synchronous_commit = on")
             return connection
 
         self._connect = connect
@@ -98,6 +103,7 @@ class Postgresql:
             max_overflow=0,
             pool_pre_ping=True,  # a connection that a restart or a firewall cut is replaced before it is used
             hide_parameters=True,  # an error's text must not hold mail
+            json_serializer=to_json,
         )
 
     async def before_upgrade(self, conn: AsyncConnection) -> None:
@@ -117,6 +123,10 @@ class Postgresql:
     async def announce(self, conn: AsyncConnection) -> None:
         """The server tells every listener at the commit."""
         await conn.execute(select(func.pg_notify(CHANNEL, "")))
+
+    async def empty_log(self) -> bool:
+        """The server keeps it, and what was deleted until it vacuums, by rules of its own."""
+        return True
 
     def ring(self) -> None:
         """NOTIFY has rung already."""
