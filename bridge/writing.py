@@ -24,6 +24,7 @@ from bridge.model import (
     Address,
     ChannelId,
     Direction,
+    Draft,
     DraftFile,
     DraftId,
     DraftKind,
@@ -268,4 +269,31 @@ def _taken_up(form: Form, kept: Mapping[str, Any], at: datetime) -> Form:
         closes=kept["closes"],
         originals=(*files, *(one for one in form.originals if one.value not in there)),
         told=(compose.taken_up(at), *form.told),
+    )
+
+
+def anew(draft: Draft, *, channel: ChannelId, seen: MailId | None) -> Form:
+    """The compose modal's content for a draft that did not leave, everything kept. `seen`: the newest mail of which its
+    reader knows.
+    """
+    return Form(
+        carried=Carried(
+            draft=new_draft_id(),
+            kind=draft.kind,
+            channel=channel,
+            mailbox=draft.mailbox,
+            number=draft.number,
+            answers=draft.answers,
+            seen=seen,
+            opened=now(),
+            said=draft.said,
+        ),
+        to=compose.typed(draft.to),
+        cc=compose.typed(draft.cc),
+        bcc=compose.typed(draft.bcc),
+        subject=draft.subject,
+        rich_text=draft.rich_text,
+        quote=draft.quote if draft.answers and draft.kind is not DraftKind.FORWARD else None,
+        closes=draft.closes,
+        originals=tuple(Kept(file=one, checked=True) for one in draft.files if one.slack_id or one.mail_id),
     )

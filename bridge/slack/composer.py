@@ -6,6 +6,7 @@ was filled in.
 
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from slack_bolt.async_app import AsyncAck
@@ -212,6 +213,17 @@ class Composer:
         """Send now."""
         await self._decide(ack, body, self._answers.send_now)
 
+    async def _look_again(self, body: Body, draft_id: DraftId, asked: AskAgain) -> None:
+        """What a rule proposed, in the modal, with what should be known before it is sent from there."""
+
+        async def form() -> Form:
+            made = await self._answers.proposed(draft_id, user=user_of(body))
+            told = compose.asked_again(asked.news, asked.alike, asked.bounced)
+            carried = replace(made.carried, seen=asked.carried.seen, asked=asked.carried.asked)
+            return made.asking(told, carried=carried)
+
+        await self._open(body, DraftKind.REPLY, form)
+
     async def resend(self, ack: AsyncAck, body: Body) -> None:
         """Send again, after a failure or where delivery is uncertain."""
         await self._decide(ack, body, self._answers.resend)
@@ -225,6 +237,10 @@ class Composer:
         about = {"seen": int(seen)} if seen else {}
         try:
             draft = await verb(DraftId(draft_id), user=user_of(body), **about)
+        except AskAgain as asked:
+            await ack()
+            await self._look_again(body, DraftId(draft_id), asked)
+            return
         except BridgeError as error:
             await ack()
             await self._windows.tell(body, str(error))
