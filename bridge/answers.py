@@ -286,8 +286,8 @@ class Answers:
         return True
 
     async def send_now(self, draft_id: DraftId, *, user: UserId) -> Draft:
-        """End the hold; what a rule proposed begins one, as the answer of whoever sends it. Raises `AskAgain` where they
-        should know something about that first, which is not seen on its line.
+        """End the hold; what a rule proposed begins one, as the answer of whoever sends it. Raises `AskAgain` where
+        there is something that they should know about that first.
         """
         draft = await self._draft(draft_id, user=user)
         if draft.state is DraftState.PROPOSED:

@@ -227,6 +227,7 @@ def made(
     weekly = settings.summary
     zone = ZoneInfo(weekly.zone) if weekly.weekly else None
     summary = Summary(store, engine=engine, gateway=gateway, mailboxes=mailboxes, zone=zone)
+    notices = Notices(store, engine=engine, gateway=gateway)
     kinds |= {
         "summary": summary.tell,
         "show": show.show,
@@ -235,7 +236,8 @@ def made(
         "closed_channel": channels.tell,
         "usable_channel": channels.try_again,
         "nudge": Nudges(store, operators=operators).nudge,
-        "tell": Notices(store, engine=engine, gateway=gateway).say,
+        "tell": notices.say,
+        "announce": notices.announce,
         "alarm": alarms.tell,
         "acknowledge": acknowledge.acknowledge,
         "loop": acknowledge.tell,

@@ -8,7 +8,7 @@ from bridge.answers import Invalid
 from bridge.errors import BridgeError
 from bridge.model import UserId
 from bridge.routing.matching import Rule
-from bridge.routing.ruling import Rules
+from bridge.routing.ruling import NoAgent, Rules
 from bridge.sentences import say
 from bridge.slack import modals, ruleform, ruling
 from bridge.slack.acting import Acting
@@ -63,7 +63,7 @@ class Rulings:
         user = user_of(body)
         try:
             if verb == "off":
-                await self._rules.switch(int(which), is_on=False, user=user)
+                await self._rules.switch_off(int(which), user=user)
             else:
                 await self._rules.move(int(which), by=-1 if verb == "up" else 1, user=user)
             view = ruling.window(await self._rules.listed(user=user))
@@ -117,7 +117,8 @@ class Rulings:
         """Switch on, below what it would have matched."""
         await ack()
         try:
-            await self._rules.switch(int(value_of(body)), is_on=True, user=user_of(body))
+            rule_id, _, seen = value_of(body).partition(":")
+            await self._rules.switch_on(int(rule_id), seen=seen, user=user_of(body))
             view = modals.notice(say("Try it"), say("It is on: it acts on mail that comes in from now on."))
         except BridgeError as error:
             view = modals.notice(say("Try it"), str(error))
@@ -146,7 +147,10 @@ class Rulings:
         )
 
     async def _trial(self, one: Shown, *, user: UserId) -> View:
-        tried = await self._rules.try_out(one.rule, user=user)
+        try:
+            tried = await self._rules.try_out(one.rule, user=user)
+        except NoAgent as why:
+            return ruling.untried(one, str(why))
         return ruling.trial(one, tried.matched, of=tried.of, unknown=tried.unknown)
 
     async def _show_beneath(self, body: Body) -> None:
