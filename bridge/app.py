@@ -8,7 +8,7 @@
 import asyncio
 import contextlib
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -16,6 +16,7 @@ import structlog
 from slack_bolt.async_app import AsyncApp
 
 from bridge import mailboxes as mailboxes_of
+from bridge import undone
 from bridge.accounts import Accounts
 from bridge.automation.housekeeping import keep_house
 from bridge.clockwork import Tenure
@@ -153,16 +154,19 @@ class Bridge:
         house = asyncio.create_task(keep_house(parts.store, retention=self._settings.retention), name="housekeeping")
         self._finishing.append(functools.partial(_cancel, house))
 
-    async def _status(self, parts: Parts) -> dict[str, Any]:
-        """What `/mail status` shows."""
+    async def _status(self, parts: Parts, channels: Collection[ChannelId]) -> dict[str, Any]:
+        """What `/mail status` shows to who may act in these channels."""
+        boxes = undone.visible(parts.mailboxes, channels)
         async with parts.store.read() as conn:
             counts, parked = await jobs.counts(conn), await jobs.parked(conn)
-            entered = await all_in_words(conn, list(parts.mailboxes))
+            entered = await all_in_words(conn, list(boxes))
+            whys = await undone.of_channels(conn, parked, mailboxes=parts.mailboxes, channels=channels)
         waiting = counts[jobs.State.READY] + counts[jobs.State.RUNNING]
-        told = [{**one.told(), "ledger": entered[one.name]} for one in self._health]
-        reasons = list(dict.fromkeys(reason for _, reason in parked if reason))
+        told = [{**one.told(), "ledger": entered[one.name]} for one in self._health if one.name in boxes]
+        reasons = list(dict.fromkeys(filter(None, whys)))
         silent = [one["reason"] for one in parts.checking.told() if one["reason"]]
-        counted = {"waiting": waiting, "parked": counts[jobs.State.PARKED]}
+        undone_of_theirs = counts[jobs.State.PARKED] if len(whys) == len(parked) else len(whys)
+        counted = {"waiting": waiting, "parked": undone_of_theirs}
         return {"mailboxes": told, **counted, "reasons": reasons, "silent": silent}
 
     def _listen(self, parts: Parts) -> AsyncApp:

@@ -6,7 +6,7 @@ desk of many would soon meet Slack's limits if everybody's followed everything.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -38,7 +38,7 @@ class Home:
         desk: Desk,
         gateway: Gateway,
         mailboxes: Mapping[MailboxName, Mailbox],
-        status: Callable[[], Awaitable[Mapping[str, Any]]],
+        status: Callable[[Collection[ChannelId]], Awaitable[Mapping[str, Any]]],
         setup: Callable[[UserId], Awaitable[Sequence[Block]]],
     ) -> None:
         self._store = store
@@ -118,7 +118,7 @@ class Home:
     async def _fare(
         self, channels: Sequence[ChannelId], counts: Mapping[MailboxName, int]
     ) -> tuple[home.MailboxState, ...]:
-        told = {one["name"]: one for one in (await self._status())["mailboxes"]}
+        told = {one["name"]: one for one in (await self._status(channels))["mailboxes"]}
         return tuple(
             home.MailboxState(
                 name=box.name,

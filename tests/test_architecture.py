@@ -107,6 +107,7 @@ DESK = {
     "show",
     "spoken",
     "teammates",
+    "undone",
     "watches",
     "where",
     "writing",
