@@ -261,6 +261,31 @@ def test_a_rule_is_the_same_after_it_was_opened_and_saved() -> None:
     assert ruleform.rule_id_of(form) == 7
 
 
+def saved(rule: Rule, **there: list[str]) -> Rule:
+    """The rule as it is once the form was opened and saved, with nothing changed."""
+    form = ruleform.form(rule, rule_id=7, **({"mailboxes": ["support"], "templates": [], "webhooks": []} | there))
+    assert check_view(form) == []
+    values = {block["block_id"]: {"value": first_value(one)} for block, one in holding(form["blocks"])}
+    return ruleform.typed({**form, "state": {"values": values}})
+
+
+@pytest.mark.parametrize("others", [True, False])
+def test_what_a_rule_names_that_is_gone_stays_named(others: bool) -> None:
+    """Without its mailbox it would look at all mail."""
+    then = Then(template="Hours", sends=True, webhook="crm", tags=("a",))
+    rule = Rule(name="R", when=When(mailboxes=("sales",), subject=("x",)), then=then)
+    there = {"mailboxes": ["support", "shop"], "templates": ["Other"], "webhooks": ["erp"]} if others else {}
+    assert saved(rule, **there) == rule
+
+
+def test_every_template_that_there_may_be_can_be_chosen() -> None:
+    names = [f"{'가' * 70} {number}" for number in range(300)]
+    rule = Rule(name="R", then=Then(template=names[299]))
+    assert saved(rule, templates=names) == rule
+    form = str(ruleform.form(None, rule_id=None, mailboxes=["support"], templates=names, webhooks=[]))
+    assert all(name in form for name in names)
+
+
 def test_the_window_holds_as_many_rules_as_there_may_be() -> None:
     long = Rule(name="N" * 60, when=When(subject=("환불" * 100,) * 20), then=Then(tags=("t",), close=True))
     shown = [Shown(rule=long) for _ in range(100)] + [Shown(rule=long, id=at) for at in range(40)]
