@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from bridge.desk import Desk, Mailbox
+from bridge.desk import Desk, Mailbox, told, write_down_of_desk
 from bridge.errors import BridgeError
 from bridge.model import ChannelId, MailboxName, UserId
 from bridge.slack import home
@@ -79,10 +79,16 @@ class Home:
             return await people.get(conn, user)
 
     async def prefer(self, user: UserId, *, signature: str, reminders: bool) -> None:
-        """Keep what a person wants."""
+        """Keep what a person wants, and write down that they changed it."""
         before = await self.mine(user)
+        after = replace(before, signature=signature, reminders=reminders)
+        if after == before:
+            return
+        changes = ["signature: changed"] if after.signature != before.signature else []
+        changes += [told(before, {"reminders": reminders})] if after.reminders != before.reminders else []
         async with self._store.write() as conn:
-            await people.put(conn, replace(before, signature=signature, reminders=reminders))
+            await people.put(conn, after)
+            await write_down_of_desk(conn, "settings changed", user=user, detail=", ".join(changes))
 
     async def _follow(self, user: UserId) -> None:
         try:

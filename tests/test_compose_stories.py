@@ -423,6 +423,10 @@ async def test_editing_the_message_edits_the_held_mail(stage: Stage, mina: Desk)
     assert body
     assert "tomorrow" in body.get_content()
     assert "today" not in body.get_content()
+    await mina.person.command(CHANNEL, "/mail", "log 1")
+    told = await mina.sees(lambda: next(one for one in mina.person.ephemerals(CHANNEL) if "reword" in said(one)))
+    assert f"<@{MINA}>" in said(told)
+    assert "the message was edited" in said(told)
 
 
 async def test_deleting_the_message_undoes_the_held_mail(stage: Stage, mina: Desk) -> None:

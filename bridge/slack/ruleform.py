@@ -255,8 +255,8 @@ def _lines(initial: Sequence[str]) -> Block:
 
 
 def _named(there: Sequence[str], kept: Sequence[str]) -> list[tuple[str, str]]:
-    """Options of those names. One that the rule names stays among them where it is gone: else saving the rule would drop
-    it, and the rule would mean something else.
+    """Options of those names. One that the rule names stays among them where it is gone: saving would drop it else, and
+    the rule would mean something else.
     """
     gone = [name for name in kept if name and name not in there]
     return [(name, name) for name in there] + [(name, say("{name} (not there now)", name=name)) for name in gone]
