@@ -185,6 +185,7 @@ class Bridge:
             filing=filing,
             searching=searching,
             regroup=parts.regroup,
+            moving=parts.moving,
             templates=parts.templates,
             status=status,
             numbers=functools.partial(lately, parts.store, parts.mailboxes, zone=ZoneInfo(self._settings.summary.zone)),
@@ -208,6 +209,7 @@ class Bridge:
             composer=composer,
             filing=filing,
             regroup=parts.regroup,
+            moving=parts.moving,
             originals=parts.originals,
             typed=typed,
         )

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from bridge.errors import BridgeError, Permanent
+from bridge.errors import BridgeError, Permanent, Refused
 from bridge.jobs import Engine
 from bridge.model import ChannelId, Job, MailboxName, now
 from bridge.sentences import mark, say
@@ -30,6 +30,18 @@ SHARED = mark(
 )
 OURS_AGAIN = mark("This channel is shared with nobody outside any more: mail is shown here again.")
 CLOSED = mark("The channel is shared with another organisation: mail is shown there again when it is shared no more.")
+
+
+async def usable(gateway: Gateway, channel: ChannelId) -> ChannelId:
+    """That channel, where mail can be shown and handled; else Refused with the reason."""
+    found = await gateway.channel(channel)
+    if found.is_archived:
+        raise Refused(say("#{channel} is archived.", channel=found.name))
+    if found.is_shared:
+        raise Refused(say("#{channel} is shared with another organisation.", channel=found.name))
+    if not found.is_member:
+        raise Refused(say("The bridge is not in #{channel}; invite it there.", channel=found.name))
+    return found.id
 
 
 class Channels:
@@ -72,6 +84,7 @@ class Channels:
         async with self._store.write() as conn:
             await jobs.unpark_kind(conn, "show")
             await jobs.unpark_kind(conn, "digest")
+            await jobs.unpark_kind(conn, "left")
 
     async def tell(self, job: Job) -> None:
         """The job "closed_channel": say in the channel that it is closed to mail, or open again."""

@@ -35,6 +35,7 @@ from bridge.ledger import Ledger
 from bridge.mail.filters import Clamd, Rspamd
 from bridge.metrics import Metrics
 from bridge.model import Address, Job, MailboxName, Named, UserId
+from bridge.moving import Moving
 from bridge.notices import Notices
 from bridge.numbers.summary import Summary
 from bridge.originals import Originals
@@ -87,6 +88,7 @@ class Parts:
     originals: Originals
     filing: Filing
     regroup: Regroup
+    moving: Moving
     channels: Channels
     floods: Floods
     alarms: Alarms
@@ -179,6 +181,7 @@ def made(
         gateway=gateway,
         agents=agents,
         mailboxes=mailboxes,
+        rulebook=rulebook,
         mail=RuledMail(templates=templates, own=own, key=settings.secret_keys[0]),
     )
     in_step = InStep(store, posts=posts, mailboxes=mailboxes, keys=settings.secret_keys, holds=watches.holds)
@@ -224,7 +227,9 @@ def made(
     weekly = settings.summary
     zone = ZoneInfo(weekly.zone) if weekly.weekly else None
     summary = Summary(store, engine=engine, gateway=gateway, mailboxes=mailboxes, zone=zone)
+    moving = Moving(store, engine=engine, gateway=gateway, desk=desk, agents=agents)
     kinds |= {
+        "left": moving.leave,
         "summary": summary.tell,
         "show": show.show,
         "shares": show.see_shared,
@@ -265,6 +270,7 @@ def made(
         originals=originals,
         filing=filing,
         regroup=regroup,
+        moving=moving,
         channels=channels,
         floods=floods,
         alarms=alarms,

@@ -81,6 +81,7 @@ DESK = {
     "ledger",
     "mailboxes",
     "metrics",
+    "moving",
     "notices",
     "numbers.gathering",
     "numbers.picture",
