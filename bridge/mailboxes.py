@@ -25,7 +25,7 @@ from bridge.mail.imap import Gate, ImapServer, ImapSource
 from bridge.mail.maildir import Maildir
 from bridge.mail.maildirsource import LocalSource
 from bridge.mail.sent import LocalSent, SentFolder
-from bridge.mail.smtp import Server
+from bridge.mail.smtpsession import Server
 from bridge.model import Address, ChannelId, MailboxName
 from bridge.post import Post
 from bridge.reception import Reception

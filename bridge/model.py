@@ -578,6 +578,12 @@ class Draft:
     revision: int = 1  # grows with every change: whoever decides has seen one of them
 
     @property
+    def recipients(self) -> tuple[str, ...]:
+        """The addresses it goes to, each once, however often it is named."""
+        named = [one.email for one in (*self.to, *self.cc, *self.bcc)]
+        return tuple({one.lower(): one for one in reversed(named)}.values())[::-1]
+
+    @property
     def shown_as(self) -> str:
         """What its thread line goes by: a new name for each conversation that it moves to."""
         return shown_as(self.id, moved=self.moved)

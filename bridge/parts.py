@@ -20,6 +20,7 @@ from bridge.automation.silence import Silences
 from bridge.canned import Template, Templates
 from bridge.channels import Channels
 from bridge.clockwork import Tenure
+from bridge.composing import Composing
 from bridge.config import Settings
 from bridge.desk import Desk, Mailbox
 from bridge.erasure import Eraser
@@ -162,7 +163,7 @@ def made(
         gateway=gateway,
         mailboxes=mailboxes,
         posts=posts,
-        originals=originals,
+        composing=Composing(store, originals=originals),
         metrics=metrics,
         still_ours=tenure.check,
     )
