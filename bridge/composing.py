@@ -59,6 +59,7 @@ class Composing:
             cc=draft.cc,
             subject=draft.subject,
             lines=richtext.lines(draft.rich_text),
+            html=draft.html,
             attachments=await self._contents(draft),
             in_reply_to=answered.message_id if answered else "",
             references=(answered.references or answered.in_reply_to) if answered else (),

@@ -546,7 +546,9 @@ class DraftFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """An answer on its way out. `rich_text` is Slack's own rich_text block, as the agent wrote it."""
+    """An answer on its way out. `rich_text` is Slack's own rich_text block, as the agent wrote it; `html` says the same
+    in HTML of its own, where the operator gave a template of it, and leaves in place of what is made of `rich_text`.
+    """
 
     id: DraftId
     kind: DraftKind
@@ -561,6 +563,7 @@ class Draft:
     bcc: tuple[Address, ...] = ()
     subject: str
     rich_text: dict[str, Any] = field(repr=False)
+    html: str = field(default="", repr=False)
     quote: bool = False
     files: tuple[DraftFile, ...] = ()
     message_id: str

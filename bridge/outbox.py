@@ -111,14 +111,15 @@ async def keep_sent(conn: AsyncConnection, draft: Draft, sent: Sent | None, *, m
     await correspondents.written_to(conn, [one.email for one in (*draft.to, *draft.cc, *draft.bcc)], at=now())
     # What the bridge says by itself answers nothing: it is still our turn, and the mail is still to be read.
     by_a_person = draft.automatic is Automatic.NO
+    to_them = by_a_person and draft.kind is not DraftKind.FORWARD  # what is passed on is no answer: they still wait
     then = Status.CLOSED if draft.closes else Status.WAITING
-    still = by_a_person or (draft.closes and await _waits_for_customer(conn, number))
+    still = to_them or (draft.closes and (by_a_person or await _waits_for_customer(conn, number)))
     version = await changed(conn, number, **({"status": then} if still else {}))
-    if by_a_person and then is Status.WAITING and draft.kind is not DraftKind.FORWARD:  # that went to somebody else
+    if to_them and then is Status.WAITING:
         await silence.begins(conn, mailbox, number, since=now())
     if still and not by_a_person:
         await write_down(conn, number, "close", user=BRIDGE, detail=f"status: {Status.WAITING} → {then}")
-    if by_a_person and draft.answers and draft.kind is not DraftKind.FORWARD:
+    if to_them and draft.answers:
         await mails.stand(conn, [draft.answers], seen=True, answered=True)  # as every mail client does
         await obey(conn, number, version=version)
     if mailbox.saves_sent:

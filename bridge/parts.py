@@ -15,6 +15,7 @@ from bridge.answers import Answers
 from bridge.automation.acknowledge import Acknowledge
 from bridge.automation.alarms import Alarms
 from bridge.automation.canary import APP_TOKEN, BOT_TOKEN, Canary
+from bridge.automation.hours import ALWAYS
 from bridge.automation.nudges import Nudges
 from bridge.automation.silence import Silences
 from bridge.canned import Template, Templates
@@ -155,6 +156,7 @@ def made(
         templates=templates,
         operators=operators,
         mailbox=next((box.address for box in mailboxes.values()), Address(email="")),
+        hours=next((box.pace.hours for box in mailboxes.values()), ALWAYS),
     )
     writing = Writing(store, desk=desk, agents=agents, mailboxes=mailboxes, templates=templates)
     originals = Originals(store, posts=posts)

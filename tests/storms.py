@@ -39,6 +39,7 @@ AGENTS = 12
 LOOK = 4.0  # seconds that an agent looks at an empty modal before trying again
 SECOND_THOUGHTS = 3.0  # seconds that an agent waits, after a replica woke up, before deciding what is uncertain
 SLOWEST = 6.0  # seconds that the customers' server thinks about a mail at the most
+LAGGING = 120.0  # seconds after which a line that says something else than the truth no longer only lags behind
 PAUSE = SLOWEST + 2.0  # seconds that a line has asked before an agent decides: what is still on its way arrives first
 SENT = ":white_check_mark: Sent"
 MARKS = {"subject": "marmalade", "name": "Quimby", "body": "heliotrope", "answer": "persimmon"}
@@ -204,7 +205,8 @@ class Storm:
             offered = str(line["blocks"])
             arrived = any(f".{draft}.".encode() in one.raw for one in self.stage.world.envelopes)
             if arrived and "mark_delivered" not in offered:
-                self.belied.add(draft)
+                if time.monotonic() > self._asked[draft] + LAGGING:
+                    self.belied.add(draft)
                 continue
             button = "mark_delivered" if arrived else "resend"
             with contextlib.suppress(NotOffered, NoAck, TimeoutError):  # the line has moved on, or it is pressed again
@@ -300,8 +302,10 @@ class Storm:
         await store.close()
         return [*waiting, *left, *(line for one in self.services for line in one.logged[-20:])]
 
-    async def history_of_doubled(self) -> list[str]:
-        """Of each answer that left more than once: what arrived, and what the log says of its conversation."""
+    async def history(self) -> list[str]:
+        """Of each answer that left more than once, or whose line says that it did not: what arrived, and what the logs
+        say of its conversation.
+        """
         sent: dict[bytes, list[str]] = {}
         for one in self.stage.world.envelopes:
             message_id = re.findall(rb"(?im)^message-id: *(\S+)", one.raw)[0].decode()
@@ -309,7 +313,8 @@ class Storm:
         doubled = [message_id for ids in sent.values() if len(ids) > 1 for message_id in ids]
         store, told = await Store.open(self._database_url), [f"arrived: {one}" for one in doubled]
         async with store.read() as conn:
-            ids = {found for one in doubled for found in re.findall(r"\.([0-9a-f]{16})\.", one)}
+            ids = {found for one in doubled for found in re.findall(r"\.([0-9a-f]{16})\.", one)} | self.belied
+            told += [line for draft in ids for one in self.services for line in one.logged if draft in line]
             for number in {found.number for one in ids if (found := await drafts.get(conn, DraftId(one)))}:
                 done = await acts.of_conversation(conn, number, limit=100)
                 told += [f"#{number} {one.at:%H:%M:%S.%f} {one.actor} {one.verb} {one.detail}" for one in done]

@@ -135,7 +135,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "clockwork": {"errors", "sentences"},
     "settings.providers": {"errors", "model", "sentences"},
     "sentences": {"sentences"},
-    "templates": {"errors", "model", "sentences"},
+    "templates": {"automation.hours", "errors", "languages", "model", "sentences"},
     "languages": set(),
     "canned": {"errors", "languages", "model", "sentences", "templates"},
     "settings.values": set(),

@@ -45,7 +45,7 @@ STATES = frozenset({
 _CHANGE = re.compile(r"(\w+: )?[^→,]+ → [^→,]+(, \w+: [^→,]+ → [^→,]+)*")
 _WORD = re.compile(r"[a-z]+( [a-z]+)?")
 _BY_RULE = re.compile(r"rule: (.+?)(?:, (.*))?", re.DOTALL)
-_IN_SLACK = re.compile(r"\b[CGUW][A-Z0-9]{7,}\b")
+_IN_SLACK = re.compile(r"\b[CGUW](?=[A-Z]*\d)[A-Z0-9]{7,}\b")  # a word in capitals has no digit
 
 
 def line(act: Act) -> str:
