@@ -188,6 +188,7 @@ class Bridge:
             filing=filing,
             searching=searching,
             regroup=parts.regroup,
+            moving=parts.moving,
             templates=parts.templates,
             status=status,
             quieted=parts.acknowledge.quieted,
@@ -212,6 +213,7 @@ class Bridge:
             composer=composer,
             filing=filing,
             regroup=parts.regroup,
+            moving=parts.moving,
             originals=parts.originals,
             typed=typed,
         )

@@ -82,6 +82,7 @@ DESK = {
     "ledger",
     "mailboxes",
     "metrics",
+    "moving",
     "notices",
     "numbers.gathering",
     "numbers.picture",

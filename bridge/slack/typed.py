@@ -8,6 +8,7 @@ from bridge.canned import Templates
 from bridge.desk import Desk
 from bridge.filing import Filing
 from bridge.model import ChannelId, Conversation, Mark, Number, UserId, now
+from bridge.moving import Moving
 from bridge.numbers.figures import Figures
 from bridge.regroup import Regroup
 from bridge.sentences import mark, say
@@ -48,6 +49,7 @@ class Typed:
         filing: Filing,
         searching: Searching,
         regroup: Regroup,
+        moving: Moving,
         templates: Templates,
         status: Callable[[], Awaitable[Mapping[str, Any]]],
         quieted: Callable[[Collection[ChannelId]], Awaitable[Sequence[reading.Muted]]],
@@ -61,6 +63,7 @@ class Typed:
         self._filing = filing
         self._searching = searching
         self._regroup = regroup
+        self._moving = moving
         self._status = status
         self._quieted = quieted
 
@@ -84,6 +87,9 @@ class Typed:
                 said = reading.log(*await self._desk.log(command.number, user=user))
             case "help":
                 said = reading.sentence(help_text())
+            case "move":
+                found = await self._moving.move(command.number, command.channel, user=user)
+                said = reading.sentence(reading.moved(found))
             case "tag" | "priority":
                 said = reading.sentence(await self._label(command, user=user))
             case _:
