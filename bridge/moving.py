@@ -15,7 +15,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.agents import MayAct
-from bridge.channels import usable
+from bridge.channels import Channels, usable
 from bridge.desk import Desk, changed, told, write_down
 from bridge.errors import Permanent, Refused
 from bridge.jobs import Engine

@@ -9,6 +9,7 @@ from test_store import a_draft
 from workplace import BLOCKS, Workplace, workplace
 
 from bridge.agents import Operator
+from bridge.channels import Channels
 from bridge.desk import Desk, changed_by_itself
 from bridge.jobs import Engine
 from bridge.model import ChannelId, Conversation, DraftId, DraftState, Job, Number, Ts, now
@@ -93,7 +94,8 @@ async def test_a_card_that_was_being_posted_anew_leaves_two_behind(store: Store)
 def moving(store: Store, place: Workplace) -> Moving:
     desk = Desk(store, agents=Operator(), mailboxes={})
     engine = Engine(store, kinds={}, landing=0.05)
-    return Moving(store, engine=engine, gateway=place.gateway, desk=desk, agents=Operator())
+    channels = Channels(store, engine=engine, gateway=place.gateway)
+    return Moving(store, engine=engine, gateway=place.gateway, channels=channels, desk=desk, agents=Operator())
 
 
 @pytest.mark.parametrize("of_card", ["known", "posted, and nobody came to say so", "never posted", "deleted"])
