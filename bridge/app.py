@@ -178,7 +178,8 @@ class Bridge:
             setup=functools.partial(_set_up, parts),
         )
         self._finishing.append(people.close)
-        searching = Searching(gateway=gateway, desk=desk)
+        windows = Windows(gateway)
+        searching = Searching(gateway=gateway, windows=windows, desk=desk)
         typed = Typed(
             gateway=gateway,
             desk=desk,
@@ -189,7 +190,7 @@ class Bridge:
             status=status,
             numbers=functools.partial(lately, parts.store, parts.mailboxes, zone=ZoneInfo(self._settings.summary.zone)),
         )
-        app, windows = bolt_app(self._settings.slack, parts.me, gateway=gateway), Windows(gateway)
+        app = bolt_app(self._settings.slack, parts.me, gateway=gateway)
         acting, heard = Acting(app, done=people.touched), Heard(app, engine=parts.engine)
         composer = Composer(
             acting,
@@ -212,7 +213,7 @@ class Bridge:
             typed=typed,
         )
         Releasing(acting, windows=windows, release=parts.release)
-        Homes(app, acting, gateway=gateway, people=people)
+        Homes(app, acting, windows=windows, people=people)
         Administering(acting, windows=windows, admins=parts.admins)
         Rulings(acting, windows=windows, rules=parts.rules)
         searching.listen(app)

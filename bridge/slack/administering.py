@@ -56,7 +56,7 @@ class Administering:
         except BridgeError as error:
             await self._windows.tell(body, str(error))
         else:
-            await self._windows.draw(body["view"]["id"], view)
+            await self._windows.draw(body, body["view"]["id"], view)
 
     async def new(self, ack: AsyncAck, body: Body) -> None:
         """New template."""
@@ -125,7 +125,7 @@ class Administering:
             return
         with contextlib.suppress(BridgeError):  # what was done is done
             found = await self._admins.templates(user=user_of(body))
-            await self._windows.draw(beneath, canned.window(found, page=canned.page_of(found, template)))
+            await self._windows.redraw(beneath, canned.window(found, page=canned.page_of(found, template)))
 
     # --- agents, and the log ------------------------------------------------------------------------------------------
 

@@ -104,7 +104,7 @@ class Aside:
             view = await self._floods.page(number, page=page, user=user_of(body), told=told)
         except Refused as refusal:
             view = modals.notice(say(TITLE), str(refusal))
-        await self._windows.draw(body["view"]["id"], view)
+        await self._windows.draw(body, body["view"]["id"], view, otherwise=told)
 
     # --- reactions ----------------------------------------------------------------------------------------------------
 

@@ -182,8 +182,12 @@ class Composer:
         except BridgeError as error:
             form = (await self._writing.refilled(typed, user=user_of(body))).telling(f":warning: {error}")
         view = compose.compose(form)
-        await self._gateway.update_view(typed.view_id, compose.without_body(view))
-        await self._gateway.update_view(typed.view_id, view)
+        try:
+            await self._windows.redraw(typed.view_id, compose.without_body(view))
+            await self._windows.redraw(typed.view_id, view)
+        except BridgeError as error:  # nobody knows which of the two views stands there, and one of them has no text
+            kept = say("Everything that you typed is kept, and is there again when you open it again.")
+            await self._kept(body, form, f"{error} {kept}", view_id=typed.view_id)
 
     # --- what is on its way -------------------------------------------------------------------------------------------
 
@@ -200,13 +204,17 @@ class Composer:
         try:
             view = await self._begun(form, body)
             if view_id:
-                await self._gateway.update_view(view_id, view)
+                await self._windows.redraw(view_id, view)
             else:
                 await self._gateway.open_view(body["trigger_id"], view)
         except BridgeError as error:
-            await self._writing.put_down(form.submitted(), user=user_of(body))
             kept = say("It was undone, and nothing was sent; Reply has its words again.")
-            await self._windows.tell({**body, "view": None}, f"{error} {kept}")
+            await self._kept(body, form, f"{error} {kept}", view_id=view_id)
+
+    async def _kept(self, body: Body, form: Form, sentence: str, *, view_id: str) -> None:
+        """Put down what cannot be shown in its modal, and say so."""
+        await self._writing.put_down(form.submitted(), user=user_of(body))
+        await self._windows.instead(body, view_id, sentence, channel=form.carried.channel)
 
     async def send_now(self, ack: AsyncAck, body: Body) -> None:
         """Send now."""
@@ -231,7 +239,8 @@ class Composer:
             return
         await ack()
         if view_id := modal_of(body):
-            await self._gateway.update_view(view_id, await self._leaving(draft))
+            done = say("It is done; the window could not show it, the conversation's thread does.")
+            await self._windows.draw(body, view_id, await self._leaving(draft), otherwise=done)
 
     async def _leaving(self, draft: Draft) -> dict[str, Any]:
         words, told = richtext.lines(draft.rich_text), None

@@ -1,6 +1,7 @@
 """What admins press about rules, each to one verb of `bridge.routing.ruling`. Whoever is no admin is refused there."""
 
 import asyncio
+import contextlib
 
 from slack_bolt.async_app import AsyncAck
 
@@ -69,7 +70,7 @@ class Rulings:
             view = ruling.window(await self._rules.listed(user=user))
         except BridgeError as error:
             view = modals.notice(say("Rules"), str(error))
-        await self._windows.draw(body["view"]["id"], view)
+        await self._windows.draw(body, body["view"]["id"], view)
 
     async def _look(self, body: Body, verb: str, which: str) -> None:
         user = user_of(body)
@@ -104,7 +105,7 @@ class Rulings:
             await ack(response_action="update", view=modals.loading(say("Try it")))
             view = await trial
             await asyncio.sleep(SHOWN)
-            await self._windows.draw(body["view"]["id"], view)
+            await self._windows.draw(body, body["view"]["id"], view)
         await self._show_beneath(body)
 
     async def _tried(self, one: Shown, *, user: UserId) -> View:
@@ -118,10 +119,10 @@ class Rulings:
         await ack()
         try:
             await self._rules.switch(int(value_of(body)), is_on=True, user=user_of(body))
-            view = modals.notice(say("Try it"), say("It is on: it acts on mail that comes in from now on."))
+            told = say("It is on: it acts on mail that comes in from now on.")
         except BridgeError as error:
-            view = modals.notice(say("Try it"), str(error))
-        await self._windows.draw(body["view"]["id"], view)
+            told = str(error)
+        await self._windows.draw(body, body["view"]["id"], modals.notice(say("Try it"), told), otherwise=told)
         await self._show_beneath(body)
 
     async def remove(self, ack: AsyncAck, body: Body) -> None:
@@ -129,10 +130,10 @@ class Rulings:
         await ack()
         try:
             await self._rules.remove(int(value_of(body)), user=user_of(body))
-            view = modals.notice(say("Edit rule"), say("The rule is removed."))
+            told = say("The rule is removed.")
         except BridgeError as error:
-            view = modals.notice(say("Edit rule"), str(error))
-        await self._windows.draw(body["view"]["id"], view)
+            told = str(error)
+        await self._windows.draw(body, body["view"]["id"], modals.notice(say("Edit rule"), told), otherwise=told)
         await self._show_beneath(body)
 
     async def _form(self, rule: Rule | None, rule_id: int | None, *, user: UserId) -> View:
@@ -152,5 +153,7 @@ class Rulings:
     async def _show_beneath(self, body: Body) -> None:
         """The list under the modal, as it is now."""
         beneath = body["view"].get("root_view_id")
-        if beneath and beneath != body["view"]["id"]:
-            await self._windows.draw(beneath, ruling.window(await self._rules.listed(user=user_of(body))))
+        if not beneath or beneath == body["view"]["id"]:
+            return
+        with contextlib.suppress(BridgeError):  # what was done is done
+            await self._windows.redraw(beneath, ruling.window(await self._rules.listed(user=user_of(body))))
