@@ -130,9 +130,12 @@ class Writing:
         else:
             fresh = await self.blank_form(carried.channel, user=user)
         async with self._store.read() as conn:
-            files = await enclosures.at_hand(conn, carried.number, author=user)
+            files = await enclosures.at_hand(conn, carried.number, author=user, said=typed.said_files)
         there = {one.value for one in fresh.originals}
+        said = [Kept(file=one, checked=False) for one in typed.said_files]
+        there |= {one.value for one in said}
         chosen = [Kept(file=files[value], checked=True) for value in typed.originals if value in files.keys() - there]
+        chosen = [*said, *chosen]
         return await self._offering(replace(fresh, originals=(*chosen, *fresh.originals)).refilled(typed))
 
     async def _offering(self, form: Form) -> Form:
@@ -209,7 +212,7 @@ class Writing:
         """The modal was closed without being sent. Words and files are kept; that it was closed shows on the card."""
         carried, at = typed.carried, now()
         async with self._store.write() as conn:
-            files = await enclosures.at_hand(conn, carried.number, author=user)
+            files = await enclosures.at_hand(conn, carried.number, author=user, said=typed.said_files)
             await forms.forget(conn, number=carried.number, author=user)
             await forms.end(conn, carried.draft)
             if not richtext.is_blank(typed.rich_text) or typed.files:
