@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import structlog
+from aiohttp import web
 from slack_bolt.async_app import AsyncApp
 
 from bridge import mailboxes as mailboxes_of
@@ -75,6 +76,8 @@ class Bridge:
         self._finishing: list[Callable[[], Awaitable[None]]] = []
         self._health: list[Health] = []
         self._wake: Callable[[], None] | None = None
+        self._way_in: Connection | Requests | None = None
+        self._filters: Callable[[], list[dict[str, str]]] = list
         self.site: Site | None = None
         self.smtp: Intake | None = None
         self.lmtp: Intake | None = None
@@ -115,6 +118,7 @@ class Bridge:
                 before_writing=tenure.check,
             )
         )
+        await self._open_site(gateway=gateway, store=store, metrics=metrics)
         me = await _patiently(gateway.me)
         accounts = Accounts.of(settings, store=store)
         self._finishing.append(accounts.close)
@@ -138,8 +142,8 @@ class Bridge:
         await parts.summary.begin()
         await parts.desk.index_what_is_missing()
         await self._begin_work(parts)
-        filters = parts.checking.told
-        await self._connect(self._listen(parts), gateway=gateway, store=store, metrics=metrics, filters=filters)
+        self._filters = parts.checking.told
+        await self._connect(self._listen(parts))
         await self._watch(parts)
         await parts.canary.begin()  # not before there is a first watch, which would not see it
         log.info("bridge ready", mailboxes=len(mailboxes))
@@ -233,31 +237,35 @@ class Bridge:
         Events(heard, gateway=gateway, channels=parts.channels, spoken=spoken, me=parts.me.bot_user_id)
         return app
 
-    async def _connect(
-        self,
-        app: AsyncApp,
-        *,
-        gateway: Gateway,
-        store: Store,
-        metrics: Metrics,
-        filters: Callable[[], list[dict[str, str]]],
-    ) -> None:
-        """Open Slack's way in, and before it the site that tells whether it is open."""
-        app_token = self._settings.slack.app_token.get_secret_value()
-        way_in = Connection(app, token=app_token) if app_token else Requests(app)
+    async def _open_site(self, *, gateway: Gateway, store: Store, metrics: Metrics) -> None:
+        """The site that tells whether we are connected, before we are: whoever watches sees a bridge that waits."""
+
+        async def answer(request: web.Request) -> web.StreamResponse:
+            if not isinstance(self._way_in, Requests):
+                return web.Response(status=503)  # Slack sends it again
+            return await self._way_in.answer(request)
+
+        def filters() -> list[dict[str, str]]:
+            return self._filters()
+
         self.site = Site(
             self._settings.http,
             store=store,
             metrics=metrics,
             mailboxes=self._health,
-            connected=lambda: way_in.connected and not gateway.revoked,
+            connected=lambda: bool(self._way_in and self._way_in.connected) and not gateway.revoked,
             filters=filters,
-            routes=[(PATH, way_in.answer)] if isinstance(way_in, Requests) else (),
+            routes=() if self._settings.slack.app_token.get_secret_value() else [(PATH, answer)],
         )
         await self.site.start()
         self._closing.push_async_callback(self.site.stop)
-        self._finishing.append(way_in.stop)
-        await way_in.start()
+
+    async def _connect(self, app: AsyncApp) -> None:
+        """Open Slack's way in."""
+        app_token = self._settings.slack.app_token.get_secret_value()
+        self._way_in = Connection(app, token=app_token) if app_token else Requests(app)
+        self._finishing.append(self._way_in.stop)
+        await self._way_in.start()
 
     async def _watch(self, parts: Parts) -> None:
         watches, mailboxes, posts = parts.watches, parts.mailboxes, parts.posts
