@@ -29,7 +29,7 @@ from bridge.ledger import all_in_words
 from bridge.limits import give_large_blocks_back
 from bridge.mail.local import Intake
 from bridge.metrics import Metrics
-from bridge.model import ChannelId, MailboxName, UserId
+from bridge.model import ChannelId, MailboxName, UserId, now
 from bridge.numbers.gathering import lately
 from bridge.parts import Parts, made
 from bridge.post import Post
@@ -160,9 +160,9 @@ class Bridge:
     async def _status(self, parts: Parts) -> dict[str, Any]:
         """What `/mail status` shows."""
         async with parts.store.read() as conn:
-            counts, parked = await jobs.counts(conn), await jobs.parked(conn)
+            waiting, counts = await jobs.overdue(conn, at=now()), await jobs.counts(conn)
+            parked = await jobs.parked(conn)
             entered = await all_in_words(conn, list(parts.mailboxes))
-        waiting = counts[jobs.State.READY] + counts[jobs.State.RUNNING]
         told = [{**one.told(), "ledger": entered[one.name]} for one in self._health]
         reasons = list(dict.fromkeys(reason for _, reason in parked if reason))
         silent = [one["reason"] for one in parts.checking.told() if one["reason"]]

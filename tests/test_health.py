@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import aiohttp
 import pytest
+from onstage import Desk, ask
 
 from bridge.config import Listen
 from bridge.demo.mails import SHOP
@@ -92,6 +93,30 @@ async def test_without_slack_the_replica_is_alive_but_not_ready(stage: Stage) ->
             pass
     assert (await get_json(stage.url("/readyz")))[1]["slack"] == "not connected"
     assert (await get(stage.url("/healthz")))[0] == 200
+
+
+async def test_status_counts_what_is_behind_and_not_what_has_time(stage: Stage) -> None:
+    """A modal that is open, a snooze, tomorrow's housekeeping: each has a time of its own."""
+    mina = Desk(stage)
+    await ask(stage)
+    card = await mina.sees_card("Two bags")
+    await mina.opens(card)
+    await mina.person.command(CHANNEL, "/mail", "snooze 1 in 3 hours")
+    async with asyncio.timeout(ENOUGH):
+        while await behind(mina) != "0 things still to be done":
+            pass
+    stage.slack.faults.error("chat.update", times=None)
+    await mina.person.command(CHANNEL, "/mail", "claim 1")
+    assert await behind(mina) == "1 thing still to be done"
+
+
+async def behind(mina: Desk) -> str:
+    """What `/mail status` says is still to be done."""
+    before = len(mina.person.ephemerals(CHANNEL))
+    await mina.person.command(CHANNEL, "/mail", "status")
+    await mina.sees(lambda: len(mina.person.ephemerals(CHANNEL)) > before)
+    told = str(mina.person.ephemerals(CHANNEL)[-1]["text"])
+    return next(line for line in told.splitlines() if "still to be done" in line)
 
 
 @pytest.mark.parametrize("way", ["socket", "http"])
