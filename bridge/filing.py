@@ -81,7 +81,7 @@ LEFT_BEHIND = mark(
 )
 NOWHERE = mark("Some mails are no longer in the mailbox: another mail client took them away.")
 LOST = mark(
-    "The mails of #{number} are no longer in the mailbox: another mail client took them away. They are looked for again."
+    "The mails of #{number} are no longer in the mailbox: another mail client took them away. They are looked for anew."
 )
 AWAY = mark("The mail server does not answer now; it is done as soon as it does.")
 ROUNDS = 4  # looks at what is still to be done: flags, moves, and what had been moved by somebody else
