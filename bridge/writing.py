@@ -107,6 +107,7 @@ class Writing:
         """The compose modal for a new mail, from the mailboxes that the user may write for."""
         offered = [box for box in self._mailboxes.values() if await self._may(user, box.channel)]
         if not offered:
+            await self._agents.member(user)  # who may not act at all is told so, and not of channels
             if channel:  # a shortcut comes from nowhere
                 await self._agents.require(user, channel)
             raise Refused(say("No mailbox shows in a channel of yours; an admin can invite you to one."))
