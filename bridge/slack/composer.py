@@ -36,6 +36,7 @@ from bridge.slack.acting import Acting
 from bridge.slack.faults import Gone
 from bridge.slack.forms import Form, Submission, submission, tells_words, upload
 from bridge.slack.gateway import Gateway
+from bridge.slack.unreadable import number_in
 from bridge.slack.windows import Body, View, Windows, modal_of, user_of, value_of
 from bridge.writing import Writing
 
@@ -276,7 +277,7 @@ class Composer:
 
     async def _decide(self, ack: AsyncAck, body: Body, verb: Callable[..., Awaitable[Draft]]) -> None:
         draft_id, _, seen = value_of(body).partition(":")
-        about = {"seen": int(seen)} if seen else {}
+        about = {"seen": number_in(seen)} if seen else {}
         try:
             draft = await verb(DraftId(draft_id), user=user_of(body), **about)
         except BridgeError as error:

@@ -9,6 +9,7 @@ from bridge.errors import BridgeError
 from bridge.model import ChannelId, Ts, UserId
 from bridge.slack.gateway import Gateway
 from bridge.slack.notices import decided
+from bridge.slack.windows import number_of
 
 Body = Mapping[str, Any]
 
@@ -29,9 +30,10 @@ class Decisions:
     async def decide(self, ack: AsyncAck, body: Body) -> None:
         """What was pressed is done before it is acknowledged; then the buttons give way to who decided."""
         action, channel, user = body["actions"][0], ChannelId(body["channel"]["id"]), UserId(body["user"]["id"])
+        number = number_of(body)
         try:
             decide = self._buttons[action["action_id"]]
-            words = await decide(int(action["value"]), channel=channel, user=user)
+            words = await decide(number, channel=channel, user=user)
         except BridgeError as error:
             await ack()
             await self._gateway.ephemeral(channel, user, text=str(error))

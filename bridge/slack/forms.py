@@ -24,6 +24,7 @@ from bridge.model import (
     Ts,
     UserId,
 )
+from bridge.slack.unreadable import expected
 
 ASKED_MOST = 100  # signs of addresses that private_metadata, of 3,000 characters, carries
 NOTHING: dict[str, Any] = {"type": "rich_text", "elements": []}
@@ -239,7 +240,8 @@ class Submission:
 
 def submission(view: Mapping[str, Any]) -> Submission:
     """What an agent typed, from the view of any payload about it: submitted, closed, or a template chosen."""
-    carried = Carried.unpacked(view["private_metadata"])
+    with expected("form"):
+        carried = Carried.unpacked(view["private_metadata"])
     found = ((view.get("state") or {}).get("values") or {}).items()
     values: dict[str, Any] = {block_id: held["value"] for block_id, held in found if "value" in held}
     return Submission(

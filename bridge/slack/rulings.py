@@ -14,7 +14,8 @@ from bridge.sentences import say
 from bridge.slack import modals, ruleform, ruling
 from bridge.slack.acting import Acting
 from bridge.slack.ruling import Shown
-from bridge.slack.windows import Body, View, Windows, option_of, user_of, value_of
+from bridge.slack.unreadable import number_in
+from bridge.slack.windows import Body, View, Windows, number_of, option_of, user_of
 
 AT_ONCE = 1.0
 """Seconds that trying a rule may take for the answer to the submission to show it: Slack waits for three."""
@@ -64,9 +65,9 @@ class Rulings:
         user = user_of(body)
         try:
             if verb == "off":
-                await self._rules.switch(int(which), is_on=False, user=user)
+                await self._rules.switch(number_in(which), is_on=False, user=user)
             else:
-                await self._rules.move(int(which), by=-1 if verb == "up" else 1, user=user)
+                await self._rules.move(number_in(which), by=-1 if verb == "up" else 1, user=user)
             view = ruling.window(await self._rules.listed(user=user))
         except BridgeError as error:
             view = modals.notice(say("Rules"), str(error))
@@ -79,7 +80,7 @@ class Rulings:
             if which.startswith("file:"):
                 rule = await self._rules.of_file(which.removeprefix("file:"), user=user)
                 return await self._trial(Shown(rule=rule), user=user)
-            found = await self._rules.get(int(which), user=user)
+            found = await self._rules.get(number_in(which), user=user)
             if verb == "edit":
                 return await self._form(found.rule, found.id, user=user)
             return await self._trial(Shown(rule=found.rule, id=found.id, is_on=found.is_on), user=user)
@@ -118,7 +119,7 @@ class Rulings:
         """Switch on, below what it would have matched."""
         await ack()
         try:
-            await self._rules.switch(int(value_of(body)), is_on=True, user=user_of(body))
+            await self._rules.switch(number_of(body), is_on=True, user=user_of(body))
             told = say("It is on: it acts on mail that comes in from now on.")
         except BridgeError as error:
             told = str(error)
@@ -129,7 +130,7 @@ class Rulings:
         """Remove this rule, and yes."""
         await ack()
         try:
-            await self._rules.remove(int(value_of(body)), user=user_of(body))
+            await self._rules.remove(number_of(body), user=user_of(body))
             told = say("The rule is removed.")
         except BridgeError as error:
             told = str(error)

@@ -14,7 +14,8 @@ from bridge.model import UserId, now
 from bridge.sentences import mark, say
 from bridge.slack import modals, results
 from bridge.slack.gateway import Gateway
-from bridge.slack.windows import Body, View, Windows, user_of
+from bridge.slack.unreadable import number_in
+from bridge.slack.windows import Body, View, Windows, user_of, value_of
 
 Said = dict[str, Any]
 
@@ -52,18 +53,19 @@ class Searching:
 
     async def turn(self, ack: AsyncAck, body: Body, respond: AsyncRespond) -> None:
         """Another page of the same search, in the place of the one that is shown."""
+        number, _, typed = value_of(body).partition(":")
+        wanted = number_in(number)
         await ack()
-        number, _, typed = str(body["actions"][0]["value"]).partition(":")
         user = user_of(body)
         if "view" in body:
             try:
-                view = await self._view(typed, user=user, page=int(number))
+                view = await self._view(typed, user=user, page=wanted)
             except BridgeError as error:
                 view = modals.notice(say(TITLE), str(error))
             await self._windows.draw(body, body["view"]["id"], view)
             return
         try:
-            said = await self.answer(typed, user=user, page=int(number))
+            said = await self.answer(typed, user=user, page=wanted)
         except BridgeError as error:
             said = {"response_type": "ephemeral", "text": str(error)}
         await respond({**said, "replace_original": True})

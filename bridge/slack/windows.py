@@ -13,6 +13,7 @@ from bridge.sentences import say
 from bridge.slack import modals
 from bridge.slack.faults import Gone
 from bridge.slack.gateway import Gateway
+from bridge.slack.unreadable import expected, number_in
 
 log = structlog.get_logger()
 
@@ -138,12 +139,28 @@ def user_of(body: Body) -> UserId:
 
 def option_of(body: Body) -> str:
     """The value of the option that was chosen."""
-    return str(body["actions"][0]["selected_option"]["value"])
+    with expected("option"):
+        return str(body["actions"][0]["selected_option"]["value"])
 
 
 def value_of(body: Body) -> str:
     """The value of the button that was pressed."""
-    return str(body["actions"][0]["value"])
+    with expected("value"):
+        return str(body["actions"][0]["value"])
+
+
+def number_of(body: Body) -> int:
+    """The number that is the value of the button that was pressed."""
+    return number_in(value_of(body))
+
+
+def parts_of(value: str, *, count: int) -> list[str]:
+    """The parts of an option's or a button's value, which colons join. Raises Unreadable for another count of them."""
+    with expected("value"):
+        parts = value.split(":")
+        if len(parts) != count:
+            raise ValueError(count)
+        return parts
 
 
 def thread_of(body: Body) -> Ts | None:
