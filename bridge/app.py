@@ -22,7 +22,7 @@ from bridge.automation.housekeeping import keep_house
 from bridge.clockwork import Tenure
 from bridge.config import Settings, check_runnable
 from bridge.desk import Mailbox
-from bridge.errors import Misconfigured, Temporary
+from bridge.errors import Misconfigured, Permanent, Temporary
 from bridge.health import Health, Site
 from bridge.home import Home
 from bridge.ledger import all_in_words
@@ -119,7 +119,10 @@ class Bridge:
             )
         )
         await self._open_site(gateway=gateway, store=store, metrics=metrics)
-        me = await _patiently(gateway.me)
+        try:
+            me = await _patiently(gateway.me)
+        except Permanent as error:  # nothing works with such a token
+            raise Misconfigured(str(error)) from error
         accounts = Accounts.of(settings, store=store)
         self._finishing.append(accounts.close)
         posts = mailboxes_of.posts(settings, accounts=accounts)
@@ -190,8 +193,10 @@ class Bridge:
             filing=filing,
             searching=searching,
             regroup=parts.regroup,
+            moving=parts.moving,
             templates=parts.templates,
             status=status,
+            quieted=parts.acknowledge.quieted,
             numbers=functools.partial(lately, parts.store, parts.mailboxes, zone=ZoneInfo(self._settings.summary.zone)),
         )
         app = bolt_app(self._settings.slack, parts.me, gateway=gateway)
@@ -213,6 +218,7 @@ class Bridge:
             composer=composer,
             filing=filing,
             regroup=parts.regroup,
+            moving=parts.moving,
             originals=parts.originals,
             typed=typed,
         )

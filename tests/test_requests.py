@@ -108,7 +108,7 @@ MAIL = {"type": "overflow", "action_id": "mail", "block_id": "b"}
         ACT | {"action_id": "send_now", "value": "0123456789abcdef:x"},
         ACT | {"action_id": "release_file", "value": "1"},
         ACT | {"action_id": "digest_page_next", "value": "1"},
-        ACT | {"action_id": "mute_sender", "value": "x"},
+        ACT | {"action_id": "mute_sender"},
         ACT | {"action_id": "search_next", "value": "x:words"},
         MENU | {"selected_option": {"value": "archive:x"}},
         MENU,

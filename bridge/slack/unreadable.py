@@ -1,7 +1,7 @@
 """What Slack signs and never sends: a button whose value is none of ours, a window that carries nothing of ours.
 
-It is acknowledged, and one line of the log tells of it: nobody has pressed anything (bridge/slack/acting.py; for what is
-registered elsewhere bridge/slack/bolt.py).
+It is acknowledged, and one line of the log tells of it: nobody has pressed anything. (bridge/slack/acting.py, and for
+listeners that are registered without that, bridge/slack/bolt.py.)
 """
 
 import contextlib
