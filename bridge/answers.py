@@ -235,7 +235,7 @@ class Answers:
     async def _files(self, form: Submission, mailbox: Mailbox, *, user: UserId) -> tuple[DraftFile, ...]:
         """The files that go along: uploads, and those checked among the ones at hand."""
         async with self._store.read() as conn:
-            there = await enclosures.at_hand(conn, form.carried.number, author=user) if form.originals else {}
+            there = await enclosures.at_hand(conn, form.carried.number, author=user, said=form.said_files)
         files = (*form.uploads, *(there[value] for value in form.originals if value in there))
         if sum(one.size for one in files) * ENCODED > mailbox.max_bytes:
             limit = f"{mailbox.max_bytes / ENCODED / 1_000_000:.0f} MB"

@@ -108,6 +108,7 @@ class Writing:
         """The compose modal for a new mail, from the mailboxes that the user may write for."""
         offered = [box for box in self._mailboxes.values() if await self._may(user, box.channel)]
         if not offered:
+            await self._agents.member(user)  # who may not act at all is told so, and not of channels
             if channel:  # a shortcut comes from nowhere
                 await self._agents.require(user, channel)
             raise Refused(say("No mailbox shows in a channel of yours; an admin can invite you to one."))
@@ -131,9 +132,12 @@ class Writing:
         else:
             fresh = await self.blank_form(carried.channel, user=user)
         async with self._store.read() as conn:
-            files = await enclosures.at_hand(conn, carried.number, author=user)
+            files = await enclosures.at_hand(conn, carried.number, author=user, said=typed.said_files)
         there = {one.value for one in fresh.originals}
+        said = [Kept(file=one, checked=False) for one in typed.said_files]
+        there |= {one.value for one in said}
         chosen = [Kept(file=files[value], checked=True) for value in typed.originals if value in files.keys() - there]
+        chosen = [*said, *chosen]
         return await self._offering(replace(fresh, originals=(*chosen, *fresh.originals)).refilled(typed))
 
     async def _offering(self, form: Form) -> Form:
@@ -210,7 +214,7 @@ class Writing:
         """The modal was closed without being sent. Words and files are kept; that it was closed shows on the card."""
         carried, at = typed.carried, now()
         async with self._store.write() as conn:
-            files = await enclosures.at_hand(conn, carried.number, author=user)
+            files = await enclosures.at_hand(conn, carried.number, author=user, said=typed.said_files)
             await forms.forget(conn, number=carried.number, author=user)
             await forms.end(conn, carried.draft)
             if not richtext.is_blank(typed.rich_text) or typed.files:
