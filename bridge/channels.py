@@ -12,7 +12,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 import structlog
 
-from bridge.errors import BridgeError, Permanent
+from bridge.errors import BridgeError, Permanent, Refused
 from bridge.jobs import Engine
 from bridge.model import ChannelId, Job, MailboxName, now
 from bridge.sentences import mark, say
@@ -34,11 +34,23 @@ OURS_AGAIN = mark("This channel is shared with nobody outside any more: mail is 
 CLOSED = mark("The channel is shared with another organisation: mail is shown there again when it is shared no more.")
 
 
-WAITING = ("show", "digest", "tell", "loop", "alarm", "summary")
+WAITING = ("show", "digest", "tell", "loop", "alarm", "summary", "left")
 """Kinds of jobs that post in channels."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+async def usable(gateway: Gateway, channel: ChannelId) -> ChannelId:
+    """That channel, where mail can be shown and handled; else Refused with the reason."""
+    found = await gateway.channel(channel)
+    if found.is_archived:
+        raise Refused(say("#{channel} is archived.", channel=found.name))
+    if found.is_shared:
+        raise Refused(say("#{channel} is shared with another organisation.", channel=found.name))
+    if not found.is_member:
+        raise Refused(say("The bridge is not in #{channel}; invite it there.", channel=found.name))
+    return found.id
 
 
 class Channels:

@@ -260,7 +260,7 @@ class Desk:
 
     async def snooze(self, number: Number, *, user: UserId, until: datetime) -> Conversation:
         """Put it aside until then; a mail of the customer brings it back before."""
-        found = await self._unmerged(number, user=user)
+        found = await self.unmerged(number, user=user)
         payload = {"number": number, "until": until.isoformat()}
         async with self._store.write() as conn:
             version = await changed(conn, number, status=Status.SNOOZED, wakes=until)
@@ -281,7 +281,7 @@ class Desk:
                 await write_down(conn, number, "wake", user=BRIDGE, detail=told(found, {"status": Status.OPEN}))
 
     async def _set(self, number: Number, verb: str, *, user: UserId, **values: object) -> Conversation:
-        found = await self._unmerged(number, user=user)
+        found = await self.unmerged(number, user=user)
         if all(getattr(found, name) == value for name, value in values.items()):
             return found
         async with self._store.write() as conn:
@@ -296,7 +296,8 @@ class Desk:
             at = now()
             await runs(conn, mailbox.pace, conversation.number, at=at, seen=at)
 
-    async def _unmerged(self, number: Number, *, user: UserId) -> Conversation:
+    async def unmerged(self, number: Number, *, user: UserId) -> Conversation:
+        """As `conversation`; `Refused` also where its mails are in another now."""
         found = await self.conversation(number, user=user)
         if found.merged_into:
             raise Refused(

@@ -37,6 +37,7 @@ from bridge.ledger import Ledger
 from bridge.mail.filters import Clamd, Rspamd
 from bridge.metrics import Metrics
 from bridge.model import Address, Job, MailboxName, Named, UserId
+from bridge.moving import Moving
 from bridge.notices import Notices
 from bridge.numbers.summary import Summary
 from bridge.originals import Originals
@@ -89,6 +90,7 @@ class Parts:
     originals: Originals
     filing: Filing
     regroup: Regroup
+    moving: Moving
     channels: Channels
     floods: Floods
     alarms: Alarms
@@ -182,6 +184,7 @@ def made(
         gateway=gateway,
         agents=agents,
         mailboxes=mailboxes,
+        rulebook=rulebook,
         mail=RuledMail(templates=templates, own=own, key=settings.secret_keys[0]),
         own=own,
     )
@@ -238,7 +241,10 @@ def made(
     weekly = settings.summary
     zone = ZoneInfo(weekly.zone) if weekly.weekly else None
     summary = Summary(store, engine=engine, gateway=gateway, channels=channels, mailboxes=mailboxes, zone=zone)
+    moving = Moving(store, engine=engine, gateway=gateway, channels=channels, desk=desk, agents=agents)
+    notices = Notices(store, engine=engine, gateway=gateway, channels=channels)
     kinds |= {
+        "left": moving.leave,
         "summary": summary.tell,
         "show": show.show,
         "shares": show.see_shared,
@@ -246,7 +252,8 @@ def made(
         "closed_channel": channels.tell,
         "usable_channel": channels.try_again,
         "nudge": Nudges(store, operators=operators).nudge,
-        "tell": Notices(store, engine=engine, gateway=gateway, channels=channels).say,
+        "tell": notices.say,
+        "announce": notices.announce,
         "alarm": alarms.tell,
         "acknowledge": acknowledge.acknowledge,
         "loop": acknowledge.tell,
@@ -279,6 +286,7 @@ def made(
         originals=originals,
         filing=filing,
         regroup=regroup,
+        moving=moving,
         channels=channels,
         floods=floods,
         alarms=alarms,

@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mailroom import until
@@ -16,7 +17,7 @@ from bridge.automation.housekeeping import tidy
 from bridge.commands.personal import Personal, stays
 from bridge.config import RetentionSettings
 from bridge.demo.mails import SHOP
-from bridge.demo.stage import CHANNEL, Stage
+from bridge.demo.stage import CHANNEL, MINA, Stage
 from bridge.errors import Refused
 from bridge.model import Attachment, now
 from bridge.store.database import Store
@@ -82,6 +83,27 @@ async def test_what_moved_to_another_conversation_is_erased_from_both_threads(st
     await mina.sees(lambda: [SECRET in said(one) for one in mina.cards()] == [False])
     assert SECRET not in kept(stage)
     files = stage.slack.workspace.files.values()
+    await mina.sees(lambda: all(one.deleted for one in files if one.name == PHOTO.filename))
+
+
+async def test_what_moved_to_another_channel_is_erased_from_both(stage: Stage, mina: Desk) -> None:
+    here, billing = stage.slack.workspace, "C0BILLING1"
+    here.add_channel("billing", channel_id=billing, members=[MINA, here.bot_user_id])
+    await a_day_at_the_desk(stage, mina)
+    old = await mina.sees_card(SECRET)
+    await mina.person.command(CHANNEL, "/mail", "merge 2 1")  # so that not all of the conversation goes
+    await mina.person.command(CHANNEL, "/mail", "move 1 #billing")
+
+    def thread() -> list[dict[str, Any]]:
+        return [one for card in here.history(billing) for one in here.replies(billing, card["ts"])]
+
+    await mina.sees(lambda: any(f"We are sorry about {SECRET}" in said(one) for one in thread()))
+    await mina.sees(lambda: any(one.get("files") for one in thread()))
+    async with Personal.open(stage.settings()) as personal:
+        await personal.erase(await personal.held("dana@example.com"))
+    await mina.sees(lambda: not any(SECRET in said(one) for one in (*mina.thread(old), *thread())))
+    await mina.sees(thread)
+    files = here.files.values()
     await mina.sees(lambda: all(one.deleted for one in files if one.name == PHOTO.filename))
 
 

@@ -168,7 +168,7 @@ async def test_a_change_raises_the_version_that_the_card_has_yet_to_show(store: 
     async with store.write() as conn:
         await conversations.mark_shown(conn, number, version=1)
         assert await conversations.change(conn, number, at=now(), status=Status.CLOSED) == 2
-        await conversations.card_posted(conn, number, ts=Ts("1.2"))
+        await conversations.card_posted(conn, number, ts=Ts("1.2"), bumps=0)
     async with store.read() as conn:
         found = await conversations.get(conn, number)
         assert found

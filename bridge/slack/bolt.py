@@ -18,6 +18,7 @@ from bridge.model import UserId
 from bridge.sentences import read_by
 from bridge.slack import web
 from bridge.slack.gateway import Gateway, Identity
+from bridge.slack.unreadable import Unreadable, report
 
 log = structlog.get_logger()
 
@@ -50,7 +51,12 @@ def bolt_app(slack: SlackSettings, me: Identity, *, gateway: Gateway) -> AsyncAp
         read_by(locale)
         await next_()
 
-    async def unfollowed(error: Exception, body: Mapping[str, Any]) -> BoltResponse | None:
+    async def unfollowed(
+        error: Exception, body: Mapping[str, Any], response: BoltResponse | None
+    ) -> BoltResponse | None:
+        if isinstance(error, Unreadable):  # what Slack never sends
+            report(error)
+            return None if response is None else BoltResponse(status=200)
         if isinstance(error, BoltUnhandledRequestError):  # sent again it would be as unknown
             log.warning("Slack sent what nobody here knows; it is acknowledged", kind=str(body.get("type"))[:50])
             return BoltResponse(status=200)

@@ -15,6 +15,7 @@ from bridge.desk import Desk
 from bridge.errors import BridgeError
 from bridge.filing import Filing
 from bridge.model import (
+    ChannelId,
     Conversation,
     Direction,
     DraftId,
@@ -23,15 +24,17 @@ from bridge.model import (
     Mark,
     Number,
 )
+from bridge.moving import Moving
 from bridge.originals import Originals
 from bridge.regroup import Regroup
 from bridge.sentences import say
 from bridge.slack import modals, parting, reading
-from bridge.slack.acting import Acting
+from bridge.slack.acting import Acting, Listener
 from bridge.slack.commands import Command, parse_command
 from bridge.slack.composer import Composer
 from bridge.slack.typed import Typed
-from bridge.slack.windows import Body, View, Windows, option_of, user_of, value_of
+from bridge.slack.unreadable import number_in
+from bridge.slack.windows import Body, View, Windows, number_of, option_of, parts_of, user_of, value_of
 
 log = structlog.get_logger()
 
@@ -58,6 +61,7 @@ class Listeners:
         originals: Originals,
         typed: Typed,
         regroup: Regroup,
+        moving: Moving,
     ) -> None:
         self._windows = windows
         self._desk = desk
@@ -66,6 +70,7 @@ class Listeners:
         self._originals = originals
         self._typed = typed
         self._regroup = regroup
+        self._moving = moving
         self._menu: dict[str, Verb] = {
             "mark_read": functools.partial(filing.mark, mark=Mark.READ),
             "mark_unread": functools.partial(filing.mark, mark=Mark.UNREAD),
@@ -76,30 +81,48 @@ class Listeners:
             "spam": filing.spam,
         }
         app.action("new_mail")(composer.new_email)
-        app.action("reply")(self.reply)
-        app.action("claim")(self.claim)
-        app.action("release")(self.release)
-        app.action("close")(self.close)
-        app.action("reopen")(self.reopen)
-        app.action("snooze")(self.ask_snooze)
-        app.action("more")(self.more)
+        app.action("reply")(self._here(self.reply))
+        app.action("claim")(self._here(self.claim))
+        app.action("release")(self._here(self.release))
+        app.action("close")(self._here(self.close))
+        app.action("reopen")(self._here(self.reopen))
+        app.action("snooze")(self._here(self.ask_snooze))
+        app.action("more")(self._here(self.more))
         app.action("mail")(self.of_mail)
         app.action("show_mail")(self.show_mail)
         app.view("confirm_delete")(self.confirm_delete)
         app.view("snooze")(self.snooze)
         app.view("split")(self.split)
+        app.view("move")(self.move)
         app.command("/mail")(self.mail)
+
+    def _here(self, listener: Listener) -> Listener:
+        """What is pressed on a card, or on what was said beside it, is done there; where the conversation has moved to
+        another channel since, whoever pressed is told where to.
+        """
+
+        async def pressed(ack: AsyncAck, body: Body) -> None:
+            if channel := (body.get("channel") or {}).get("id"):  # on Home there is none
+                pressed = body["actions"][0]
+                value = option_of(body).rpartition(":")[2] if "selected_option" in pressed else value_of(body)
+                if sentence := await self._moving.gone_from(ChannelId(channel), Number(number_in(value))):
+                    await ack()
+                    await self._windows.tell(body, sentence)
+                    return
+            await listener(ack, body)
+
+        return pressed
 
     # --- buttons on a card --------------------------------------------------------------------------------------------
 
     async def reply(self, ack: AsyncAck, body: Body) -> None:
         """Reply: the compose modal."""
         await ack()
-        await self._composer.write(body, DraftKind.REPLY, Number(int(value_of(body))))
+        await self._composer.write(body, DraftKind.REPLY, Number(number_of(body)))
 
     async def claim(self, ack: AsyncAck, body: Body) -> None:
         """Claim, or take over: who had it is said."""
-        number, user = Number(int(value_of(body))), user_of(body)
+        number, user = Number(number_of(body)), user_of(body)
         try:
             before = await self._desk.conversation(number, user=user)
             await self._desk.claim(number, user=user)
@@ -126,12 +149,12 @@ class Listeners:
     async def ask_snooze(self, ack: AsyncAck, body: Body) -> None:
         """Snooze, of a nudge: until when is asked."""
         await ack()
-        await self._ask_snooze(body, Number(int(value_of(body))))
+        await self._ask_snooze(body, Number(number_of(body)))
 
     async def more(self, ack: AsyncAck, body: Body) -> None:
         """The card's menus: `verb:number`."""
         verb, _, typed = option_of(body).partition(":")
-        number = Number(int(typed))
+        number = Number(number_in(typed))
         if act := self._menu.get(verb):
             await self._change(ack, body, act, number)
             return
@@ -148,31 +171,33 @@ class Listeners:
     async def of_mail(self, ack: AsyncAck, body: Body) -> None:
         """The menu of one mail in the thread: `verb:number:mail`; of one that was sent, with its draft's id."""
         await ack()
-        verb, typed, which = option_of(body).split(":")
-        number = Number(int(typed))
+        verb, typed, which = parts_of(option_of(body), count=3)
+        number = Number(number_in(typed))
         if verb == "split":
-            await self._ask_split(body, number, chosen=MailId(int(which)))
+            await self._ask_split(body, number, chosen=MailId(number_in(which)))
+        elif verb == "move":
+            await self._ask_move(body, number)
         elif verb == "show_sent":
             await self._read_sent(body, number, DraftId(which))
         else:
-            await self._read(body, number, mail_id=MailId(int(which)), original=verb == "show_original")
+            await self._read(body, number, mail_id=MailId(number_in(which)), original=verb == "show_original")
 
     async def show_mail(self, ack: AsyncAck, body: Body) -> None:
         """The full text of one mail."""
         await ack()
         number, _, mail_id = value_of(body).partition(":")
-        await self._read(body, Number(int(number)), mail_id=MailId(int(mail_id)))
+        await self._read(body, Number(number_in(number)), mail_id=MailId(number_in(mail_id)))
 
     async def _change(self, ack: AsyncAck, body: Body, verb: Verb, number: Number | None = None) -> None:
         try:
-            await verb(number or Number(int(value_of(body))), user=user_of(body))
+            await verb(number or Number(number_of(body)), user=user_of(body))
         except BridgeError as error:
             await ack()
             await self._windows.tell(body, str(error))
         else:
             await ack()
 
-    # --- delete and snooze --------------------------------------------------------------------------------------------
+    # --- delete, snooze, split and move -------------------------------------------------------------------------------
 
     async def _ask_delete(self, body: Body, number: Number) -> None:
         async def view() -> View:
@@ -187,6 +212,22 @@ class Listeners:
             return modals.snooze(await self._desk.conversation(number, user=user_of(body)))
 
         await self._windows.open(body, say("Snooze"), view)
+
+    async def _ask_move(self, body: Body, number: Number) -> None:
+        async def view() -> View:
+            return modals.move(await self._desk.conversation(number, user=user_of(body)))
+
+        await self._windows.open(body, say("Move"), view)
+
+    async def move(self, ack: AsyncAck, body: Body) -> None:
+        """To that channel."""
+        try:
+            number, channel = modals.carried_number(body["view"]), modals.chosen_channel(body["view"])
+            found = await self._moving.move(number, channel, user=user_of(body))
+        except BridgeError as error:
+            await ack(response_action="push", view=modals.notice(say("Move"), str(error)))  # an error names no channel
+        else:
+            await ack(response_action="update", view=modals.notice(say("Move"), reading.moved(found)))
 
     async def _ask_split(self, body: Body, number: Number, *, chosen: MailId | None = None) -> None:
         async def view() -> View:
@@ -269,8 +310,9 @@ class Listeners:
             case "delete" | "split" as verb:
                 ask = self._ask_delete if verb == "delete" else self._ask_split
                 return lambda: ask(body, number)
-            case "snooze" if not command.rest:
-                return lambda: self._ask_snooze(body, number)
+            case "snooze" | "move" as verb if not command.rest:
+                ask_for = self._ask_snooze if verb == "snooze" else self._ask_move
+                return lambda: ask_for(body, number)
             case verb if verb in WRITING:
                 return lambda: self._composer.write(body, WRITING[verb], number)
         return None

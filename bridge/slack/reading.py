@@ -169,6 +169,11 @@ def row(one: Conversation) -> str:
     return f"*#{one.number}*  {subject}  ·  {stands}  ·  {owner}  ·  {blocks.moment(one.updated)}"
 
 
+def moved(conversation: Conversation) -> str:
+    """Where a conversation shows from now on, for whoever moved it."""
+    return say("#{number} shows in <#{channel}> now.", number=conversation.number, channel=conversation.channel)
+
+
 def sentence(text: str) -> dict[str, Any]:
     """An answer to a command that only its sender sees."""
     return {"response_type": "ephemeral", "text": text}

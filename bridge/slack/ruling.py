@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bridge.model import Number, Priority
-from bridge.routing.matching import On, Rule, Share, Then, When
+from bridge.routing.matching import On, Rule, Share, Then, When, version
 from bridge.sentences import mark, plural, say
 from bridge.slack.blocks import Block, button, context, inert, overflow, person, plain, section, shorten
 
@@ -93,7 +93,7 @@ def trial(one: Shown, matched: Sequence[Number], *, of: int, unknown: int) -> Vi
         "Would have matched *{n}* of the last {of}.",
         of=of,
     )
-    blocks: list[Block] = [section(f"*{inert(one.rule.name)}*\n{in_words(one.rule)}"[:TOLD]), section(told)]
+    blocks = [section(told)]
     if numbers := list(dict.fromkeys(matched)):
         named = ", ".join(f"#{number}" for number in numbers[:NUMBERED])
         blocks.append(context(f"{named} …" if len(numbers) > NUMBERED else named))
@@ -107,8 +107,18 @@ def trial(one: Shown, matched: Sequence[Number], *, of: int, unknown: int) -> Vi
                 )
             )
         )
+    return _trial(one, blocks)
+
+
+def untried(one: Shown, why: str) -> View:
+    """As `trial`, for who may not be told what it would have matched."""
+    return _trial(one, [section(why)])
+
+
+def _trial(one: Shown, told: Sequence[Block]) -> View:
+    blocks = [section(f"*{inert(one.rule.name)}*\n{in_words(one.rule)}"[:TOLD]), *told]
     if one.id is not None and not one.is_on:
-        blocks.append({"type": "actions", "elements": [_switch_on(one.id)]})
+        blocks.append({"type": "actions", "elements": [_switch_on(one.id, one.rule)]})
     elif one.is_on:
         blocks.append(context(say("It is on.")))
     return {
@@ -121,8 +131,9 @@ def trial(one: Shown, matched: Sequence[Number], *, of: int, unknown: int) -> Vi
     }
 
 
-def _switch_on(rule_id: int) -> Block:
-    return button(say("Switch on"), "switch_rule_on", str(rule_id), style="primary")
+def _switch_on(rule_id: int, rule: Rule) -> Block:
+    """What is switched on is what was looked at: the button's value is `id:version`."""
+    return button(say("Switch on"), "switch_rule_on", f"{rule_id}:{version(rule)}", style="primary")
 
 
 # --- a rule in words --------------------------------------------------------------------------------------------------

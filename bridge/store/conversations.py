@@ -110,9 +110,12 @@ async def touch(conn: AsyncConnection, number: Number) -> int:
     return int((await conn.execute(which.values(version=version + 1).returning(version))).scalar_one())
 
 
-async def card_posted(conn: AsyncConnection, number: Number, *, ts: Ts) -> None:
-    """Remember the Slack message that is the conversation's card."""
-    await conn.execute(update(conversations).where(conversations.c.number == number).values(card_ts=ts, surfaced=ts))
+async def card_posted(conn: AsyncConnection, number: Number, *, ts: Ts, bumps: int) -> None:
+    """Remember the Slack message that is the conversation's card, unless it is to be posted anew since; `bumps`: how
+    often it had been when this one was begun.
+    """
+    still = (conversations.c.number == number) & (conversations.c.bumps == bumps)
+    await conn.execute(update(conversations).where(still).values(card_ts=ts, surfaced=ts))
 
 
 async def mark_shown(conn: AsyncConnection, number: Number, *, version: int) -> None:
@@ -177,7 +180,7 @@ async def listed(conn: AsyncConnection, *, mailbox: MailboxName | None, closed: 
 
 
 async def channel_of(conn: AsyncConnection, mailbox: MailboxName) -> ChannelId | None:
-    """Where that mailbox's newest conversation shows that no rule has moved, or None before it has one."""
+    """Where that mailbox's newest conversation shows that nothing has moved, or None before it has one."""
     moved = exists().where(acts.c.number == conversations.c.number, acts.c.verb == "move")
     newest = select(conversations.c.channel).where(conversations.c.mailbox == mailbox, ~moved)
     found = (await conn.execute(newest.order_by(conversations.c.number.desc()).limit(1))).scalar()

@@ -42,6 +42,11 @@ async def begin(conn: AsyncConnection, key: str, *, attempt: str = "the only one
     return Effect(key=key, begun=row.begun, result=row.result, fresh=False, tried=row.tried)
 
 
+async def is_known(conn: AsyncConnection, key: str) -> bool:
+    """Whether somebody has meant to do that."""
+    return (await conn.execute(_KNOWN, {"wanted": key})).first() is not None
+
+
 async def try_again(conn: AsyncConnection, key: str, *, attempt: str) -> None:
     """Write down that the effect is about to be tried once more: whoever looked before has not found it."""
     await conn.execute(_FINISH, {"wanted": key, "attempt": attempt, "tried": now()})

@@ -356,6 +356,12 @@ async def counts(conn: AsyncConnection) -> dict[State, int]:
     return dict.fromkeys(State, 0) | {State(state): count for state, count in rows}
 
 
+async def overdue(conn: AsyncConnection, *, at: datetime) -> int:
+    """How many jobs should have begun by then and are not done, those included that are tried again later."""
+    which = jobs.c.state.in_([State.READY, State.RUNNING]) & (jobs.c.since <= at)
+    return int((await conn.execute(select(func.count()).select_from(jobs).where(which))).scalar_one())
+
+
 async def unfinished(conn: AsyncConnection, kind: str) -> int:
     """How many jobs of a kind are still to be done."""
     which = (jobs.c.kind == kind) & jobs.c.state.in_([State.READY, State.RUNNING])

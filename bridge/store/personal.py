@@ -139,7 +139,7 @@ async def shown_in_slack(
 async def _shown_before(
     conn: AsyncConnection, mail_ids: Sequence[MailId], draft_ids: Sequence[DraftId]
 ) -> list[tuple[str, str]]:
-    """The posts that mails and answers have in threads which they left, by a merge or a split."""
+    """The posts that mails and answers have in threads which they left, for another conversation or channel."""
     moved = select(conversations.c.channel, messages.c.id).join_from(
         messages, conversations, messages.c.number == conversations.c.number
     )
@@ -155,9 +155,11 @@ async def _shown_before(
     found: list[tuple[str, str]] = []
     for kind, (channel, name) in named:
         key = f"{kind}:{name}"
-        posts = select(effects.c.result).where(or_(effects.c.key == key, effects.c.key.like(f"{key}.%")))
-        results = (await conn.execute(posts)).scalars().all()
-        found += [(channel, one["ts"]) for one in results if one and one.get("ts")]
+        shown = select(effects.c.result).where(or_(effects.c.key == key, effects.c.key.like(f"{key}.%")))
+        stamps = [one["ts"] for one in (await conn.execute(shown)).scalars() if one and one.get("ts")]
+        rows = await conn.execute(select(posts.c.ts, posts.c.channel).where(posts.c.ts.in_(stamps)))
+        places = {row.ts: row.channel for row in rows}
+        found += [(places.get(ts, channel), ts) for ts in stamps]
     return found
 
 
