@@ -167,6 +167,7 @@ class Draw:
             updated=AT,
             trouble=self.words() if self.dice.random() < 0.2 else "",
             wakes=self.dice.choice((None, AT)),
+            due=self.dice.choice((None, AT, AT + timedelta(hours=1))),
         )
 
     def draft(self) -> Draft:
@@ -233,12 +234,15 @@ class Draw:
         states = [home.MailboxState(name=MailboxName("support"), open=3, trouble=self.words()) for _ in range(20)]
         return home.Board(
             user=MINA,
+            at=AT,
             workspace="https://example.slack.com/",
             mine=briefs,
             mine_total=40,
             unowned=briefs,
             unowned_total=40,
             waiting=briefs,
+            longest=AT,
+            overdue=40,
             troubled=[replace(self.draft(), state=DraftState.FAILED) for _ in range(5)],
             mailboxes=states,
             signature=self.words(),
@@ -300,7 +304,7 @@ def messages(dice: random.Random) -> Iterator[Made]:
         listed = [(draw.conversation(), draw.address()) for _ in range(digest.IN_MESSAGE)]
         surfaces["digest"] = digest.message(1, listed, every=dice.choice((0, 5, 500)), left=dice.choice((0, 5, 400)))
         yield "log", reading.log(found, [Act(at=AT, actor=MINA, verb="claim", detail=draw.words()) for _ in range(30)])
-        yield "listing", reading.listing(draw.words(), [draw.conversation() for _ in range(20)])
+        yield "listing", reading.listing(draw.words(), [draw.conversation() for _ in range(20)], at=AT)
         yield "answer", results.answer(draw.found(), draw.words(), workspace="https://example.slack.com/")
         yield "status", reading.status(STATUS, waiting=2, parked=9, reasons=[draw.words() for _ in range(9)])
         yield "help", reading.sentence(help_text())

@@ -186,12 +186,7 @@ def _state(
     if waits and conversation.status in (Status.OPEN, Status.SNOOZED):
         facts.append(say(":alarm_clock: waits since {moment}", moment=moment(waits)))
     if waits and conversation.due:
-        due = moment(conversation.due)
-        facts.append(
-            say(":rotating_light: *an answer was due {moment}*", moment=due)
-            if late
-            else say("an answer is due {moment}", moment=due)
-        )
+        facts.append(answer_due(conversation.due, late=late))
     facts.append(person(conversation.owner) if conversation.owner else say("nobody's yet"))
     facts += _in_mailbox(inbound)
     if len(messages) > 1:
@@ -216,6 +211,13 @@ def status(conversation: Conversation) -> str:
     if conversation.status is Status.SNOOZED and conversation.wakes:
         return say(":zzz: Snoozed until {moment}", moment=moment(conversation.wakes))
     return say(STATUS_WORDS[conversation.status])
+
+
+def answer_due(due: datetime, *, late: bool) -> str:
+    """Until when a customer who waits is to have an answer, in mrkdwn; marked where that has passed."""
+    if late:
+        return say(":rotating_light: *an answer was due {moment}*", moment=moment(due))
+    return say("an answer is due {moment}", moment=moment(due))
 
 
 def _in_mailbox(inbound: Sequence[StoredMessage]) -> list[str]:

@@ -28,7 +28,7 @@ from bridge.slack.blocks import (
     section,
     shorten,
 )
-from bridge.slack.card import status
+from bridge.slack.card import answer_due, status
 from bridge.slack.mrkdwn import escape
 from bridge.slack.results import linked_number
 
@@ -54,17 +54,21 @@ class MailboxState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Board:
-    """What a person's Home shows. Of each list the first, and how many there are. `workspace`: its address, for links
-    to cards.
+    """What a person's Home shows at that time. Of each list the first, and how many there are. `workspace`: its
+    address, for links to cards; `longest`: since when the customer waits who waits longest; `overdue`: how many should
+    have an answer by now.
     """
 
     user: UserId
+    at: datetime
     workspace: str
     mine: Sequence[Brief]
     mine_total: int
     unowned: Sequence[Brief]
     unowned_total: int
     waiting: Sequence[Brief]
+    longest: datetime | None
+    overdue: int
     troubled: Sequence[Draft]
     mailboxes: Sequence[MailboxState]
     signature: str
@@ -98,8 +102,10 @@ def _summary(board: Board) -> str:
     if not (board.mine_total or board.unowned_total or board.troubled or board.waiting):
         return say("*Nothing waits for you.* New mail shows here, and as a card in its channel.")
     facts = [say("*{n}* yours", n=board.mine_total), say("*{n}* nobody's yet", n=board.unowned_total)]
-    if board.waiting and board.waiting[0].since:
-        facts.append(say("the longest waits since {moment}", moment=moment(board.waiting[0].since)))
+    if board.overdue:
+        facts.append(say(":rotating_light: *{n}* overdue", n=board.overdue))
+    if board.longest:
+        facts.append(say("the longest waits since {moment}", moment=moment(board.longest)))
     return "  ·  ".join(facts)
 
 
@@ -156,8 +162,15 @@ def _told(one: Brief, board: Board) -> str:
     facts.append(status(conversation))
     if conversation.status is Status.OPEN and one.since:
         facts.append(say("waits since {moment}", moment=moment(one.since)))
+        facts += _due(one, board)
     facts.append(inert(conversation.mailbox))
     return f"{linked_number(conversation, workspace=board.workspace)}  *{subject}*\n{'  ·  '.join(facts)}"
+
+
+def _due(one: Brief, board: Board) -> list[str]:
+    """Until when its customer is to have an answer, as its card says it."""
+    conversation = one.conversation
+    return [answer_due(conversation.due, late=conversation.late(board.at))] if one.since and conversation.due else []
 
 
 def _buttons(one: Brief, user: UserId) -> Block:
@@ -186,8 +199,10 @@ def _waiting(board: Board) -> list[Block]:
         since = moment(one.since) if one.since else ""
         number = linked_number(conversation, workspace=board.workspace)
         subject = escape(shorten(conversation.subject, 60)) or say("(no subject)")
-        lines.append(f"{since}  ·  {number}  {subject}  ·  {inert(shorten(one.who, 60))}  ·  {owner}")
-    return [_header(say("Waiting longest")), section("\n".join(lines)[:TOLD_LIMIT])] if lines else []
+        facts = [since, f"{number}  {subject}", inert(shorten(one.who, 60)), *_due(one, board), owner]
+        lines.append("  ·  ".join(facts))
+    title = say("Overdue, and waiting longest") if board.overdue else say("Waiting longest")
+    return [_header(title), section("\n".join(lines)[:TOLD_LIMIT])] if lines else []
 
 
 # --- the mailboxes, and what is set up --------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from bridge.model import Act, Conversation, Line, MailId, StoredMessage, UserId
 from bridge.sentences import plural, say
 from bridge.slack import blocks, deeds, modals
 from bridge.slack.about import about
-from bridge.slack.card import STATUS_WORDS
+from bridge.slack.card import STATUS_WORDS, answer_due
 from bridge.slack.mrkdwn import escape
 
 View = dict[str, Any]
@@ -55,11 +55,11 @@ def newest(messages: Sequence[StoredMessage]) -> dict[str, Any]:
     return {"response_type": "ephemeral", "text": surface.text, "blocks": surface.blocks}
 
 
-def listing(title: str, found: Sequence[Conversation]) -> dict[str, Any]:
-    """Conversations, a line each, as an answer to a command."""
+def listing(title: str, found: Sequence[Conversation], *, at: datetime) -> dict[str, Any]:
+    """Conversations as they stand at that time, a line each, as an answer to a command."""
     if not found:
         return sentence(say("{title}: nothing.", title=escape(title)))
-    return sentence("\n".join([f"*{escape(title)}*", *(row(one) for one in found)]))
+    return sentence("\n".join([f"*{escape(title)}*", *(row(one, at=at) for one in found)]))
 
 
 def log(conversation: Conversation, done: Sequence[Act]) -> dict[str, Any]:
@@ -135,12 +135,13 @@ def claimed(before: Conversation, *, user: UserId) -> str:
     return say("#{number} was {who}'s, and is yours now.", number=before.number, who=owner)
 
 
-def row(one: Conversation) -> str:
-    """A conversation on one line, in mrkdwn."""
-    owner = blocks.person(one.owner) if one.owner else say("nobody's yet")
+def row(one: Conversation, *, at: datetime) -> str:
+    """A conversation on one line, in mrkdwn; `at`: by when it is overdue, if it is."""
     subject = escape(blocks.shorten(one.subject, 80)) or say("(no subject)")
-    stands = say(STATUS_WORDS[one.status])
-    return f"*#{one.number}*  {subject}  ·  {stands}  ·  {owner}  ·  {blocks.moment(one.updated)}"
+    facts = [f"*#{one.number}*  {subject}", say(STATUS_WORDS[one.status])]
+    facts += [answer_due(one.due, late=one.late(at))] if one.due else []
+    facts += [blocks.person(one.owner) if one.owner else say("nobody's yet"), blocks.moment(one.updated)]
+    return "  ·  ".join(facts)
 
 
 def sentence(text: str) -> dict[str, Any]:

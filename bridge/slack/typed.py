@@ -66,7 +66,7 @@ class Typed:
         """Do what was typed. Raises Refused with the sentence where it cannot be done."""
         match command.verb:
             case "inbox":
-                said = reading.listing(say("Open conversations"), await self._desk.inbox(user=user))
+                said = reading.listing(say("Open conversations"), await self._desk.inbox(user=user), at=now())
             case "search":
                 said = await self._searching.answer(command.sought, user=user)
             case "templates":

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, ScalarSelect, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.model import Automatic, Brief, ChannelId, Direction, MailboxName, Number, Status, UserId
+from bridge.model import Automatic, Brief, ChannelId, Direction, MailboxName, Number, Status, UserId, now
 from bridge.store import conversations as conversations_of
 from bridge.store.packing import unpack_addresses
 from bridge.store.schema import conversations, messages
@@ -22,21 +22,35 @@ class Briefs:
 
 
 async def of_owner(conn: AsyncConnection, user: UserId, *, channels: Collection[ChannelId], limit: int) -> Briefs:
-    """What is a person's and not closed: what is open first, and of that whose customer waits longest."""
+    """What is a person's and not closed: what is open first, of that what is overdue, then whose customer waits
+    longest.
+    """
     which = (conversations.c.owner == user, conversations.c.status != Status.CLOSED)
     return await _briefs(conn, which, channels=channels, limit=limit)
 
 
 async def unowned(conn: AsyncConnection, *, channels: Collection[ChannelId], limit: int) -> Briefs:
-    """What is open and nobody's, the customer who waits longest first."""
+    """What is open and nobody's: what is overdue first, then the customer who waits longest."""
     which = (conversations.c.owner.is_(None), conversations.c.status == Status.OPEN)
     return await _briefs(conn, which, channels=channels, limit=limit)
 
 
 async def waiting(conn: AsyncConnection, *, channels: Collection[ChannelId], limit: int) -> Briefs:
-    """Whose customer waits for an answer, whoever's it is, the longest first."""
-    which = (conversations.c.status == Status.OPEN, _since().is_not(None))
-    return await _briefs(conn, which, channels=channels, limit=limit)
+    """Whose customer waits for an answer, whoever's it is: what is overdue first, then the longest."""
+    return await _briefs(conn, _waits(), channels=channels, limit=limit)
+
+
+async def waits_longest(conn: AsyncConnection, *, channels: Collection[ChannelId]) -> datetime | None:
+    """Since when the customer waits who waits longest; None where nobody does."""
+    question = select(func.min(_since())).where(conversations.c.channel.in_(channels), *_waits())
+    found: datetime | None = await conn.scalar(question)
+    return found
+
+
+async def overdue(conn: AsyncConnection, *, channels: Collection[ChannelId]) -> int:
+    """How many customers wait who should have an answer by now."""
+    which = (conversations.c.channel.in_(channels), *_waits(), conversations_of.late(now()))
+    return await conn.scalar(select(func.count()).select_from(conversations).where(*which)) or 0
 
 
 async def open_by_mailbox(conn: AsyncConnection, *, channels: Collection[ChannelId]) -> dict[MailboxName, int]:
@@ -48,16 +62,26 @@ async def open_by_mailbox(conn: AsyncConnection, *, channels: Collection[Channel
     return {MailboxName(name): count for name, count in rows}
 
 
+def _waits() -> tuple[ColumnElement[bool], ...]:
+    return conversations.c.status == Status.OPEN, _since().is_not(None)
+
+
 def _since() -> ScalarSelect[datetime]:
-    """Since when the customer waits: the first mail that came after the last that a person of ours wrote."""
+    """Since when the customer waits: the first mail of a person that came after the last that one of ours wrote; as
+    `rules.waits_since` says it of one conversation.
+    """
     answer = messages.alias("answer")
-    by_a_person = answer.c.head["automatic"].as_string() == Automatic.NO
     ours = select(func.max(answer.c.id)).where(
-        answer.c.number == conversations.c.number, answer.c.direction == Direction.OUT, by_a_person
+        answer.c.number == conversations.c.number,
+        answer.c.direction == Direction.OUT,
+        answer.c.head["automatic"].as_string() == Automatic.NO,
     )
     later = messages.c.id > func.coalesce(ours.correlate(conversations).scalar_subquery(), 0)
     asked = select(func.min(messages.c.received)).where(
-        messages.c.number == conversations.c.number, messages.c.direction == Direction.IN, later
+        messages.c.number == conversations.c.number,
+        messages.c.direction == Direction.IN,
+        later,
+        messages.c.head["automatic"].as_string() == Automatic.NO,
     )
     return asked.correlate(conversations).scalar_subquery()
 
@@ -69,7 +93,9 @@ async def _briefs(
     total = await conn.scalar(select(func.count()).select_from(conversations).where(*where)) or 0
     since = _since().label("since")
     question = select(conversations.c.number, since).where(*where)
-    question = question.order_by(conversations.c.status != Status.OPEN, since.is_(None), since).limit(limit)
+    question = question.order_by(
+        conversations.c.status != Status.OPEN, *conversations_of.overdue_first(now()), since.is_(None), since
+    ).limit(limit)
     waits = {Number(row.number): row.since for row in await conn.execute(question)}
     found = await conversations_of.of_numbers(conn, list(waits))
     who = await _customers(conn, list(waits))

@@ -168,6 +168,7 @@ _TRAITS = {
     Trait.FLAGGED: "messages.flagged",
     Trait.MINE: "(conversations.owner IS NOT NULL AND conversations.owner = :user)",
     Trait.UNOWNED: "conversations.owner IS NULL",
+    Trait.OVERDUE: "(conversations.due IS NOT NULL AND conversations.due <= :now)",
     **{one: f"conversations.priority = '{one}'" for one in (Trait.URGENT, Trait.HIGH, Trait.LOW)},
     Trait.ATTACHMENT: (
         "EXISTS (SELECT 1 FROM attachments WHERE attachments.mail_id = messages.id AND NOT attachments.inline)"
@@ -199,6 +200,8 @@ def _conditions(
     made += [f"NOT {_TRAITS[one]}" for one in sorted(query.without) if one in _TRAITS]
     if Trait.MINE in query.traits | query.without:
         values["user"] = user
+    if Trait.OVERDUE in query.traits | query.without:
+        values["now"] = now()
     for sign, tags in (("LIKE", query.tags), ("NOT LIKE", query.without_tags)):
         for one in sorted(tags):
             name = f"tag_{len(values)}"
