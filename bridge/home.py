@@ -100,6 +100,7 @@ class Home:
             waiting = await overview.waiting(conn, channels=channels, limit=home.LONGEST_SHOWN)
             longest = await overview.waits_longest(conn, channels=channels)
             overdue = await overview.overdue(conn, channels=channels)
+            proposed = await overview.proposed(conn, channels=channels, limit=home.PROPOSED_SHOWN)
             troubled = await drafts.troubled(conn, channels=channels, limit=home.TROUBLED_SHOWN)
             counts = await overview.open_by_mailbox(conn, channels=channels)
             person = await people.get(conn, user)
@@ -115,6 +116,8 @@ class Home:
             longest=longest,
             overdue=overdue,
             troubled=troubled,
+            proposed=proposed.shown,
+            proposed_total=proposed.total,
             mailboxes=await self._fare(channels, counts),
             signature=person.signature,
             reminders=person.reminders,

@@ -244,6 +244,11 @@ class Draw:
             longest=AT,
             overdue=40,
             troubled=[replace(self.draft(), state=DraftState.FAILED) for _ in range(5)],
+            proposed=[
+                (replace(self.draft(), state=state, note=self.words()), self.conversation())
+                for state in (DraftState.SUGGESTED, DraftState.PROPOSED) * 3
+            ],
+            proposed_total=40,
             mailboxes=states,
             signature=self.words(),
             reminders=True,

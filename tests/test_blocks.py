@@ -256,9 +256,9 @@ def test_every_compose_modal_is_one_that_slack_takes(
 
 
 @modest
-@given(conversations, stored, st.binary(max_size=3000))
+@given(conversations, stored, st.binary(max_size=3000), drafts)
 def test_every_full_text_original_and_home_is_a_view_that_slack_takes(
-    conversation: Conversation, mail: StoredMessage, raw: bytes
+    conversation: Conversation, mail: StoredMessage, raw: bytes, draft: Draft
 ) -> None:
     assert check_view(reading.full(conversation, mail)) == []
     assert check_view(reading.original(conversation, raw * 30)) == []
@@ -275,6 +275,8 @@ def test_every_full_text_original_and_home_is_a_view_that_slack_takes(
         longest=mail.received,
         overdue=40,
         troubled=[],
+        proposed=[(draft, conversation)] * 40,
+        proposed_total=40,
         mailboxes=[home.MailboxState(name=conversation.mailbox, open=3, trouble=conversation.trouble)] * 40,
         signature=mail.message.text,
         reminders=True,

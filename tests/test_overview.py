@@ -8,6 +8,10 @@ from bridge.model import (
     ChannelId,
     Conversation,
     Direction,
+    Draft,
+    DraftId,
+    DraftKind,
+    DraftState,
     MailboxName,
     Message,
     Number,
@@ -16,7 +20,7 @@ from bridge.model import (
     UserId,
     now,
 )
-from bridge.store import conversations, mails, overview
+from bridge.store import conversations, drafts, mails, overview
 from bridge.store.database import Store
 
 BOX = MailboxName("support")
@@ -79,6 +83,48 @@ async def test_what_is_overdue_comes_before_what_waits_longer(store: Store) -> N
         inbox = await conversations.unfinished(conn, channels=HERE, limit=9)
     assert since == first[0].received
     assert [one.number for one in inbox] == [late, latest, mine[1], longest, due, mine[0]]
+
+
+async def proposed(store: Store, number: Number, name: str, *, state: DraftState, ago: timedelta) -> DraftId:
+    draft = Draft(
+        id=DraftId(name),
+        kind=DraftKind.REPLY,
+        state=state,
+        mailbox=BOX,
+        number=number,
+        answers=None,
+        author=UserId("mcp:helper"),
+        author_name="helper",
+        to=(Address(email="dana@example.com"),),
+        subject="Re: Bags",
+        rich_text={},
+        message_id=f"<{name}@x>",
+        due=now() - ago,
+        created=now() - ago,
+    )
+    async with store.write() as conn:
+        await drafts.add(conn, draft, view_id="")
+    return draft.id
+
+
+async def test_what_only_a_person_sends_is_listed_the_newest_first(store: Store) -> None:
+    here, elsewhere = await asked(store, ago=HOUR), await asked(store, ago=HOUR, channel=ChannelId("C2"))
+    closed = await asked(store, ago=HOUR)
+    rule = await proposed(store, here, "rule", state=DraftState.PROPOSED, ago=3 * HOUR)
+    assistant = await proposed(store, here, "assistant", state=DraftState.SUGGESTED, ago=2 * HOUR)
+    newest = await proposed(store, here, "newest", state=DraftState.PROPOSED, ago=HOUR)
+    for state in (DraftState.DISCARDED, DraftState.TAKEN_UP, DraftState.HELD, DraftState.SENT, DraftState.FAILED):
+        await proposed(store, here, state, state=state, ago=HOUR)
+    for place, other in enumerate((elsewhere, closed)):
+        await proposed(store, other, f"other {place}", state=DraftState.SUGGESTED, ago=HOUR)
+    async with store.write() as conn:
+        await conversations.change(conn, closed, at=now(), status=Status.CLOSED)
+    async with store.read() as conn:
+        every = await overview.proposed(conn, channels=HERE, limit=9)
+        first = await overview.proposed(conn, channels=HERE, limit=2)
+    assert [one.id for one, _ in every.shown] == [newest, assistant, rule]
+    assert {about.number for _, about in every.shown} == {here}
+    assert ([one.id for one, _ in first.shown], first.total) == ([newest, assistant], 3)
 
 
 async def test_where_nobody_waits_there_is_nothing_to_tell(store: Store) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from bridge.model import Brief, Draft, MailboxName, Status, UserId
+from bridge.model import Brief, Conversation, Draft, DraftState, MailboxName, Status, UserId
 from bridge.sentences import plural, say
 from bridge.slack.blocks import (
     REASON_LIMIT,
@@ -37,6 +37,7 @@ View = dict[str, Any]
 SHOWN = 8  # conversations of a list: each takes two blocks
 LONGEST_SHOWN = 5
 TROUBLED_SHOWN = 5
+PROPOSED_SHOWN = 5
 MAILBOXES_SHOWN = 20
 SIGNATURE_LIMIT = 2_000  # characters
 TOLD_LIMIT = 2_900  # characters of a section
@@ -70,6 +71,8 @@ class Board:
     longest: datetime | None
     overdue: int
     troubled: Sequence[Draft]
+    proposed: Sequence[tuple[Draft, Conversation]]
+    proposed_total: int
     mailboxes: Sequence[MailboxState]
     signature: str
     reminders: bool
@@ -79,6 +82,7 @@ def home(board: Board, *, setup: Sequence[Block] = ()) -> View:
     """The Home of somebody who may act; `setup`: what they see of it as an admin."""
     blocks = [section(_summary(board)), _search(), _new_mail()]
     blocks += _troubled(board)
+    blocks += _proposed(board)
     blocks += _conversations(say("Mine"), board.mine, board.mine_total, board=board, more="is:mine -is:closed")
     blocks += _conversations(
         say("Nobody's yet"), board.unowned, board.unowned_total, board=board, more="is:unowned is:open"
@@ -99,7 +103,7 @@ def closed(sentence: str, *, setup: Sequence[Block] = ()) -> View:
 
 
 def _summary(board: Board) -> str:
-    if not (board.mine_total or board.unowned_total or board.troubled or board.waiting):
+    if not (board.mine_total or board.unowned_total or board.troubled or board.proposed or board.waiting):
         return say("*Nothing waits for you.* New mail shows here, and as a card in its channel.")
     facts = [say("*{n}* yours", n=board.mine_total), say("*{n}* nobody's yet", n=board.unowned_total)]
     if board.overdue:
@@ -142,6 +146,19 @@ def _troubled(board: Board) -> list[Block]:
         told += [inert(shorten(draft.reason, REASON_LIMIT))] if draft.reason else []
         blocks += [section("\n".join(told)[:TOLD_LIMIT]), {"type": "actions", "elements": draft_buttons(draft)}]
     return blocks
+
+
+def _proposed(board: Board) -> list[Block]:
+    """What a rule or an assistant wrote: it is read, and sent or discarded, in its thread."""
+    lines = []
+    for draft, conversation in board.proposed[:PROPOSED_SHOWN]:
+        number = linked_number(conversation, workspace=board.workspace, line=draft.line_ts)
+        subject = escape(shorten(conversation.subject, 60)) or say("(no subject)")
+        rule = inert(shorten(draft.note, 100).rstrip(".")) or say(":robot_face: by itself")
+        who = person(draft.author) if draft.state is DraftState.SUGGESTED else rule
+        lines.append(f"{moment(draft.created)}  ·  {number}  {subject}  ·  {who}")
+    title = say("Proposed, and waits for a person")
+    return [_header(f"{title} ({board.proposed_total})"), section("\n".join(lines)[:TOLD_LIMIT])] if lines else []
 
 
 def _conversations(title: str, shown: Sequence[Brief], total: int, *, board: Board, more: str) -> list[Block]:

@@ -7,10 +7,24 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, ScalarSelect, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.model import Automatic, Brief, ChannelId, Direction, MailboxName, Number, Status, UserId, now
+from bridge.model import (
+    Automatic,
+    Brief,
+    ChannelId,
+    Conversation,
+    Direction,
+    Draft,
+    DraftState,
+    MailboxName,
+    Number,
+    Status,
+    UserId,
+    now,
+)
 from bridge.store import conversations as conversations_of
+from bridge.store import drafts as drafts_of
 from bridge.store.packing import unpack_addresses
-from bridge.store.schema import conversations, messages
+from bridge.store.schema import conversations, drafts, messages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +32,14 @@ class Briefs:
     """The first of what was asked for, and how many there are in all."""
 
     shown: tuple[Brief, ...]
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposals:
+    """The first of the drafts that wait for a person, each with its conversation, and how many there are in all."""
+
+    shown: tuple[tuple[Draft, Conversation], ...]
     total: int
 
 
@@ -51,6 +73,22 @@ async def overdue(conn: AsyncConnection, *, channels: Collection[ChannelId]) -> 
     """How many customers wait who should have an answer by now."""
     which = (conversations.c.channel.in_(channels), *_waits(), conversations_of.late(now()))
     return await conn.scalar(select(func.count()).select_from(conversations).where(*which)) or 0
+
+
+async def proposed(conn: AsyncConnection, *, channels: Collection[ChannelId], limit: int) -> Proposals:
+    """What an assistant or a rule wrote and only a person sends, the newest first; not of what is closed."""
+    both = drafts.join(conversations, conversations.c.number == drafts.c.number)
+    which = (
+        drafts.c.state.in_([DraftState.SUGGESTED, DraftState.PROPOSED]),
+        conversations.c.channel.in_(channels),
+        conversations.c.status != Status.CLOSED,
+    )
+    total = await conn.scalar(select(func.count()).select_from(both).where(*which)) or 0
+    question = select(drafts.c.id).select_from(both).where(*which).order_by(drafts.c.created.desc(), drafts.c.id)
+    found = await drafts_of.of_ids(conn, (await conn.execute(question.limit(limit))).scalars().all())
+    about = await conversations_of.of_numbers(conn, [one.number for one in found])
+    newest = sorted(found, key=lambda one: one.created, reverse=True)
+    return Proposals(shown=tuple((one, about[one.number]) for one in newest), total=total)
 
 
 async def open_by_mailbox(conn: AsyncConnection, *, channels: Collection[ChannelId]) -> dict[MailboxName, int]:
