@@ -156,9 +156,8 @@ class Bridge:
     async def _status(self, parts: Parts) -> dict[str, Any]:
         """What `/mail status` shows."""
         async with parts.store.read() as conn:
-            counts, parked = await jobs.counts(conn), await jobs.parked(conn)
+            counts, parked, waiting = await jobs.counts(conn), await jobs.parked(conn), await jobs.owed(conn)
             entered = await all_in_words(conn, list(parts.mailboxes))
-        waiting = counts[jobs.State.READY] + counts[jobs.State.RUNNING]
         told = [{**one.told(), "ledger": entered[one.name]} for one in self._health]
         reasons = list(dict.fromkeys(reason for _, reason in parked if reason))
         silent = [one["reason"] for one in parts.checking.told() if one["reason"]]
@@ -214,7 +213,7 @@ class Bridge:
         Releasing(acting, windows=windows, release=parts.release)
         Homes(app, acting, gateway=gateway, people=people)
         Administering(acting, windows=windows, admins=parts.admins)
-        Rulings(acting, windows=windows, rules=parts.rules)
+        Rulings(acting, gateway=gateway, windows=windows, rules=parts.rules)
         searching.listen(app)
         loops = parts.acknowledge
         Decisions(app, gateway=gateway, buttons={"mute_sender": loops.mute, "resume_sender": loops.resume})
@@ -296,7 +295,7 @@ class Bridge:
 
 async def _set_up(parts: Parts, user: UserId) -> list[Block]:
     """An admin's part of Home."""
-    return [*await parts.admins.setup(user), *await parts.rules.setup(user)]
+    return await parts.admins.setup(user, rules=await parts.rules.setup(user))
 
 
 async def with_channels(settings: Settings, *, gateway: Gateway) -> dict[MailboxName, Mailbox]:

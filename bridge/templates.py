@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError, meta
+from jinja2 import StrictUndefined, TemplateError, meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from bridge.errors import Refused
@@ -18,7 +18,10 @@ from bridge.model import Address, Conversation, Message, Number
 from bridge.sentences import say
 
 NAMES = frozenset({"number", "subject", "sender", "mailbox", "agent"})
-"""What a template may speak of; `sender`, `mailbox` and `agent` have a `name` and an `email`."""
+"""What a template may speak of."""
+
+PEOPLE, FACTS = frozenset({"sender", "mailbox", "agent"}), ("name", "email")
+"""Which of them are people, and what of a person it may speak of."""
 
 LONGEST = 20_000  # characters of what comes of one
 
@@ -47,7 +50,8 @@ _SOME = Values(number=Number(1), subject="S", sender=_SOMEBODY, mailbox=_SOMEBOD
 def check(template: str) -> None:
     """Raises Refused with what is wrong where it is no template, or speaks of what there is not."""
     try:
-        names = meta.find_undeclared_variables(_environment(str).parse(template))
+        read = _environment(str).parse(template)
+        names = meta.find_undeclared_variables(read)
     except TemplateError as error:
         why = (error.message or "").rstrip(".")
         raise Refused(say("line {line}: {why}.", line=getattr(error, "lineno", 1), why=why)) from None
@@ -55,6 +59,11 @@ def check(template: str) -> None:
         raise Refused(
             say("there is no {name}; it may speak of {names}.", name=unknown[0], names=", ".join(sorted(NAMES)))
         )
+    for found in read.find_all(nodes.Getattr):
+        if isinstance(found.node, nodes.Name) and found.node.name in PEOPLE and found.attr not in FACTS:
+            name = found.node.name
+            told = ", ".join(f"{name}.{one}" for one in FACTS)
+            raise Refused(say("there is no {name}; it may speak of {names}.", name=f"{name}.{found.attr}", names=told))
     render(template, _SOME)
 
 

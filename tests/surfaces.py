@@ -326,7 +326,7 @@ def views(dice: random.Random) -> Iterator[Made]:
     yield "compose", compose.compose(draw.form())
     yield "leaving", modals.leaving(draw.draft(), sender=draw.address(), words=draw.lines())
     yield "full text", reading.full(found, mail)
-    yield "original", reading.original(found, raw)
+    yield "original", reading.original(found, raw, way=dice.choice(list(Direction)))
     yield "delete", modals.confirm_delete(found, mails=dice.choice((1, 40)))
     yield "snooze", modals.snooze(found)
     yield "split", parting.split(found, [mail, *(draw.mail() for _ in range(dice.choice((1, 5))))])

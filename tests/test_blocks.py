@@ -261,7 +261,7 @@ def test_every_full_text_original_and_home_is_a_view_that_slack_takes(
     conversation: Conversation, mail: StoredMessage, raw: bytes, draft: Draft
 ) -> None:
     assert check_view(reading.full(conversation, mail)) == []
-    assert check_view(reading.original(conversation, raw * 30)) == []
+    assert check_view(reading.original(conversation, raw * 30, way=mail.direction)) == []
     brief = Brief(conversation=conversation, who=mail.message.author.name, since=mail.received)
     board = home.Board(
         user=UserId("U0MINA0001"),

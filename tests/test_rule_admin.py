@@ -10,7 +10,7 @@ from onstage import Desk, actions, ask, initial, nodes, said
 from bridge.demo.double.blockkit import check_view
 from bridge.demo.double.inputs import first_value, holding
 from bridge.demo.mails import SHOP
-from bridge.demo.stage import JONAS, Stage
+from bridge.demo.stage import CHANNEL, JONAS, STRANGER, Stage
 from bridge.model import Priority, UserId
 from bridge.routing.matching import On, Rule, Share, Then, When
 from bridge.slack import ruleform, ruling
@@ -77,8 +77,11 @@ async def test_a_rule_is_tried_on_past_mail_and_acts_once_it_is_switched_on(
         await mina.sees_card(subject)
     await rules(jonas, "There are none yet")
     tried = await write(jonas, "Refunds", subject="refund", tag="money, vip", priority="urgent")
-    assert "Would have matched *2* of the last 3." in said(tried)
-    assert "#3, #1" in said(tried)
+    assert "Would have matched *2* of the last 3 mails." in said(tried)
+    card = mina.card("My refund") or {}
+    newest, oldest = said(tried).split("mails.\n")[1].splitlines()[:2]
+    assert newest.endswith(f"/archives/{CHANNEL}/p{card['ts'].replace('.', '')}|#3>*  My refund")
+    assert oldest.endswith("|#1>*  A refund, please")
     await ask(stage, subject="Refund me")
     assert "#money" not in said(await mina.sees_card("Refund me"))
     await jonas.person.click_view("switch_rule_on")
@@ -95,6 +98,17 @@ async def test_a_rule_is_tried_on_past_mail_and_acts_once_it_is_switched_on(
     log = said(await window(jonas, "Log"))
     assert "rule made" in log
     assert "rule switched on" in log
+
+
+async def test_an_admin_who_is_no_agent_learns_how_many_and_not_what(stage: Stage, mina: Desk) -> None:
+    await ask(stage, subject="A refund, please")
+    await mina.sees_card("A refund, please")
+    stage.slack.workspace.change_user(STRANGER, is_admin=True)
+    olga = Desk(stage, STRANGER)
+    await rules(olga)
+    tried = said(await write(olga, "Refunds", subject="refund", tag="money"))
+    assert "Would have matched *1* of the last 1 mails.\n*#1*" in tried
+    assert "please" not in tried
 
 
 async def test_rules_of_the_file_come_first_and_are_not_changed_here(stage: Stage, jonas: Desk) -> None:

@@ -136,9 +136,10 @@ def from_line(mail: StoredMessage) -> str:
 def _head(stored: StoredMessage) -> str:
     message = stored.message
     facts = [f":incoming_envelope: {from_line(stored)}"]
-    if stored.elsewhere:
+    if stored.direction is Direction.OUT:
         author = inert(shorten(str(message.author), NAME_LIMIT))
-        facts = [f"{say(':outbox_tray: Sent from another mail client')}  ·  {author}"]
+        how = say(":outbox_tray: Sent from another mail client") if stored.elsewhere else say(WHERE[DraftState.SENT])
+        facts = [f"{how}  ·  {author}"]
     if message.to:
         facts.append(say("to {whom}", whom=addresses(message.to)))
     if message.cc:

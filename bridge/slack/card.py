@@ -4,7 +4,7 @@ Pure: records in, Block Kit out, within Slack's limits on any mail.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bridge.model import (
@@ -44,6 +44,8 @@ from bridge.slack.guarding import held_in_short, judged
 from bridge.slack.mrkdwn import escape, sections
 
 HEADER_LIMIT = 150  # characters of a header block
+LINK_LIMIT = 500  # characters of an address in it
+LONG_WORD = 30  # characters: longer ones are cut
 PREVIEW_LIMIT = 280  # characters of the newest mail: enough to decide, short enough to scan a channel
 TROUBLE_LIMIT = 500  # characters
 PEOPLE_NAMED = 5
@@ -105,7 +107,7 @@ def card(
     """
     subject = shorten(conversation.subject, HEADER_LIMIT) or say("(no subject)")
     inbound = [one for one in messages if one.direction is Direction.IN]
-    latest = next(reversed(inbound), None) or next(reversed(messages), None)
+    latest = shows(messages)
     blocks: list[Block] = [{"type": "header", "text": {"type": "plain_text", "text": subject, "emoji": False}}]
     if latest:
         reading = overflow("more", _options(conversation, reading_menu(latest, inbound)))
@@ -150,14 +152,43 @@ def earlier_thread(conversation: Conversation, *, link: str) -> Surface:
     return Surface(text=escape(bare), blocks=[context(text)])
 
 
+def shows(messages: Sequence[StoredMessage]) -> StoredMessage | None:
+    """The mail that the card shows, and that its menus mean: the newest that came in; of a conversation that we began
+    and nobody has answered, our own.
+    """
+    inbound = (one for one in reversed(messages) if one.direction is Direction.IN)
+    return next(inbound, None) or next(reversed(messages), None)
+
+
 def _preview(mail: StoredMessage) -> str:
     """The newest words in one paragraph: what is laid out over ten lines would push other cards out of sight."""
     if mail.message.bounce:
         return bounced(mail.message.bounce, mail.message.automatic)
     words = [line for line in mail.reading.new if line.text.strip()]
-    flowing = Line(spans=tuple(span for line in words for span in (*line.spans, Span(text=" "))))
-    pieces, _ = sections([flowing], limit=PREVIEW_LIMIT, total=PREVIEW_LIMIT)
+    flowing = [span for line in words for span in (*_marker(line), *line.spans, Span(text=" "))]
+    pieces, _ = sections([Line(spans=_beginning(flowing))], total=2900)
     return pieces[0] if words and pieces else say("_(no text)_")
+
+
+def _marker(line: Line) -> tuple[Span, ...]:
+    return (Span(text=f"{line.marker} "),) if line.marker else ()
+
+
+def _beginning(spans: Sequence[Span]) -> tuple[Span, ...]:
+    """As much as a preview has room for, cut between words. An address that would fill the card leads nowhere."""
+    text = "".join(span.text for span in spans).rstrip()
+    end, left = len(text), ""
+    if end > PREVIEW_LIMIT:
+        between = text.rfind(" ", PREVIEW_LIMIT - LONG_WORD, PREVIEW_LIMIT + 1)
+        end, left = between if between >= 0 else PREVIEW_LIMIT, "…"
+    kept: list[Span] = []
+    for span in spans:
+        words, end = span.text[:end], end - len(span.text)
+        href = span.href if len(span.href) <= LINK_LIMIT else ""
+        kept.append(replace(span, text=words if end > 0 else words + left, href=href))
+        if end <= 0:
+            break
+    return tuple(kept)
 
 
 def _about(messages: Sequence[StoredMessage], earlier: int | None) -> str:
@@ -183,7 +214,8 @@ def _state(
     late: bool,
 ) -> str:
     facts = [f"*#{conversation.number}*", inert(mailbox), status(conversation), *_sorted(conversation)]
-    if waits and conversation.status in (Status.OPEN, Status.SNOOZED):
+    waits = waits if conversation.status in (Status.OPEN, Status.SNOOZED) else None
+    if waits:
         facts.append(say(":alarm_clock: waits since {moment}", moment=moment(waits)))
     if waits and conversation.due:
         facts.append(answer_due(conversation.due, late=late))

@@ -39,7 +39,7 @@ def confirm_delete(conversation: Conversation, *, mails: int) -> Block:
     subject = escape(shorten(conversation.subject, 200)) or say("(no subject)")
     question = plural(
         mails,
-        "Move its mail to the trash? They can be brought back.",
+        "Move its mail to the trash? It can be brought back.",
         "Move all {n} mails of it to the trash? They can be brought back.",
     )
     sentence = f"*#{conversation.number}*  {subject}\n\n{question}"

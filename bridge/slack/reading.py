@@ -7,11 +7,11 @@ from typing import Any
 from bridge import languages
 from bridge.canned import Template, by_folder
 from bridge.errors import Refused
-from bridge.model import Act, Conversation, Line, MailId, StoredMessage, UserId
+from bridge.model import Act, Conversation, Direction, Line, MailId, StoredMessage, UserId
 from bridge.sentences import plural, say
 from bridge.slack import blocks, deeds, modals
 from bridge.slack.about import about
-from bridge.slack.card import STATUS_WORDS, answer_due
+from bridge.slack.card import STATUS_WORDS, answer_due, shows
 from bridge.slack.mrkdwn import escape
 
 View = dict[str, Any]
@@ -24,11 +24,11 @@ ORIGINAL_LIMIT = 60_000  # characters of a raw mail in a modal: its headers and 
 
 
 def chosen(messages: Sequence[StoredMessage], mail_id: MailId | None) -> StoredMessage:
-    """The mail of that id, or the newest."""
-    found = [one for one in messages if mail_id in (None, one.id)]
-    if not found:
+    """The mail of that id, or the one that the card shows."""
+    found = shows(messages) if mail_id is None else next((one for one in messages if one.id == mail_id), None)
+    if found is None:
         raise Refused(say("There is no such mail in this conversation."))
-    return found[-1]
+    return found
 
 
 def full(conversation: Conversation, stored: StoredMessage) -> View:
@@ -38,18 +38,20 @@ def full(conversation: Conversation, stored: StoredMessage) -> View:
     return modals.full_text(f"#{conversation.number}", head=head, lines=lines)
 
 
-def original(conversation: Conversation, raw: bytes | None) -> View:
-    """A mail as it came, its headers first."""
+def original(conversation: Conversation, raw: bytes | None, *, way: Direction) -> View:
+    """A mail as it came, or as it left, its headers first."""
     if raw is None:
         raise Refused(say("The original is not kept here; open it in the mailbox."))
     text = raw[:ORIGINAL_LIMIT].decode("utf-8", "replace")
     lines = [Line(spans=Line.of(one).spans, pre=True) for one in text.splitlines()]
-    head = say("The mail as it came, {size}", size=blocks.size(len(raw)))
+    size = blocks.size(len(raw))
+    came = way is Direction.IN
+    head = say("The mail as it came, {size}", size=size) if came else say("The mail as it left, {size}", size=size)
     return modals.full_text(f"#{conversation.number}", head=head, lines=lines)
 
 
 def newest(messages: Sequence[StoredMessage]) -> dict[str, Any]:
-    """The newest mail of a conversation, as an answer to a command."""
+    """The mail that a conversation's card shows, as an answer to a command."""
     stored = chosen(messages, None)
     surface = blocks.mail(stored, about=about(stored))
     return {"response_type": "ephemeral", "text": surface.text, "blocks": surface.blocks}

@@ -12,6 +12,7 @@ from bridge.routing.ruling import Rules
 from bridge.sentences import say
 from bridge.slack import modals, ruleform, ruling
 from bridge.slack.acting import Acting
+from bridge.slack.gateway import Gateway
 from bridge.slack.ruling import Shown
 from bridge.slack.windows import Body, View, Windows, option_of, user_of, value_of
 
@@ -25,7 +26,8 @@ SHOWN = 1.0
 class Rulings:
     """Registers itself with a bolt app."""
 
-    def __init__(self, app: Acting, *, windows: Windows, rules: Rules) -> None:
+    def __init__(self, app: Acting, *, gateway: Gateway, windows: Windows, rules: Rules) -> None:
+        self._gateway = gateway
         self._windows = windows
         self._rules = rules
         app.action("rules")(self.rules)
@@ -147,7 +149,14 @@ class Rulings:
 
     async def _trial(self, one: Shown, *, user: UserId) -> View:
         tried = await self._rules.try_out(one.rule, user=user)
-        return ruling.trial(one, tried.matched, of=tried.of, unknown=tried.unknown)
+        return ruling.trial(
+            one,
+            tried.matched,
+            of=tried.of,
+            unknown=tried.unknown,
+            known=await self._rules.seen(tried.matched, user=user),
+            workspace=(await self._gateway.me()).url,
+        )
 
     async def _show_beneath(self, body: Body) -> None:
         """The list under the modal, as it is now."""

@@ -22,6 +22,7 @@ from sqlalchemy import (
     CursorResult,
     Interval,
     RowMapping,
+    and_,
     bindparam,
     delete,
     exists,
@@ -333,6 +334,13 @@ async def counts(conn: AsyncConnection) -> dict[State, int]:
     """How many jobs stand in each state; every state is named."""
     rows = await conn.execute(select(jobs.c.state, func.count()).group_by(jobs.c.state))
     return dict.fromkeys(State, 0) | {State(state): count for state, count in rows}
+
+
+async def owed(conn: AsyncConnection, *, now: datetime | None = None) -> int:
+    """How many jobs are at work, or due and wait; what is promised for later is not owed yet."""
+    waiting = and_(jobs.c.state == State.READY, jobs.c.due <= (now or time_now()))
+    question = select(func.count()).select_from(jobs).where(or_(waiting, jobs.c.state == State.RUNNING))
+    return int((await conn.execute(question)).scalar_one())
 
 
 async def unfinished(conn: AsyncConnection, kind: str) -> int:
