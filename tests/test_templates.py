@@ -1,11 +1,13 @@
 """Canned answers: found, filled in, harmless whatever a stranger calls himself."""
 
 import pytest
+from onstage import said
 
 from bridge.canned import Template, Templates, filled
 from bridge.errors import Refused
 from bridge.model import Address, Number
-from bridge.slack.markdown import literal, rich_text
+from bridge.slack import canned, reading
+from bridge.slack.markdown import literal, plain_words, rich_text
 from bridge.slack.richtext import lines
 from bridge.templates import Values, check
 
@@ -104,6 +106,14 @@ def test_markdown_becomes_what_slack_draws() -> None:
     assert spans["none"].strike
     assert spans["code"].code
     assert spans["a link"].href == "https://a.example"
+
+
+def test_a_list_of_templates_shows_words_and_no_marks() -> None:
+    text = "Hi {{ sender.name }},\n\nit **leaves today**:\n\n1. `one`\n2. [two](https://a.example)"
+    assert plain_words(text, most=80) == "Hi {{ sender.name }}, it leaves today: one two"
+    templates = [Template(name="Late", text=text)]
+    assert "it leaves today: one two" in said(reading.templates(templates))
+    assert "it leaves today: one two" in said(canned.window(templates, page=0))
 
 
 def test_html_and_images_are_words() -> None:

@@ -12,11 +12,14 @@ from bridge.sentences import plural, say
 from bridge.slack import blocks, deeds, modals
 from bridge.slack.about import about
 from bridge.slack.card import STATUS_WORDS, answer_due, shows
+from bridge.slack.markdown import plain_words
 from bridge.slack.mrkdwn import escape
 
 View = dict[str, Any]
 
 TEXT_LIMIT = 3900  # characters of an answer's text
+
+WORDS = 80  # characters of a canned answer in a list
 
 MOST_REASONS = 5  # sentences that say why things could not be done; most often it is one
 
@@ -118,7 +121,7 @@ def templates(found: Sequence[Template]) -> dict[str, Any]:
         for one in inside:
             language = f" ({blocks.inert(languages.name(one.language))})" if one.language else ""
             used = f"  ·  {plural(one.uses, 'sent {n} time', 'sent {n} times')}" if one.uses else ""
-            words = blocks.inert(blocks.shorten(one.text, 80))
+            words = blocks.inert(blocks.shorten(plain_words(one.text, most=WORDS), WORDS))
             lines.append(f"• *{blocks.inert(one.name)}*{language}{used}  ·  {words}")
     shown = "\n".join(lines)
     if len(shown) > TEXT_LIMIT:
