@@ -5,6 +5,7 @@ has no word here is shown as it was kept.
 """
 
 import re
+from datetime import datetime
 
 from bridge.model import BRIDGE, ELSEWHERE, Act, Where
 from bridge.sentences import mark, say
@@ -45,6 +46,7 @@ STATES = frozenset({
 _CHANGE = re.compile(r"(\w+: )?[^→,]+ → [^→,]+(, \w+: [^→,]+ → [^→,]+)*")
 _WORD = re.compile(r"[a-z]+( [a-z]+)?")
 _BY_RULE = re.compile(r"rule: (.+?)(?:, (.*))?", re.DOTALL)
+_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?\+00:00")
 _IN_SLACK = re.compile(r"\b[CGUW][A-Z0-9]{7,}\b")
 
 
@@ -55,11 +57,12 @@ def line(act: Act) -> str:
         by, detail = say("by the rule “{rule}”", rule=inert(ruled[1])) + "  ", ruled[2] or ""
     if _CHANGE.fullmatch(detail):
         detail = _WORD.sub(lambda found: _said(found[0]), detail)
-    return f"{moment(act.at)}  ·  {_actor(act)}  ·  *{inert(verb)}*  {by}{_named(inert(detail))}"
+    return f"{moment(act.at)}  ·  {_actor(act)}  ·  *{inert(verb)}*  {by}{_drawn(inert(detail))}"
 
 
-def _named(detail: str) -> str:
-    """Channels and people by their names, as Slack shows them."""
+def _drawn(detail: str) -> str:
+    """Times in the reader's zone, channels and people by their names, as Slack shows them."""
+    detail = _TIME.sub(lambda found: moment(datetime.fromisoformat(found[0])), detail)
     return _IN_SLACK.sub(lambda found: f"<{'@' if found[0][0] in 'UW' else '#'}{found[0]}>", detail)
 
 
