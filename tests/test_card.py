@@ -19,6 +19,7 @@ from bridge.model import (
     Reading,
     Span,
     Status,
+    StoredFile,
     StoredMessage,
 )
 from bridge.slack import reading
@@ -103,6 +104,15 @@ def test_a_style_and_a_link_that_are_cut_stay_what_they_are() -> None:
     assert preview(bold).endswith("…*")
     link = Line(spans=(Span(text="y " * 138), Span(text="the whole of it", href="https://example.com/" + "a" * 400)))
     assert "\n" not in preview(link)
+
+
+def test_a_file_that_was_passed_on_is_named_once() -> None:
+    invoice = StoredFile(position=0, filename="invoice.pdf", content_type="application/pdf", size=1000, inline=False)
+    other = replace(invoice, position=1, filename="photo.png")
+    asked = replace(mail(Line.of("Here")), files=(invoice, other))
+    passed_on = replace(acknowledgement(), files=(invoice,))
+    shown = str(card(CONVERSATION, [asked, passed_on], mailbox="support").blocks)
+    assert (shown.count("invoice.pdf"), shown.count("photo.png")) == (1, 1)
 
 
 def test_the_menus_mean_the_mail_that_the_card_shows() -> None:

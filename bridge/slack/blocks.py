@@ -264,7 +264,9 @@ STATE_WORDS = {
 
 
 def _where(draft: Draft) -> str:
-    return say(WHERE[draft.state], clock=moment(draft.due) if draft.later else clock(draft.due))
+    if draft.later and draft.state is DraftState.HELD:
+        return say(":hourglass_flowing_sand: Leaves {moment}", moment=moment(draft.due))
+    return say(WHERE[draft.state], clock=clock(draft.due))
 
 
 def recipients(draft: Draft) -> str:

@@ -196,8 +196,8 @@ def _about(messages: Sequence[StoredMessage], earlier: int | None) -> str:
     first = next((one for one in messages if one.direction is Direction.IN), None)
     known = acquaintance(first, earlier) if first else ""
     facts = [known] if known else []
-    if files := [file for one in reversed(messages) for file in one.files]:
-        facts.append(f":paperclip: {names(files, most=FILES_NAMED)}")
+    if files := {(file.filename, file.size): file for one in reversed(messages) for file in one.files}:
+        facts.append(f":paperclip: {names(list(files.values()), most=FILES_NAMED)}")
     return "  ·  ".join(facts)
 
 

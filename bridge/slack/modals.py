@@ -126,8 +126,10 @@ WHERE = {
 
 def _where(draft: Draft) -> str:
     reason = escape(shorten(draft.reason, REASON_LIMIT))
-    at = moment(draft.due) if draft.later else clock(draft.due)
-    told = say(WHERE[draft.state], clock=at, reason=reason).rstrip()
+    told = say(WHERE[draft.state], clock=clock(draft.due), reason=reason).rstrip()
+    if draft.later and draft.state is DraftState.HELD:
+        at = moment(draft.due)
+        told = say(":hourglass_flowing_sand: *Leaves {moment}.* Until then it can be undone.", moment=at)
     closes = draft.closes and draft.state is DraftState.HELD
     return f"{told} {say('Then the conversation is closed.')}" if closes else told
 
