@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bridge import canned, templates
 from bridge.agents import Agents
 from bridge.answers import Invalid
+from bridge.automation.hours import Hours
 from bridge.canned import Template, Templates
 from bridge.desk import told, write_down_of_desk
 from bridge.errors import Refused
@@ -60,14 +61,16 @@ class Admins:
         templates: Templates,
         operators: Named,
         mailbox: Address,
+        hours: Hours,
     ) -> None:
-        """`operators`: whom bridge.toml names. `mailbox`: the one that a preview is written from."""
+        """`operators`: whom bridge.toml names. `mailbox`: the one that a preview is written from, and its `hours`."""
         self._store = store
         self._agents = agents
         self._gateway = gateway
         self._templates = templates
         self._operators = operators
         self._mailbox = mailbox
+        self._hours = hours
 
     async def setup(self, user: UserId, *, rules: Sequence[Block]) -> list[Block]:
         """Their part of Home, the line about rules in it; nothing for whoever is no admin."""
@@ -100,6 +103,7 @@ class Admins:
             sender=Address(name="Dana Reyes", email="dana@example.com"),
             mailbox=self._mailbox,
             agent=Address(name=person.full_name or person.name, email=person.email),
+            hours=self._hours,
         )
         return canned.filled(template, values, literal=literal), values
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from bridge import languages, templates
 from bridge.errors import Refused
 from bridge.model import TemplateId
-from bridge.sentences import say
+from bridge.sentences import Language, say
 from bridge.templates import Values
 
 
@@ -75,9 +75,11 @@ def filled(template: Template, values: Values, *, literal: Callable[[str], str])
     """
     sender = replace(values.sender, name=values.sender.name or values.sender.email)
     values = replace(values, sender=sender)
+    told: Language = "ko" if languages.code(template.language) == "ko" else "en"
+    language = told if template.language else templates.language_of(template.text)
     try:
-        text = templates.render(template.text, values, written=literal)
-        subject = " ".join(templates.render(template.subject, values).split())
+        text = templates.render(template.text, values, written=literal, language=language)
+        subject = " ".join(templates.render(template.subject, values, language=language).split())
     except Refused as refused:
         raise Refused(f"“{template.name}”: {refused}") from None
     return replace(template, text=text.strip(), subject=subject)

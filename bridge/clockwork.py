@@ -5,6 +5,9 @@ time, a retry or the seconds in which a mail can still be undone, must neither w
 because the clock was set. Where several processes share the work, they go by the database's clock instead.
 """
 
+import os
+import secrets
+import socket
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -19,6 +22,11 @@ leases could happen after another replica has looked for it.
 
 NOTICED = timedelta(seconds=1)
 """A smaller step is none: clocks are kept right by steps of milliseconds."""
+
+
+def an_owner() -> str:
+    """A name for whoever takes leases here: the machine and the process, for who reads it, and like no other."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
 class Clockwork:

@@ -41,6 +41,7 @@ from bridge.settings.models import (
     ServerSettings,
     Settings,
     SlackSettings,
+    SpamSettings,
     TemplateSettings,
 )
 from bridge.settings.near import is_loopback
@@ -251,6 +252,9 @@ def _complaints(mailbox: MailboxSettings) -> Iterator[tuple[PathInTree, str]]:
                 yield (kind, "password"), "is not set: put the mailbox's password into the environment or .env"
     if mailbox.signs_in_by_token:
         yield from _complaints_of(mailbox.oauth)
+    for key, mail in (("ack", mailbox.ack), ("silence", mailbox.silence)):
+        if mail.html.strip() and not ("text" in mail.model_fields_set and mail.text.strip()):
+            yield (key, "html"), "needs `text` beside it: the two are one mail and must say the same"
 
 
 def _complaints_of(oauth: OAuthSettings) -> Iterator[tuple[PathInTree, str]]:
@@ -339,12 +343,15 @@ _TABLES: dict[tuple[str, ...], type[BaseModel]] = {
     ("mailbox", "smtp"): ServerSettings,
     ("mailbox", "oauth"): OAuthSettings,
     ("mailbox", "folders"): FolderSettings,
+    ("mailbox", "ack"): AckSettings,
     ("mailbox", "hours"): HoursSettings,
     ("mailbox", "nudges"): NudgeSettings,
     ("mailbox", "silence"): SilenceSettings,
     ("intake",): IntakeSettings,
     ("agents",): AgentSettings,
     ("flood",): FloodSettings,
+    ("spam",): SpamSettings,
+    ("retention",): RetentionSettings,
     ("canary",): CanarySettings,
     ("summary",): SummarySettings,
     ("template",): TemplateSettings,

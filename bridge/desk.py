@@ -46,11 +46,14 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acknowledgement:
-    """What a new conversation's sender is told at once: templates, and how many such mails one sender gets in a day."""
+    """What a new conversation's sender is told at once: templates, and how many such mails one sender gets in a day.
+    `html`, where there is any, says in HTML what `text` says.
+    """
 
     subject: str
     text: str
     per_sender: int
+    html: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,6 +28,7 @@ from bridge.mail.source import Change, Role
 from bridge.model import (
     ELSEWHERE,
     Arrival,
+    Automatic,
     Batch,
     Direction,
     Folder,
@@ -210,6 +211,9 @@ class InStep:
             at=arrival.received,
             elsewhere=True,
         )
+        if mail.message.automatic is not Automatic.NO:  # what answers by itself beside us is no answer
+            await changed_by_itself(conn, number)
+            return
         before = await conversations.get(conn, number)
         await changed_by_itself(conn, number, status=Status.WAITING)
         await silence.begins(conn, self._mailboxes[post.name], number, since=arrival.received)

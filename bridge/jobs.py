@@ -12,10 +12,8 @@ on.
 
 import asyncio
 import contextlib
-import os
 import random
 import secrets
-import socket
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -24,7 +22,7 @@ from typing import Any
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.clockwork import Clockwork, Tenure
+from bridge.clockwork import Clockwork, Tenure, an_owner
 from bridge.errors import BridgeError, Misconfigured, Permanent, Refused, Temporary, Uncertain
 from bridge.model import Job
 from bridge.model import now as time_now
@@ -94,7 +92,7 @@ class Engine:
         self._clock = clock
         self._clockwork = Clockwork(clock or time_now)
         self._held = held
-        self._owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._owner = an_owner()
         self._tenure = tenure or Tenure()
         self._woken = asyncio.Event()
         self._stopping = True
@@ -367,6 +365,8 @@ class Engine:
                 await self._extend()
             except Temporary as error:
                 log.warning("The leases of the jobs in hand cannot be extended now", error=str(error))
+            except Exception:  # without leases no job would run here again
+                log.exception("The leases of the jobs in hand cannot be extended")
             self.wake()  # what another replica left behind is found when its lease has ended
 
     async def _extend(self) -> None:

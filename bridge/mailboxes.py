@@ -25,7 +25,7 @@ from bridge.mail.imap import Gate, ImapServer, ImapSource
 from bridge.mail.maildir import Maildir
 from bridge.mail.maildirsource import LocalSource
 from bridge.mail.sent import LocalSent, SentFolder
-from bridge.mail.smtp import Server
+from bridge.mail.smtpsession import Server
 from bridge.model import Address, ChannelId, MailboxName
 from bridge.post import Post
 from bridge.reception import Reception
@@ -99,7 +99,8 @@ def _pace(one: MailboxSettings) -> Pace:
 def _silence(one: MailboxSettings) -> Silence | None:
     if one.silence.close_after is None:
         return None
-    last = Acknowledgement(subject=one.silence.subject, text=one.silence.text, per_sender=one.ack.per_sender)
+    said = one.silence
+    last = Acknowledgement(subject=said.subject, text=said.text, html=said.html, per_sender=one.ack.per_sender)
     return Silence(close_after=one.silence.close_after, last_mail=last if one.silence.last_mail else None)
 
 

@@ -550,7 +550,9 @@ class DraftFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """An answer on its way out. `rich_text` is Slack's own rich_text block, as the agent wrote it."""
+    """An answer on its way out. `rich_text` is Slack's own rich_text block, as the agent wrote it; `html` says the same
+    in HTML of its own, where the operator gave a template of it, and leaves in place of what is made of `rich_text`.
+    """
 
     id: DraftId
     kind: DraftKind
@@ -565,6 +567,7 @@ class Draft:
     bcc: tuple[Address, ...] = ()
     subject: str
     rich_text: dict[str, Any] = field(repr=False)
+    html: str = field(default="", repr=False)
     quote: bool = False
     files: tuple[DraftFile, ...] = ()
     message_id: str
@@ -580,6 +583,12 @@ class Draft:
     note: str = ""  # what its author is told beside it, in a sentence
     moved: int = 0  # how often it moved to another conversation
     revision: int = 1  # grows with every change: whoever decides has seen one of them
+
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        """The addresses it goes to, each once, however often it is named."""
+        named = [one.email for one in (*self.to, *self.cc, *self.bcc)]
+        return tuple({one.lower(): one for one in reversed(named)}.values())[::-1]
 
     @property
     def shown_as(self) -> str:

@@ -4,14 +4,16 @@
     "send", after the hold: compose -> "handing over" committed before DATA -> SMTP -> outcome per recipient
     "file_copy": the copy in Sent; it can never cause a second sending
 
-Never twice: the composed bytes and their Message-ID are kept through every try, and after a crash or a silence after
-DATA the server's Sent folder is asked. Where it does not know, the draft is "uncertain": then a person decides, or what
-the mailbox tells later (bridge/settling.py).
+Never twice: each step up to the mail's last line is taken only while the job is still this replica's, by its fence and
+the database's clock; the server's answer counts, whatever others thought meanwhile. The composed bytes and their
+Message-ID are kept through every try, and after a crash or a silence after DATA the server's Sent folder is asked.
+Where it does not know, the draft is "uncertain": then a person decides, or what the mailbox tells later
+(bridge/settling.py).
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -19,16 +21,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bridge import rules
 from bridge.automation import silence
 from bridge.automation.later import not_acknowledged
+from bridge.composing import Composing
 from bridge.desk import Mailbox, changed, obey, write_down
 from bridge.errors import BridgeError, Permanent, Refused, Temporary, Uncertain
-from bridge.mail import compose, smtp
-from bridge.mail.forwards import passed_on
+from bridge.jobs import INSIST
+from bridge.mail import smtp
 from bridge.mail.parse import parse
-from bridge.mail.signature import signature
 from bridge.metrics import Metrics
 from bridge.model import (
     BRIDGE,
-    Attachment,
     Automatic,
     Direction,
     Draft,
@@ -37,24 +38,23 @@ from bridge.model import (
     DraftState,
     Job,
     MailboxName,
-    MailId,
     Message,
     Number,
     Reading,
     Status,
     now,
 )
-from bridge.originals import Originals
 from bridge.post import Post
-from bridge.sentences import say
+from bridge.sentences import mark, say
 from bridge.slack import richtext
 from bridge.slack.gateway import Gateway
-from bridge.store import conversations, correspondents, drafts, jobs, mails, people, raws
+from bridge.store import conversations, correspondents, drafts, jobs, mails, raws
 from bridge.store.database import Store
 
 log = structlog.get_logger()
 
 UNSENT = frozenset({DraftState.HELD, DraftState.QUEUED, DraftState.HANDING_OVER})
+ANYTHING_ELSE = frozenset(DraftState) - {DraftState.SENT}
 PATIENT = 3  # tries to ask a Sent folder that is away; then the agent is asked, who may know another way
 
 
@@ -66,6 +66,19 @@ class Sent:
     digest: str
     message: Message
     reading: Reading
+
+
+ELSEWHERE = mark("Another replica has this mail in hand; it goes on there.")
+
+
+async def insist(act: Callable[[], Awaitable[None]]) -> None:
+    """Write down what is known of a mail, however long the database is in trouble: else it would be a riddle."""
+    while True:
+        try:
+            return await act()
+        except Temporary as error:
+            log.warning("What became of a mail cannot be written down now", reason=str(error))
+            await asyncio.sleep(INSIST)
 
 
 async def as_sent(store: Store, draft: Draft) -> Sent | None:
@@ -98,14 +111,15 @@ async def keep_sent(conn: AsyncConnection, draft: Draft, sent: Sent | None, *, m
     await correspondents.written_to(conn, [one.email for one in (*draft.to, *draft.cc, *draft.bcc)], at=now())
     # What the bridge says by itself answers nothing: it is still our turn, and the mail is still to be read.
     by_a_person = draft.automatic is Automatic.NO
+    to_them = by_a_person and draft.kind is not DraftKind.FORWARD  # what is passed on is no answer: they still wait
     then = Status.CLOSED if draft.closes else Status.WAITING
-    still = by_a_person or (draft.closes and await _waits_for_customer(conn, number))
+    still = to_them or (draft.closes and (by_a_person or await _waits_for_customer(conn, number)))
     version = await changed(conn, number, **({"status": then} if still else {}))
-    if by_a_person and then is Status.WAITING and draft.kind is not DraftKind.FORWARD:  # that went to somebody else
+    if to_them and then is Status.WAITING:
         await silence.begins(conn, mailbox, number, since=now())
     if still and not by_a_person:
         await write_down(conn, number, "close", user=BRIDGE, detail=f"status: {Status.WAITING} → {then}")
-    if by_a_person and draft.answers and draft.kind is not DraftKind.FORWARD:
+    if to_them and draft.answers:
         await mails.stand(conn, [draft.answers], seen=True, answered=True)  # as every mail client does
         await obey(conn, number, version=version)
     if mailbox.saves_sent:
@@ -127,7 +141,7 @@ class Outbox:
         gateway: Gateway,
         mailboxes: Mapping[MailboxName, Mailbox],
         posts: Mapping[MailboxName, Post],
-        originals: Originals,
+        composing: Composing,
         metrics: Metrics,
         still_ours: Callable[[], None],
     ) -> None:
@@ -136,7 +150,7 @@ class Outbox:
         self._gateway = gateway
         self._mailboxes = mailboxes
         self._posts = posts
-        self._originals = originals
+        self._composing = composing
         self._metrics = metrics
         self._still_ours = still_ours
 
@@ -154,7 +168,7 @@ class Outbox:
                 file = await self._gateway.file(one.slack_id)
                 content = await self._gateway.download(file, max_bytes=self._mailbox(draft).max_bytes)
             except (Permanent, Refused) as error:
-                await self.end(draft, DraftState.FAILED, reason=f"{one.filename}: {error}")
+                await self.end(draft, DraftState.FAILED, reason=f"{one.filename}: {error}", job=job)
                 return
             async with self._store.write() as conn:
                 kept = await raws.save(conn, content, at=now())
@@ -166,37 +180,39 @@ class Outbox:
         if draft is None or draft.state not in UNSENT:
             return
         if draft.state is DraftState.HANDING_OVER:
-            await self._settle(draft, patient=job.attempts < PATIENT)
+            await self._settle(draft, job, patient=job.attempts < PATIENT)
             return
         mailbox = self._mailbox(draft)
+
+        async def taken(outcome: smtp.Outcome) -> None:
+            # It has left, whatever another replica or a person thought of it meanwhile.
+            told = [(one.recipient, "accepted" if one.accepted else one.words) for one in outcome.answers]
+            await insist(lambda: self.end(draft, DraftState.SENT, outcome=told, out_of=ANYTHING_ELSE))
+
         try:
-            raw = await self._composed(draft, mailbox)
-            outcome = await smtp.send(
+            await smtp.send(
                 self._post(draft).smtp,
-                raw=raw,
+                raw=await self._composing.composed(draft, mailbox),
                 sender=mailbox.address.email,
-                recipients=[one.email for one in (*draft.to, *draft.cc, *draft.bcc)],
-                handing_over=lambda: self._hand_over(draft),
+                recipients=draft.recipients,
+                handing_over=lambda: self._hand_over(draft, job),
+                last_look=lambda: self._last_look(job),
+                taken=taken,
             )
         except Temporary as error:
-            self._still_ours()  # else the draft is another replica's to move
-            await self._back_to_queue(draft, reason=str(error))
+            reason = str(error)
+            await insist(lambda: self._back_to_queue(draft, job, reason=reason))
             raise
         except Uncertain as error:
-            await self._end_unknown(draft, reason=str(error), patient=False)
+            await self._end_unknown(draft, job, reason=str(error), patient=False)
         except (Permanent, Refused) as error:
-            self._still_ours()
-            await self.end(draft, DraftState.FAILED, reason=str(error))
-        else:
-            told = [(one.recipient, "accepted" if one.accepted else one.words) for one in outcome.answers]
-            # It has left, whatever another replica or a person thought of it meanwhile.
-            await self.end(draft, DraftState.SENT, outcome=told, out_of={*UNSENT, DraftState.UNCERTAIN})
+            await self.end(draft, DraftState.FAILED, reason=str(error), job=job)
 
     async def give_up(self, job: Job, error: BridgeError) -> None:
-        """A job was parked: where it was a draft's, the agent is told in its line."""
-        if "draft" in job.payload and (draft := await self._draft(job)):
+        """A job was parked: where a draft goes no further without it, the agent is told in its line."""
+        if job.kind in ("fetch", "send") and (draft := await self._draft(job)):
             handed = draft.state is DraftState.HANDING_OVER
-            await self.end(draft, DraftState.UNCERTAIN if handed else DraftState.FAILED, reason=str(error))
+            await self.end(draft, DraftState.UNCERTAIN if handed else DraftState.FAILED, reason=str(error), job=job)
 
     async def file_copy(self, job: Job) -> None:
         """Put the copy of a sent mail into the mailbox's Sent folder."""
@@ -212,12 +228,12 @@ class Outbox:
 
     # --- states -------------------------------------------------------------------------------------------------------
 
-    async def _settle(self, draft: Draft, *, patient: bool) -> None:
+    async def _settle(self, draft: Draft, job: Job, *, patient: bool) -> None:
         """A draft that was being handed over when the bridge died."""
         reason = say("The bridge was stopped while it handed this mail over: it may have arrived, or not.")
-        await self._end_unknown(draft, reason=reason, patient=patient)
+        await self._end_unknown(draft, job, reason=reason, patient=patient)
 
-    async def _end_unknown(self, draft: Draft, *, reason: str, patient: bool) -> None:
+    async def _end_unknown(self, draft: Draft, job: Job, *, reason: str, patient: bool) -> None:
         """Where the server filed it as sent, it left; else a person is asked. `patient`: a server that cannot be asked
         now is asked later. Raises Temporary then.
         """
@@ -229,21 +245,33 @@ class Outbox:
             log.info("the Sent folder could not be asked", draft=draft.id, reason=str(error))
             left = False
         if left:
-            outcome = [(one.email, "accepted") for one in (*draft.to, *draft.cc, *draft.bcc)]
-            await self.end(draft, DraftState.SENT, outcome=outcome)
+            outcome = [(one, "accepted") for one in draft.recipients]
+            await self.end(draft, DraftState.SENT, outcome=outcome, out_of=ANYTHING_ELSE)
         else:
-            await self.end(draft, DraftState.UNCERTAIN, reason=reason)
+            await self.end(draft, DraftState.UNCERTAIN, reason=reason, job=job)
 
-    async def _hand_over(self, draft: Draft) -> None:
+    async def _hand_over(self, draft: Draft, job: Job) -> None:
         """From here on a silence is uncertain. Whoever undid the draft a moment ago has won."""
         async with self._store.write() as conn:
-            if not await drafts.move(conn, draft.id, DraftState.HANDING_OVER, out_of={DraftState.QUEUED}):
+            moved = await drafts.move(conn, draft.id, DraftState.HANDING_OVER, out_of={DraftState.QUEUED})
+            if not await jobs.held(conn, job):
+                raise Temporary(say(ELSEWHERE))
+            if not moved:
                 raise Refused(say("This mail was undone."))
         self._still_ours()
 
-    async def _back_to_queue(self, draft: Draft, *, reason: str) -> None:
+    async def _last_look(self, job: Job) -> None:
+        """Before the mail's last line, which sends it: what came before may have taken minutes, or a long sleep."""
         async with self._store.write() as conn:
-            if await drafts.move(conn, draft.id, DraftState.QUEUED, out_of=UNSENT, reason=reason):
+            if not await jobs.held(conn, job):
+                raise Temporary(say(ELSEWHERE))
+        self._still_ours()
+
+    async def _back_to_queue(self, draft: Draft, job: Job, *, reason: str) -> None:
+        async with self._store.write() as conn:
+            if await jobs.held(conn, job) and await drafts.move(
+                conn, draft.id, DraftState.QUEUED, out_of=UNSENT, reason=reason
+            ):
                 await changed(conn, await drafts.number_of(conn, draft))
 
     async def end(
@@ -254,10 +282,15 @@ class Outbox:
         reason: str = "",
         outcome: Sequence[tuple[str, str]] = (),
         out_of: Collection[DraftState] = UNSENT,
+        job: Job | None = None,
     ) -> None:
-        """Bring a draft to where it stays. Nothing happens where it is in none of `out_of` any more."""
+        """Bring a draft to where it stays. Nothing happens where it is in none of `out_of` any more; nor, where this is
+        a job's conclusion and no evidence, when the job is another replica's by now.
+        """
         sent = await as_sent(self._store, draft) if state is DraftState.SENT else None
         async with self._store.write() as conn:
+            if job is not None and not await jobs.held(conn, job):
+                return
             before = await drafts.get(conn, draft.id)
             if not await drafts.move(conn, draft.id, state, out_of=out_of, reason=reason, outcome=list(outcome)):
                 return
@@ -271,108 +304,6 @@ class Outbox:
             await write_down(conn, await drafts.number_of(conn, draft), str(state), user=BRIDGE, detail=detail)
         self._metrics.sent(draft.mailbox, outcome=str(state))
         log.info("an answer has reached a state", draft=draft.id, state=str(state))
-
-    # --- the mail itself ----------------------------------------------------------------------------------------------
-
-    async def _composed(self, draft: Draft, mailbox: Mailbox) -> bytes:
-        """The mail, composed once and kept: every try sends the same bytes."""
-        async with self._store.read() as conn:
-            raw_id = await drafts.raw_id(conn, draft.id)
-            if raw_id is not None:
-                return await raws.load(conn, raw_id)
-        raw = await asyncio.to_thread(compose.compose, await self._outgoing(draft, mailbox))
-        if len(raw) > mailbox.max_bytes:
-            raise Permanent(say("The mail is larger than MAIL_MAX_BYTES allows; send fewer files, or a link to them."))
-        async with self._store.write() as conn:
-            fresh = await drafts.get(conn, draft.id)
-            if fresh and fresh.rich_text != draft.rich_text:
-                raise Temporary(say("Its words were changed at the last moment."), retry_after=0)
-            if not await drafts.move(conn, draft.id, DraftState.QUEUED, out_of={DraftState.HELD, DraftState.QUEUED}):
-                raise Refused(say("This mail was undone."))
-            await drafts.composed(conn, draft.id, raw_id=await raws.save(conn, raw, at=now()))
-            await changed(conn, await drafts.number_of(conn, draft))
-        return raw
-
-    async def _outgoing(self, draft: Draft, mailbox: Mailbox) -> compose.Outgoing:
-        original = await self._original(draft.answers) if draft.answers else None
-        forwarded = original if draft.kind is DraftKind.FORWARD else None
-        answered = None if draft.kind is DraftKind.FORWARD else original
-        return compose.Outgoing(
-            message_id=draft.message_id,
-            date=draft.due,
-            from_=mailbox.address,
-            to=draft.to,
-            cc=draft.cc,
-            subject=draft.subject,
-            lines=richtext.lines(draft.rich_text),
-            attachments=await self._contents(draft),
-            in_reply_to=answered.message_id if answered else "",
-            references=(answered.references or answered.in_reply_to) if answered else (),
-            quoted=answered if draft.quote else None,
-            forwarded=forwarded,
-            signature=await self._signature(draft, mailbox),
-            automatic=draft.automatic,
-        )
-
-    async def _signature(self, draft: Draft, mailbox: Mailbox) -> str:
-        """What stands below a person's mail; a template of what the bridge says by itself has its own end."""
-        if draft.automatic is not Automatic.NO:
-            return ""
-        async with self._store.read() as conn:
-            own = (await people.get(conn, draft.author)).signature
-        return signature(mailbox.signature, own=own, name=draft.author_name, address=mailbox.address.email)
-
-    async def _original(self, mail_id: MailId) -> Message | None:
-        """The mail that a draft answers or passes on.
-
-        Of one that a teammate passed on only what the customer wrote: what is said above it is none of their business.
-        """
-        async with self._store.read() as conn:
-            stored = await mails.get(conn, mail_id)
-        message = await self._message(mail_id)
-        if stored is None or message is None or stored.written_by is None:
-            return message
-        inner = await asyncio.to_thread(passed_on, message)
-        if inner is None:  # it can no longer be told what is whose
-            return replace(message, text="", html=None, from_=(stored.written_by,))
-        if inner.message_id:
-            return inner
-        return replace(inner, message_id=message.message_id, references=message.references)
-
-    async def _message(self, mail_id: MailId) -> Message | None:
-        async with self._store.read() as conn:
-            stored = await mails.get(conn, mail_id)
-        if stored is None:
-            return None
-        raw = await self._originals.of(stored)
-        return await asyncio.to_thread(parse, raw) if raw is not None else stored.message
-
-    async def _contents(self, draft: Draft) -> tuple[Attachment, ...]:
-        made = []
-        async with self._store.read() as conn:
-            fetched = await drafts.file_raws(conn, draft.id)
-            contents = [await raws.load(conn, one) if one else b"" for one in fetched]
-        for file, content in zip(draft.files, contents, strict=True):
-            picture = None
-            if file.mail_id:
-                original = await self._message(file.mail_id)
-                if original is None or file.position >= len(original.attachments):
-                    raise Permanent(
-                        say("{file} is no longer kept here; fetch it from the mailbox.", file=file.filename)
-                    )
-                kept = original.attachments[file.position]
-                content = kept.content  # noqa: PLW2901 - one or the other place
-                picture = kept.content_id if kept.inline else None  # it is shown again, where it was shown before
-            made.append(
-                Attachment(
-                    filename=file.filename,
-                    content_type=file.content_type,
-                    content=content,
-                    content_id=picture or "",
-                    inline=bool(picture),
-                )
-            )
-        return tuple(made)
 
     # --- what is known ------------------------------------------------------------------------------------------------
 

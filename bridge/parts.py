@@ -15,11 +15,13 @@ from bridge.answers import Answers
 from bridge.automation.acknowledge import Acknowledge
 from bridge.automation.alarms import Alarms
 from bridge.automation.canary import APP_TOKEN, BOT_TOKEN, Canary
+from bridge.automation.hours import ALWAYS
 from bridge.automation.nudges import Nudges
 from bridge.automation.silence import Silences
 from bridge.canned import Template, Templates
 from bridge.channels import Channels
 from bridge.clockwork import Tenure
+from bridge.composing import Composing
 from bridge.config import Settings
 from bridge.desk import Desk, Mailbox
 from bridge.erasure import Eraser
@@ -152,6 +154,7 @@ def made(
         templates=templates,
         operators=operators,
         mailbox=next((box.address for box in mailboxes.values()), Address(email="")),
+        hours=next((box.pace.hours for box in mailboxes.values()), ALWAYS),
     )
     writing = Writing(store, desk=desk, agents=agents, mailboxes=mailboxes, templates=templates)
     originals = Originals(store, posts=posts)
@@ -160,7 +163,7 @@ def made(
         gateway=gateway,
         mailboxes=mailboxes,
         posts=posts,
-        originals=originals,
+        composing=Composing(store, originals=originals),
         metrics=metrics,
         still_ours=tenure.check,
     )

@@ -9,7 +9,7 @@ from bridge.mail.imap import ImapSource
 from bridge.mail.maildir import Maildir
 from bridge.mail.maildirsource import LocalSource
 from bridge.mail.sent import SentFolder
-from bridge.mail.smtp import Server
+from bridge.mail.smtpsession import Server
 from bridge.mail.source import Source
 from bridge.model import MailboxName
 

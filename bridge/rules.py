@@ -179,16 +179,17 @@ def status_after_mail(status: Status, message: Message) -> Status:
 def waits_since(messages: Iterable[StoredMessage]) -> datetime | None:
     """Since when somebody has waited for an answer: the first mail a person wrote after our last one; None if nobody.
 
-    What is automatic neither waits nor answers: who was acknowledged has no answer yet.
+    What is automatic neither waits nor answers: who was acknowledged has no answer yet. Nor has who was passed on: such
+    a mail of ours answers none (`In-Reply-To`).
     """
     since = None
     for one in messages:
         if one.message.automatic is not Automatic.NO:
             continue
-        if one.direction is Direction.OUT:
+        if one.direction is Direction.IN:
+            since = since or one.received
+        elif one.message.in_reply_to:
             since = None
-        elif since is None:
-            since = one.received
     return since
 
 

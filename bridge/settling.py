@@ -58,7 +58,7 @@ class Settling:
             draft = await drafts.get(conn, DraftId(job.payload["draft"]))
         if draft is None or draft.state not in UNSETTLED:
             return
-        everybody = [one.email for one in (*draft.to, *draft.cc, *draft.bcc)]
+        everybody = draft.recipients
         if "reason" not in job.payload:
             outcome = [(one, "accepted") for one in everybody]
             await self._outbox.end(draft, DraftState.SENT, outcome=outcome, out_of=UNSETTLED)

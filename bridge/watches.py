@@ -8,15 +8,13 @@ only under the fence that it began with, so a replica that wakes up again commit
 
 import asyncio
 import contextlib
-import os
-import secrets
-import socket
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bridge.clockwork import an_owner
 from bridge.errors import Temporary
 from bridge.jobs import LEASE
 from bridge.model import MailboxName
@@ -40,7 +38,7 @@ class Watches:
     def __init__(self, store: Store, *, lease: timedelta = LEASE) -> None:
         self._store = store
         self._lease = lease
-        self._owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._owner = an_owner()
         self._work: dict[MailboxName, Callable[[], Awaitable[None]]] = {}
         self._elsewhere: dict[MailboxName, Callable[[], None]] = {}
         self._fences: dict[MailboxName, int] = {}

@@ -15,6 +15,7 @@ from typing import Any
 
 from bridge import canned, enclosures, languages, rules, secondlook
 from bridge.agents import MayAct
+from bridge.automation.hours import ALWAYS
 from bridge.canned import Templates
 from bridge.desk import Desk, Mailbox, redraw
 from bridge.errors import Permanent, Refused
@@ -157,6 +158,7 @@ class Writing:
             sender=sender,
             mailbox=box.address if box else Address(email=""),
             agent=Address(name=person.full_name or person.name, email=person.email),
+            hours=box.pace.hours if box else ALWAYS,
         )
         filled = canned.filled(await self._templates.find(typed.template), values, literal=literal)
         words = rich_text(filled.text)

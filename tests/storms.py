@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from onstage import cards_alone, rich, said
 from services import Service
+from sqlalchemy import select
 
 from bridge.demo.double.faults import Fault
 from bridge.demo.double.people import Person
@@ -29,12 +30,17 @@ from bridge.demo.world import Silence, Stage
 from bridge.model import DraftId
 from bridge.store import acts, drafts
 from bridge.store.database import Store
+from bridge.store.jobs import unfinished
+from bridge.store.schema import jobs
 
 PATIENCE = 240.0  # seconds in which a service that is killed again and again answers a click
 REST = 600.0  # seconds in which it comes to rest: what failed often is tried once a minute, and fails one time in five
 AGENTS = 12
 LOOK = 4.0  # seconds that an agent looks at an empty modal before trying again
 SECOND_THOUGHTS = 3.0  # seconds that an agent waits, after a replica woke up, before deciding what is uncertain
+SLOWEST = 6.0  # seconds that the customers' server thinks about a mail at the most
+LAGGING = 120.0  # seconds after which a line that says something else than the truth no longer only lags behind
+PAUSE = SLOWEST + 2.0  # seconds that a line has asked before an agent decides: what is still on its way arrives first
 SENT = ":white_check_mark: Sent"
 MARKS = {"subject": "marmalade", "name": "Quimby", "body": "heliotrope", "answer": "persimmon"}
 """Words that stand in each mail and answer, and in no sentence of ours: no log may hold one."""
@@ -79,7 +85,11 @@ class Storm:
         self.stage, self.services, self.chance = stage, services, chance
         self._deliver = deliver
         self.matters, self.parts, self.answers = matters, parts, answers
+        self._database_url = stage.settings().database_url.get_secret_value()
         self._settled_at = 0.0
+        self._asked: dict[str, float] = {}
+        self.belied: set[str] = set()
+        """Drafts whose line says that they were not sent, though they have arrived."""
         here = stage.slack.workspace
         more = [
             str(here.add_user(f"agent{one}", email=f"agent{one}@fernhill.example.com")["id"])
@@ -111,6 +121,7 @@ class Storm:
             Stage.DATA: sometimes(("452 4.3.1 Full", 0.05), ("554 5.6.0 Not liked", 0.02)),
         }
         faults.silences = silences()
+        faults.delays = iter(lambda: self.chance.choice((0.0,) * 9 + (self.chance.uniform(0, SLOWEST),)), None)
 
     # --- what happens -------------------------------------------------------------------------------------------------
 
@@ -129,8 +140,11 @@ class Storm:
                 await blow(self.chance.choice(self.services), freeze)
 
         agents = [self._agent(person, share) for share, person in enumerate(self.people)]
-        await asyncio.gather(self._customers(), strike(), *agents)
-        await self._come_to_rest()
+        try:
+            await asyncio.gather(self._customers(), strike(), *agents)
+            await self._come_to_rest()
+        except TimeoutError:
+            pytest.fail("\n".join([f"it never came to rest: {self.counted()}", *await self._unfinished()]))
 
     async def _kill(self, service: Service, freeze: float) -> None:  # noqa: ARG002 - as `_freeze`
         if self.chance.random() < 0.8:  # most kills meet a service at work, some meet one that is still starting
@@ -141,7 +155,7 @@ class Storm:
     async def _freeze(self, service: Service, freeze: float) -> None:
         await service.ready.wait()
         service.freeze()
-        await asyncio.sleep(freeze * self.chance.uniform(1.0, 1.4))
+        await asyncio.sleep(freeze * self.chance.uniform(0.5, 1.5))
         self._settled_at = time.monotonic() + SECOND_THOUGHTS
         service.thaw()
 
@@ -183,26 +197,37 @@ class Storm:
         """As an agent does: where delivery failed or is uncertain, look whether the customer has it, and press."""
         if any(one.frozen for one in self.services) or time.monotonic() < self._settled_at:
             return
-        for draft, line in self._lines():
-            offered = str(line["blocks"])
-            if "resend" not in offered:
+        asking = {draft: line for draft, line in self._lines() if "resend" in str(line["blocks"])}
+        self._asked = {one: self._asked.get(one, time.monotonic()) for one in asking}
+        for draft, line in asking.items():
+            if time.monotonic() < self._asked[draft] + PAUSE:
                 continue
+            offered = str(line["blocks"])
             arrived = any(f".{draft}.".encode() in one.raw for one in self.stage.world.envelopes)
-            button = "mark_delivered" if arrived and "mark_delivered" in offered else "resend"
+            if arrived and "mark_delivered" not in offered:
+                if time.monotonic() > self._asked[draft] + LAGGING:
+                    self.belied.add(draft)
+                continue
+            button = "mark_delivered" if arrived else "resend"
             with contextlib.suppress(NotOffered, NoAck, TimeoutError):  # the line has moved on, or it is pressed again
                 await self.people[0].click(CHANNEL, line["ts"], button)
 
     async def _come_to_rest(self) -> None:
-        try:
-            async with asyncio.timeout(REST):
-                while not self._at_rest():
-                    await self._decide()
-                    await asyncio.sleep(0.2)
-        except TimeoutError:
-            waiting = [said(one) for _, one in self._lines() if SENT not in said(one)]
-            pytest.fail(f"it never came to rest: {self.counted()}, {waiting}")
+        async with asyncio.timeout(REST):
+            while not self._at_rest():
+                await self._decide()
+                await asyncio.sleep(0.2)
+            store = await Store.open(self._database_url)
+            leaving = 1
+            while leaving:  # a replica that woke up late may still have one in hand
+                async with store.read() as conn:
+                    leaving = await unfinished(conn, "send")
+                await asyncio.sleep(0.2)
+            await store.close()
 
     def _at_rest(self) -> bool:
+        if self.belied:
+            return True
         sent = [one for _, one in self._lines() if SENT in said(one)]
         posts = sum(len(parts) for parts in self._threads().values())
         return len(sent) >= self.answers and posts >= self.matters * self.parts
@@ -261,18 +286,35 @@ class Storm:
             "lines doubled": sum(drafts.values()) - len(drafts),
             "answers lost": self.answers - len(sent),
             "answers doubled": sum(sent.values()) - len(sent),
+            "answers belied": len(self.belied),
         }
 
-    async def history_of_doubled(self, database_url: str) -> list[str]:
-        """Of each answer that left more than once: what arrived, and what the log says of its conversation."""
+    async def _unfinished(self) -> list[str]:
+        """What is still to be done: the lines that wait, the jobs, and what the services said last."""
+        waiting = [said(one) for _, one in self._lines() if SENT not in said(one)]
+        store = await Store.open(self._database_url)
+        async with store.read() as conn:
+            rows = await conn.execute(select(jobs).where(jobs.c.state != "done").order_by(jobs.c.id))
+            left = [
+                f"{one.key} in {one.lane}: {one.state}, {one.attempts} attempts, due {one.due}, {one.error or ''}"
+                for one in rows
+            ]
+        await store.close()
+        return [*waiting, *left, *(line for one in self.services for line in one.logged[-20:])]
+
+    async def history(self) -> list[str]:
+        """Of each answer that left more than once, or whose line says that it did not: what arrived, and what the logs
+        say of its conversation.
+        """
         sent: dict[bytes, list[str]] = {}
         for one in self.stage.world.envelopes:
             message_id = re.findall(rb"(?im)^message-id: *(\S+)", one.raw)[0].decode()
             sent.setdefault(re.findall(rb"answer-(\d+)", one.raw)[0], []).append(message_id)
         doubled = [message_id for ids in sent.values() if len(ids) > 1 for message_id in ids]
-        store, told = await Store.open(database_url), [f"arrived: {one}" for one in doubled]
+        store, told = await Store.open(self._database_url), [f"arrived: {one}" for one in doubled]
         async with store.read() as conn:
-            ids = {found for one in doubled for found in re.findall(r"\.([0-9a-f]{16})\.", one)}
+            ids = {found for one in doubled for found in re.findall(r"\.([0-9a-f]{16})\.", one)} | self.belied
+            told += [line for draft in ids for one in self.services for line in one.logged if draft in line]
             for number in {found.number for one in ids if (found := await drafts.get(conn, DraftId(one)))}:
                 done = await acts.of_conversation(conn, number, limit=100)
                 told += [f"#{number} {one.at:%H:%M:%S.%f} {one.actor} {one.verb} {one.detail}" for one in done]

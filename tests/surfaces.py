@@ -190,6 +190,7 @@ class Draw:
             bcc=self.people(),
             subject=self.words(),
             rich_text=rich,
+            html=self.words() if self.dice.random() < 0.2 else "",
             files=uploads,
             message_id="<a@b>",
             due=AT,

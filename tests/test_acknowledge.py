@@ -2,21 +2,25 @@
 
 import email
 import email.policy
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import date, timedelta
 from email.message import EmailMessage
 from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from onstage import Desk, actions, ask, nodes, received, rich, said
+from onstage import Desk, actions, ask, initial, nodes, received, rich, said
 
 from bridge import rules, templates
 from bridge.demo.mails import SHOP
 from bridge.demo.stage import CHANNEL, MINA, Stage
 from bridge.errors import Refused
 from bridge.mail.parse import parse
-from bridge.model import Address, Automatic, Message
+from bridge.model import Address, Automatic, Message, now
 
 DANA = "dana@example.com"
 OWN = {SHOP.email}
@@ -210,3 +214,185 @@ async def test_a_muted_sender_is_shown_and_never_acknowledged(stage: Stage, mina
 def test_a_template_that_speaks_of_what_there_is_not_is_refused_when_it_is_read(template: str) -> None:
     with pytest.raises(Refused):
         templates.check(template)
+
+
+# --- office hours, and HTML of its own --------------------------------------------------------------------------------
+
+SEOUL = ZoneInfo("Asia/Seoul")
+HOURS = 'hours = { zone = "Asia/Seoul", open = ["mon-fri 9:00-12:30, 13:30-18:00", "sat 9:00-11:00"] }'
+ACK = """
+auto_ack = true
+ack = { text = '''
+Hello {{ sender.name }}, your number is {{ number }}.
+{% if not hours.open %}We are back on {{ hours.opens }} ({{ hours.text }}).{% else %}We are at our desks.{% endif %}
+''', html = '''
+<p class="hello">Hello <b title="{{ sender.name }}">{{ sender.name }}</b>, your number is {{ number }}.</p>
+<p>{% if not hours.open %}We are back on {{ hours.opens }}.{% else %}We are at our desks.{% endif %}</p>
+''' }
+"""
+KOREAN = """
+auto_ack = true
+ack = { text = '''
+{{ sender.name }}님, 문의 {{ number }}번을 받았습니다. 상담 시간: {{ hours.text }}. {{ hours.opens }}부터 답해 드립니다.
+''', html = '''
+<table style="font-family:sans-serif"><tr><td><b>{{ sender.name }}</b>님, {{ hours.opens }}부터 답해 드립니다.</td></tr></table>
+''' }
+"""
+CARE = "care@fernhill.example.com"
+Opened = Callable[..., Awaitable[Stage]]
+
+
+def until_weekday(weekday: int, hour: int) -> timedelta:
+    """From now to the next such time in Seoul."""
+    here = now().astimezone(SEOUL)
+    then = here.replace(hour=hour, minute=0, second=0, microsecond=0) + timedelta(days=(weekday - here.weekday()) % 7)
+    return (then if then > here else then + timedelta(days=7)) - here
+
+
+def monday() -> date:
+    """The next Monday in Seoul."""
+    today = now().astimezone(SEOUL).date()
+    return today + timedelta(days=-today.weekday() % 7)
+
+
+def in_english(day: date) -> str:
+    return f"{day:%A} {day.day} {day:%B}, 9:00"
+
+
+@pytest.fixture
+async def on_saturday(tmp_path: Path) -> AsyncIterator[Opened]:
+    """A stage on a Saturday at noon, when #support's people are away; those of `care@` are there round the clock."""
+    made = Stage(tmp_path / "stage")
+
+    async def start(*, hold: float = 0, ack: str = ACK) -> Stage:
+        made.hold = hold
+        made.source += f"\n{HOURS}{ack}"
+        await made.slack.start()
+        await made.world.start()
+        server = f'{{ host = "{made.world.host}", port = {made.world.port}, security = "none" }}'
+        where = f'address = "{CARE}"\nchannel = "#support"\nsource = "local"\nhold_seconds = 0\nsmtp = {server}'
+        made.others = f"[[mailbox]]\n{where}{ack}"
+        made.later(until_weekday(5, 12))
+        await made.start_bridge()
+        return made
+
+    yield start
+    await made.stop()
+
+
+def part(mail: EmailMessage, kind: str) -> str:
+    """What a mail says to those who read text, or HTML."""
+    body = mail.get_body((kind,))
+    assert body is not None
+    return str(body.get_content()).replace("\r\n", "\n")
+
+
+async def test_who_writes_when_nobody_is_there_is_told_when_somebody_is(on_saturday: Opened) -> None:
+    stage = await on_saturday()
+    opens = in_english(monday())
+    await ask(stage)
+    mail = await received(stage, DANA)
+    assert mail.get_content_type() == "multipart/alternative"
+    assert [one.get_content_type() for one in mail.iter_parts()] == ["text/plain", "text/html"]
+    assert part(mail, "plain").strip() == (
+        "Hello Dana Reyes, your number is 1.\n"
+        f"We are back on {opens} (mon-fri 9:00-12:30, 13:30-18:00; sat 9:00-11:00)."
+    )
+    assert '<p class="hello">Hello <b title="Dana Reyes">Dana Reyes</b>, your number is 1.</p>' in part(mail, "html")
+    assert f"<p>We are back on {opens}.</p>" in part(mail, "html")
+    assert mail["Auto-Submitted"] == "auto-replied"
+
+    await ask(stage, to=CARE, subject="To those who never sleep")
+    mail = await received(stage, DANA, count=2)
+    assert "We are at our desks." in part(mail, "plain")
+    assert "<p>We are at our desks.</p>" in part(mail, "html")
+
+    stage.later(until_weekday(0, 10))
+    await ask(stage, subject="On Monday morning")
+    mail = await received(stage, DANA, count=3)
+    assert "We are at our desks." in part(mail, "plain")
+    assert "We are back" not in part(mail, "html")
+
+
+async def test_a_name_that_is_markup_stays_a_name(on_saturday: Opened) -> None:
+    """In the HTML, between tags and within an attribute; the text says it as it is."""
+    stage = await on_saturday()
+    name = """<script>alert('x')</script> & \\"onload=x"""
+    await ask(stage, from_=f'"{name}" <dana@example.com>')
+    mail = await received(stage, DANA)
+    page = part(mail, "html")
+    assert "<script" not in page
+    assert "alert(&#39;x&#39;)" in page
+    assert 'title="&lt;script&gt;' in page
+    assert "&#34;onload=x" in page
+    assert "<script>alert('x')</script> & \"onload=x" in part(mail, "plain")
+    shown = parse(stage.world.inbox[DANA][-1])
+    assert "<script>" in shown.text
+
+
+async def test_koreans_read_korean(on_saturday: Opened) -> None:
+    """The time too, though the desk speaks English: the template does not. Round the clock there is none to tell."""
+    stage = await on_saturday(ack=KOREAN)
+    day = monday()
+    await ask(stage, from_="김민수 <dana@example.com>", subject="원두가 두 봉지 빠졌어요", text="어디에 있나요?")
+    mail = await received(stage, DANA)
+    opens = f"{day.month}월 {day.day}일 월요일 9:00"
+    hours = "mon-fri 9:00-12:30, 13:30-18:00; sat 9:00-11:00"
+    told = f"김민수님, 문의 1번을 받았습니다. 상담 시간: {hours}. {opens}부터 답해 드립니다."
+    assert part(mail, "plain").strip() == told
+    assert f"<b>김민수</b>님, {opens}부터 답해 드립니다." in part(mail, "html")
+    assert mail["Subject"] == "Re: 원두가 두 봉지 빠졌어요 [#1]"
+
+
+async def test_the_thread_shows_the_text_and_says_that_there_is_html(on_saturday: Opened) -> None:
+    stage = await on_saturday()
+    mina = Desk(stage)
+    await ask(stage)
+    card = await mina.sees_card("Two bags")
+    line = await mina.sees(lambda: mina.line(card, ":white_check_mark: Sent"))
+    assert line
+    assert "Hello Dana Reyes, your number is 1." in said(line)
+    assert "it has HTML of its own" in said(line)
+    [shown] = [one["value"] for one in nodes(line) if str(one.get("value", "")).startswith("show_sent:")]
+    await mina.person.choose(CHANNEL, line["ts"], "mail", shown)
+    await mina.sees(lambda: "Content-Transfer-Encoding" in json.dumps(mina.person.view()))
+    original = json.dumps(mina.person.view())
+    assert "text/html" in original
+    assert "class=3D" in original  # its own HTML, as quoted-printable carries it
+
+
+async def test_it_leaves_after_a_restart_as_it_was_promised(on_saturday: Opened) -> None:
+    """Filled in on Saturday, sent on Monday: both parts say what its line in the thread has said since."""
+    stage = await on_saturday(hold=600)
+    mina, opens = Desk(stage), in_english(monday())
+    await ask(stage)
+    card = await mina.sees_card("Two bags")
+    await mina.sees(lambda: mina.line(card, f"We are back on {opens}"))
+    await stage.stop_bridge()
+    stage.later(until_weekday(0, 10))
+    await stage.start_bridge()
+    mail = await received(stage, DANA)
+    assert f"We are back on {opens}" in part(mail, "plain")
+    assert f"<p>We are back on {opens}.</p>" in part(mail, "html")
+    assert len(got(stage)) == 1
+
+
+async def test_whoever_undoes_it_gets_its_text_and_sends_no_html_that_they_never_saw(on_saturday: Opened) -> None:
+    stage = await on_saturday(hold=600)
+    mina = Desk(stage)
+    await ask(stage)
+    card = await mina.sees_card("Two bags")
+    line = await mina.sees(lambda: mina.line(card, "We are back on"))
+    assert line
+    await mina.person.click(CHANNEL, line["ts"], "cancel_send")
+    view = await mina.sees_compose()
+    body: dict[str, Any] = initial(view, "body")
+    assert "your number is 1" in json.dumps(body)
+    await mina.person.submit({"body": rich("We are here after all.")})
+    line = await mina.sees(lambda: mina.line(card, "We are here after all."))
+    assert line
+    assert "HTML" not in said(line)
+    await mina.person.click(CHANNEL, line["ts"], "send_now")
+    mail = await received(stage, DANA)
+    assert mail.get_content_type() == "text/plain"
+    assert len(got(stage)) == 1

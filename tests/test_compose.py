@@ -318,6 +318,52 @@ def test_the_answered_mail_is_quoted_below_the_signature() -> None:
     )
 
 
+PAGE = "<!DOCTYPE html>\n<HTML><head><style>p { color: red }</style></head><BODY><p>Hi <b>Jane</b></p></BODY></HTML>"
+
+
+@pytest.mark.parametrize(
+    ("own", "begins", "ends"),
+    [
+        (
+            "<p>Hi <b>Jane</b></p>",
+            '<!doctype html><html><head><meta charset="utf-8"></head><body dir="auto">\n<p>Hi <b>Jane</b></p>\n<div>',
+            "</blockquote>\n</body></html>\n",
+        ),
+        (PAGE, f"{PAGE.partition('</BODY>')[0]}<div>", "</blockquote>\n</BODY></HTML>\n"),
+        ("<body><p>Hi <b>Jane</b></p>", "<body><p>Hi <b>Jane</b></p><div>", "</blockquote>\n"),
+    ],
+    ids=["a piece", "a document", "a document without its end"],
+)
+def test_html_of_its_own_stands_in_place_of_the_words_and_the_rest_below_it(own: str, begins: str, ends: str) -> None:
+    """Signature and quote are in both parts, as with every answer."""
+    outgoing = replace(BASIC, lines=(said("Hi Jane"),), html=own, quoted=OLD, signature="Support team")
+    message = read(outgoing)
+    assert tree(message) == {"multipart/alternative": ["text/plain", "text/html"]}
+    assert text_of(message).startswith("Hi Jane\n\n-- \nSupport team\n\nOn Tue, 03 Feb 2026")
+    page = html_of(message)
+    assert page.startswith(begins)
+    assert page.endswith(ends)
+    assert page.count("<p>Hi <b>Jane</b></p>") == 1
+    assert "<div>Support team</div>" in page
+    assert "I ordered." in page
+    assert "Hi Jane" not in page
+
+
+def test_html_of_its_own_goes_with_files_and_pictures() -> None:
+    message = read(replace(BASIC, html="<p>Hi</p>", attachments=(LOGO, PDF)))
+    related = {"multipart/related": ["text/html", "image/png"]}
+    inner = {"multipart/alternative": ["text/plain", related]}
+    assert tree(message) == {"multipart/mixed": [inner, "application/pdf"]}
+    assert html_of(message).index("<p>Hi</p>") < html_of(message).index("cid:")
+
+
+def test_html_of_its_own_carries_no_sign_that_a_mail_may_not() -> None:
+    raw = compose(replace(BASIC, html=f"<p>Hi\x00\x1b\ud800{'x' * 2000}</p>\r<p>there</p>"))
+    assert max(map(len, _lines_of(raw))) <= 998
+    page = html_of(read(replace(BASIC, html="<p>Hi\x00\x1b\ud800</p>\r<p>there</p>")))
+    assert "<p>Hi  ?</p>\n<p>there</p>" in page
+
+
 def test_a_mail_passed_on_is_content_under_its_own_header() -> None:
     assert text_of(read(replace(BASIC, lines=(said("FYI"),), forwarded=OLD))) == (
         "FYI\n\n"
@@ -392,6 +438,15 @@ MAILS = {
     ),
     "mail_passed_on": replace(BASIC, subject="Fwd: Where is it?", lines=(said("FYI"),), forwarded=OLD),
     "acknowledgement": replace(BASIC, automatic=Automatic.REPLY, in_reply_to="<old@x>", references=("<old@x>",)),
+    "acknowledgement_with_html_of_its_own": replace(
+        BASIC,
+        to=(Address(name="김민수", email="minsu@example.com"),),
+        lines=(said("김민수님, 문의를 받았습니다."),),
+        html='<table><tr><td style="color:#333"><b>김민수</b>님, 문의를 받았습니다.</td></tr></table>',
+        automatic=Automatic.REPLY,
+        in_reply_to="<old@x>",
+        references=("<old@x>",),
+    ),
     "long_thread": replace(
         BASIC, in_reply_to="<29@x>", references=tuple(f"<{n}.{'r' * 60}@mail.example.com>" for n in range(30))
     ),
@@ -475,6 +530,7 @@ _OUTGOING = st.builds(
     cc=st.lists(_ADDRESS, max_size=4).map(tuple),
     subject=_FIELD,
     lines=st.lists(_LINE, max_size=6).map(tuple),
+    html=st.just("") | _TEXT.map(lambda text: f"<p>Dear <b>{escape(text)}</b></p>"),
     attachments=st.lists(_FILE, max_size=3).map(tuple),
     quoted=st.none()
     | st.builds(

@@ -19,6 +19,10 @@ folder = "Care"
 text = "Dear {{ sender.name }},\\n\\nwe are **sorry** about *{{ subject }}* (#{{ number }}).\\n\\n{{ agent.name }}"
 
 [[template]]
+name = "Closed"
+text = "{% if hours.open %}We are here.{% else %}We are back on {{ hours.opens }}.{% endif %}"
+
+[[template]]
 name = "Welcome"
 subject = "Welcome to {{ mailbox.name }}"
 text = "Hello {{ sender.email }}!"
@@ -203,7 +207,7 @@ async def test_where_slack_fails_at_submit_everything_stays_and_the_next_try_sen
     answer = await mina.person.submit({"body": {"type": "rich_text", "elements": [mention]}, "cc": "ben@alder.example"})
     assert answer
     assert answer["response_action"] == "errors"
-    assert answer["errors"]["body"].endswith("Nothing was sent.")
+    assert answer["errors"]["body"].endswith("Send again from here: it leaves once.")
     await mina.person.submit()
     mail = await received(stage, "dana@example.com")
     assert mail["Cc"] == "ben@alder.example"
@@ -289,6 +293,24 @@ async def test_a_template_fills_in_the_answer_and_is_counted(stage: Stage, mina:
 def initial_body(desk: Desk) -> Any:
     blocks = view_of(desk).get("blocks") or []
     return next((block["element"].get("initial_value") or {} for block in blocks if block["block_id"] == "body"), {})
+
+
+async def test_a_template_tells_the_office_hours_of_the_moment_at_which_it_is_chosen(stage: Stage, mina: Desk) -> None:
+    stage.source += '\nhours = { open = ["mon 9:00-10:00"] }'
+    monday = now() + timedelta(days=-now().weekday() % 7 or 7)
+    stage.later(monday.replace(hour=9, minute=30) - now())
+    await restarted(stage, others=TEMPLATES)
+    await ask(stage)
+    await mina.opens(await mina.sees_card("Two bags"))
+    await mina.person.click_view("value", value="Closed")
+    await mina.sees(lambda: "We are here." in said({"blocks": [initial_body(mina)]}))
+    await mina.person.close_view()
+    stage.later(timedelta(hours=1))
+    await mina.opens(await mina.sees_card("Two bags"))
+    await mina.person.click_view("value", value="Closed")
+    back = monday + timedelta(days=7)
+    told = f"We are back on Monday {back.day} {back:%B}, 9:00."
+    await mina.sees(lambda: told in said({"blocks": [initial_body(mina)]}))
 
 
 async def test_what_was_typed_before_stays_above_the_template(stage: Stage, mina: Desk) -> None:

@@ -323,6 +323,8 @@ def test_an_unknown_provider_is_asked_for_its_hosts(settings: Load) -> None:
     [
         ('htpp = "127.0.0.1:1"', "`htpp` in bridge.toml", "`http`"),
         ("[intake]\nsmpt = 1", "`intake.smpt` in bridge.toml", "`smtp`"),
+        ("[spam]\nrspamt = 1", "`spam.rspamt` in bridge.toml", "`rspamd`"),
+        ("[retention]\nraws = 1", "`retention.raws` in bridge.toml", "`raw`"),
         (TWO.replace("folders = {sent", "folders = {snet"), "`folders.snet` of mailbox 1 in bridge.toml", "`sent`"),
         (TWO.replace("source =", "sorce ="), "`sorce` of mailbox 2 in bridge.toml", "`source`"),
     ],

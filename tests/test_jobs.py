@@ -781,6 +781,37 @@ async def test_a_long_job_is_not_taken_away_from_a_replica_that_lives(postgresql
     await store.close()
 
 
+async def test_a_sign_of_life_that_was_broken_off_is_not_the_last(postgresql_url: str, engines: Engines) -> None:
+    """A cancelled question (SQLSTATE 57014) once ended the leases for good: every later effect was refused."""
+    store, seen = await Store.open(postgresql_url), Seen()
+
+    async def note(job: Job) -> None:
+        async def act() -> dict[str, Any]:
+            return {}
+
+        await engine.once(job.key, act=act, find=None)
+        await seen(job)
+
+    engine = await engines(store, kinds={"note": note}, lease=timedelta(seconds=1))
+    await add(store, "before")
+    await seen.until(1)
+    cancel = "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE query LIKE 'UPDATE jobs SET lease%'"
+
+    async def broken_off() -> bool:
+        async with store.read() as conn:
+            return bool((await conn.execute(text(f"{cancel} AND wait_event_type = 'Lock'"))).scalar_one())
+
+    async with store.write() as conn:
+        await conn.execute(text("LOCK TABLE jobs IN EXCLUSIVE MODE"))
+        while not await broken_off():  # noqa: ASYNC110 - a server is asked, not a task
+            await asyncio.sleep(0.05)
+    await asyncio.sleep(2.0)  # twice the lease: what it covered until then is covered no more
+    await add(store, "after")
+    assert await seen.until(2) == ["before", "after"]
+    await engine.stop()
+    await store.close()
+
+
 async def test_two_replicas_share_the_work_and_keep_the_lanes_in_order(postgresql_url: str, engines: Engines) -> None:
     stores = [await Store.open(postgresql_url) for _ in range(2)]
     order: dict[str, list[int]] = {}

@@ -17,7 +17,8 @@ from bridge.errors import Permanent, Temporary
 from bridge.mail.local import Intake
 from bridge.mail.maildir import Maildir
 from bridge.mail.maildirsource import LocalSource
-from bridge.mail.smtp import Outcome, Server, send
+from bridge.mail.smtp import Outcome, send
+from bridge.mail.smtpsession import Server
 from bridge.model import Arrival, Cursor
 
 LIMIT = 1_000_000

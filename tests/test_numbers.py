@@ -63,7 +63,7 @@ class Book:
     async def matter(
         self, *mails_of: tuple[str, datetime], mailbox: MailboxName = SUPPORT, status: Status = Status.OPEN
     ) -> Number:
-        """`mails_of`: "in", "out" or "ack" (the bridge's own), and when."""
+        """`mails_of`: "in", "out", "forward" or "ack" (the bridge's own), and when."""
         begun = mails_of[0][1]
         async with self.store.write() as conn:
             number = await conversations.create(
@@ -74,7 +74,12 @@ class Book:
                 message_id = f"<{self.count}@example.com>"
                 await mails.add(
                     conn,
-                    Message(message_id=message_id, from_=(Address(email="Dana@example.com"),), subject="Two bags"),
+                    Message(
+                        message_id=message_id,
+                        from_=(Address(email="Dana@example.com"),),
+                        subject="Two bags",
+                        in_reply_to=("<0@example.com>",) if kind == "out" else (),
+                    ),
                     reading=Reading(),
                     mailbox=mailbox,
                     number=number,
@@ -122,13 +127,13 @@ def book(store: Store) -> Book:
 async def test_a_first_response_is_a_persons_first_mail_after_the_first_that_came_in(book: Book) -> None:
     await book.matter(("in", NOON), ("ack", NOON), ("out", NOON + HOUR), ("out", NOON + 9 * HOUR))
     await book.matter(("out", NOON - HOUR), ("in", NOON), ("in", NOON + HOUR), ("out", NOON + 3 * HOUR))
-    await book.matter(("in", NOON), ("ack", NOON))  # nobody answered yet
+    await book.matter(("in", NOON), ("ack", NOON), ("forward", NOON + HOUR))  # nobody answered yet
     await book.matter(("out", NOON))  # we wrote, and nobody wrote to us
     await book.matter(("in", NOON), ("out", NOON + HOUR), mailbox=SALES)
     found = await book.figures()
     assert (found.begun, found.answered) == (3, 2)
     assert (found.median, found.most) == (2 * HOUR, 3 * HOUR)
-    assert (found.came, found.sent) == (4, 5)
+    assert (found.came, found.sent) == (4, 6)
 
 
 async def test_nine_in_ten_were_no_slower(book: Book) -> None:

@@ -4,6 +4,7 @@ import io
 import json
 import sqlite3
 import zipfile
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -82,6 +83,56 @@ async def test_what_moved_to_another_conversation_is_erased_from_both_threads(st
     assert SECRET not in kept(stage)
     files = stage.slack.workspace.files.values()
     await mina.sees(lambda: all(one.deleted for one in files if one.name == PHOTO.filename))
+
+
+ACK = """
+auto_ack = true
+ack = { text = "About {{ subject }}", html = "<p>About <em>{{ subject }}</em></p>" }
+"""
+
+
+@pytest.fixture
+async def acknowledging(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
+    """A stage whose acknowledgements have HTML of their own; a test's parameter is for how long they are held."""
+    made = Stage(tmp_path / "stage", hold=getattr(request, "param", 0))
+    made.source += ACK
+    await made.start()
+    yield made
+    await made.stop()
+
+
+@pytest.mark.parametrize("acknowledging", [0, 600], indirect=True, ids=["sent", "held"])
+async def test_html_of_an_answer_is_given_out_and_erased_with_it(acknowledging: Stage, tmp_path: Path) -> None:
+    stage, mina = acknowledging, Desk(acknowledging)
+    await ask(stage, subject=f"Where is {SECRET}?")
+    card = await mina.sees_card(SECRET)
+    state = "Leaves at" if stage.hold else ":white_check_mark: Sent"
+    await mina.sees(lambda: mina.line(card, state))
+    assert f"<em>Where is {SECRET}?</em>" in kept(stage)
+    async with Personal.open(stage.settings()) as personal:
+        held = await personal.held("dana@example.com")
+        await personal.export(held, tmp_path / "dana.zip")
+        await personal.erase(held)
+    archive = zipfile.ZipFile(tmp_path / "dana.zip")
+    given = b"".join(archive.read(name) for name in archive.namelist() if name.endswith(".eml"))
+    assert (b"text/html" in given) is not bool(stage.hold)  # what has not left is nobody's mail yet
+    assert SECRET not in kept(stage)
+    await mina.sees(lambda: not any(SECRET in json.dumps(one) for one in stage.slack.workspace.history(CHANNEL)))
+
+
+async def test_html_of_an_answer_is_kept_as_long_as_the_answer_is_as_it_left(acknowledging: Stage) -> None:
+    stage, mina = acknowledging, Desk(acknowledging)
+    await ask(stage, subject=f"Where is {SECRET}?")
+    card = await mina.sees_card(SECRET)
+    await mina.sees(lambda: mina.line(card, ":white_check_mark: Sent"))
+    store = await Store.open(f"sqlite:///{stage.database}")
+    retention = RetentionSettings(raw=1, jobs=0)
+    await tidy(store, retention=retention, at=now())
+    assert "<em>" in kept(stage)
+    await tidy(store, retention=retention, at=now() + timedelta(days=2))
+    await store.close()
+    assert "<em>" not in kept(stage)
+    assert f"About Where is {SECRET}?" in kept(stage), "its text stays"
 
 
 async def test_what_is_given_out_is_their_mail_as_it_came(stage: Stage, mina: Desk, tmp_path: Path) -> None:

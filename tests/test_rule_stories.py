@@ -8,6 +8,7 @@ from datetime import timedelta
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from aiohttp import web
@@ -265,6 +266,28 @@ async def test_a_template_waits_as_a_draft_until_a_person_sends_it_as_theirs(sta
     assert await mina.sees(lambda: mina.line(card, ":white_check_mark: Sent"))
     assert f"<@{MINA}>" in said(mina.line(card, ":white_check_mark: Sent") or {})
     assert await told(stage, 1) == ["propose: rule: Opening, template: Hours"]
+
+
+CLOSED = """
+[[template]]
+name = "Closed"
+text = "{% if not hours.open %}We are back on **{{ hours.opens }}**.{% else %}We are here.{% endif %}"
+"""
+
+
+@pytest.mark.parametrize(
+    ("hours", "told"),
+    [("", "We are here."), ('hours = { zone = "Asia/Seoul", open = ["mon 9:00-10:00"] }', "We are back on Monday ")],
+    ids=["round the clock", "closed"],
+)
+async def test_a_rules_answer_knows_the_office_hours(staged: Staged, hours: str, told: str) -> None:
+    answer = rule("Opening", 'subject = "open"', 'template = "Closed", send = true')
+    stage = await staged(CLOSED + answer, source=f"\n{hours}")
+    stage.later(timedelta(days=(1 - now().astimezone(ZoneInfo("Asia/Seoul")).weekday()) % 7))  # to a Tuesday there
+    await ask(stage, subject="When do you open?")
+    text = text_of(await received(stage, "dana@example.com"))
+    assert text.startswith(told)
+    assert text.rstrip().endswith("9:00.") == bool(hours)
 
 
 async def test_a_proposed_answer_is_edited_in_the_compose_modal(staged: Staged) -> None:

@@ -199,12 +199,17 @@ def test_what_is_answered_is_the_newest_mail_that_a_person_wrote() -> None:
 
 def test_somebody_waits_since_the_first_mail_after_our_last_one() -> None:
     def at(day: int, direction: Direction = Direction.IN, automatic: Automatic = Automatic.NO) -> StoredMessage:
-        mail = stored(Message(from_=(DANA,), automatic=automatic), direction=direction, mail_id=day)
+        answers = ("<1@example.com>",) if direction is Direction.OUT else ()
+        mail = stored(
+            Message(from_=(DANA,), automatic=automatic, in_reply_to=answers), direction=direction, mail_id=day
+        )
         return replace(mail, received=datetime(2026, 1, day, tzinfo=UTC))
 
     asked, again, ours = at(1), at(2), at(3, Direction.OUT)
     assert rules.waits_since([asked, again]) == asked.received
     assert rules.waits_since([asked, again, ours]) is None
+    passed_on = replace(ours, message=replace(ours.message, in_reply_to=()))
+    assert rules.waits_since([asked, passed_on]) == asked.received, "who was passed on has no answer yet"
     assert rules.waits_since([asked, ours, at(4), at(5)]) == at(4).received
     assert rules.waits_since([asked, ours, at(4, automatic=Automatic.REPLY)]) is None
     assert rules.waits_since([asked, at(2, Direction.OUT, Automatic.REPLY)]) == asked.received  # an acknowledgement

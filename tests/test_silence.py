@@ -124,10 +124,11 @@ async def test_a_mail_that_was_passed_on_is_no_answer_to_be_silent_about(stage: 
     await mina.opens(card(mina), "forward")
     await mina.person.submit({"to": "carrier@example.org", "body": rich("Where is it?")})
     await received(stage, "carrier@example.org")
-    await shows(mina, "Waiting for the customer")
+    await mina.sees(lambda: mina.line(card(mina), "Sent"))
+    assert "waits since" in said(card(mina)), "the customer still waits, for us"
     stage.later(30 * DAY)
     await something_else(stage, mina)
-    assert "Waiting for the customer" in said(card(mina))
+    assert "Open" in said(card(mina))
 
 
 @pytest.mark.parametrize("stage", [""], indirect=True)
@@ -157,6 +158,32 @@ async def test_a_last_mail_is_held_for_an_hour_and_closes_it_and_its_answer_open
     assert "Hello Dana Reyes" in mail.get_content()
     await ask(stage, subject="Re: bags", text="One moment", in_reply_to=mail["Message-ID"])
     await shows(mina, "Open")
+
+
+WITH_HTML = """
+hours = { zone = "Asia/Seoul", open = ["mon-fri 9:00-18:00", "sat 0:00-24:00", "sun 0:00-24:00"] }
+silence = { close_after = "14d", last_mail = true, text = '''
+Hello {{ sender.name }}, we take it that nothing is left to do. {{ hours.text }}
+''', html = '''
+<p>Hello <b>{{ sender.name }}</b>, we take it that nothing is left to do. {{ hours.text }}</p>
+''' }
+"""
+
+
+@pytest.mark.parametrize("stage", [WITH_HTML], indirect=True)
+async def test_a_last_mail_has_html_of_its_own_where_the_operator_wrote_some(stage: Stage, mina: Desk) -> None:
+    await answered(mina, from_='"<script>" <dana@example.com>')
+    stage.later(15 * DAY)  # and as far into the night as the clock stands now
+    line = await mina.sees(lambda: mina.line(card(mina), "nothing is left to do"))
+    assert line
+    assert "HTML of its own" in said(line)
+    stage.later(HOUR)
+    mail = await received(stage, DANA, 2)
+    await shows(mina, "Closed")
+    told = "mon-fri 9:00-18:00; sat 0:00-24:00; sun 0:00-24:00"
+    text, html = (str(part.get_content()) for part in mail.iter_parts())
+    assert f"Hello <script>, we take it that nothing is left to do. {told}" in text
+    assert f"<p>Hello <b>&lt;script&gt;</b>, we take it that nothing is left to do. {told}</p>" in html
 
 
 async def test_the_customer_who_writes_in_that_hour_gets_no_last_mail(stage: Stage, mina: Desk) -> None:
@@ -282,7 +309,7 @@ async def test_a_conversation_is_acknowledged_nudged_put_aside_and_closed(stage:
     await shows(mina, "an answer is due")
     stage.later(4 * HOUR)
     await mina.sees(lambda: mina.line(card(mina), "an answer was due"))
-    await mina.person.command(CHANNEL, "/mail", "snooze 1 in 3 days")
+    await mina.person.command(CHANNEL, "/mail", "snooze 1 in 72 hours")
     await shows(mina, "Snoozed until")
     stage.later(3 * DAY)
     await shows(mina, "Open")

@@ -13,12 +13,14 @@ import trustme
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from bridge.errors import Misconfigured, Permanent, Refused, Temporary, Uncertain
-from bridge.mail.smtp import Outcome, Server, probe, send
+from bridge.mail.smtp import Outcome, send
+from bridge.mail.smtpsession import Server, probe
 
 RAW = b"From: a@example.org\r\nTo: b@example.com\r\nSubject: x\r\n\r\nHello\r\n.\r\n..dots\r\n"
 DROP = "drop the connection"
 SILENCE = "say nothing more"
 SECRET = "correct horse"
+LARGE = RAW + (b"x" * 70 + b"\r\n") * 200_000  # more than any buffer on its way holds
 
 
 @dataclass
@@ -92,6 +94,30 @@ async def scripted(says: Mapping[str, str] | None = None) -> AsyncIterator[Scrip
 
 def to(script: Scripted, **more: Any) -> Server:
     return replace(Server(host="127.0.0.1", port=script.port, security="none", timeout=20, patience=20), **more)
+
+
+@contextlib.asynccontextmanager
+async def reading_slowly() -> AsyncIterator[tuple[int, bytearray]]:
+    """A server that reads a mail by the spoonful: its port, and what it has read of the mail when all is over."""
+    heard, ended = bytearray(), asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            writer.write(b"220 hi\r\n")
+            for reply in (b"250 hi", b"250 ok", b"250 ok", b"354 go on"):
+                await reader.readuntil(b"\r\n")
+                writer.write(reply + b"\r\n")
+            while piece := await reader.read(1 << 16):
+                heard.extend(piece)
+                await asyncio.sleep(0.001)
+        writer.close()
+        ended.set()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1], heard
+        async with asyncio.timeout(60):
+            await ended.wait()
 
 
 async def hand_over(server: Server, *, raw: bytes = RAW, recipients: Sequence[str] = ("b@example.com",)) -> Outcome:
@@ -212,6 +238,48 @@ async def test_what_is_written_down_before_the_mail_leaves_can_still_stop_it() -
                 to(script), raw=RAW, sender="a@example.org", recipients=["b@example.com"], handing_over=written_down
             )
     assert not script.mails
+    assert script.commands[-1] == "DATA", "what is said after it is part of the mail, a farewell too"
+
+
+async def test_a_mail_that_is_stopped_before_its_last_line_has_not_been_sent() -> None:
+    """Whoever finds that the mail is no longer theirs to send finds it before the dot, however long the rest took."""
+
+    async def not_ours() -> None:
+        raise Temporary("another replica has it")
+
+    async with reading_slowly() as (port, heard):
+        with pytest.raises(Temporary, match="another"):
+            await send(plain(port), raw=LARGE, sender="a@example.org", recipients=["b@example.com"], last_look=not_ours)
+    assert len(heard) >= len(LARGE) - 5
+    assert not heard.endswith(b"\r\n.\r\n")
+
+
+async def test_a_mail_that_is_stopped_in_the_middle_goes_no_further() -> None:
+    """A buffer that empties itself would bring all of it to the server, the last line too."""
+    async with reading_slowly() as (port, heard):
+        task = asyncio.create_task(hand_over(plain(port), raw=LARGE))
+        async with asyncio.timeout(20):
+            while not heard:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert not heard.endswith(b"\r\n.\r\n")
+
+
+async def test_what_was_taken_is_known_before_the_farewell() -> None:
+    """A server may take its time for a goodbye: the answer must not be lost in it."""
+
+    async def known(outcome: Outcome) -> None:
+        assert outcome.answers[0].accepted
+        assert "QUIT" not in script.commands
+        told.append(outcome)
+
+    told: list[Outcome] = []
+    async with scripted() as script:
+        await send(to(script), raw=RAW, sender="a@example.org", recipients=["b@example.com"], taken=known)
+    assert len(told) == 1
+    assert script.commands[-1] == "QUIT"
 
 
 # --- several recipients ---------------------------------------------------------------------------------------------

@@ -102,6 +102,19 @@ async def test_a_message_comes_back_with_its_files_and_its_reading(store: Store)
     assert stored.reading == Reading(new=(Line.of("Hallo"),))
 
 
+async def test_html_of_a_draft_comes_back_until_its_words_are_others(store: Store) -> None:
+    draft = replace(a_draft(await begin(store)), html="<p>안녕 &amp; hello</p>")
+    async with store.write() as conn:
+        await drafts.add(conn, draft, view_id="")
+        kept = await drafts.get(conn, draft.id)
+        assert kept
+        assert kept.html == draft.html
+        assert await drafts.reword(conn, draft.id, {"type": "rich_text", "elements": [{}]})
+        kept = await drafts.get(conn, draft.id)
+    assert kept
+    assert kept.html == ""
+
+
 async def test_every_id_that_a_mail_speaks_of_leads_to_its_conversation(store: Store) -> None:
     number = await begin(store)
     await keep(store, number)

@@ -480,11 +480,11 @@ async def test_the_log_says_who_did_what(stage: Stage, mina: Desk) -> None:
     await Desk(stage, JONAS).person.command(CHANNEL, "/mail", "restore 1")
     await mina.opens(mina.cards()[0])
     await mina.person.submit({"body": rich("Words")})
-    await received(stage, "dana@example.com")
+    await mina.sees(lambda: mina.line(card, ":white_check_mark: Sent"))
     await mina.person.command(CHANNEL, "/mail", "log 1")
     lines = said(mina.person.ephemerals(CHANNEL)[-1]).splitlines()[1:]
-    assert [line.split("*")[1] for line in lines] == ["reply", "restore", "archive", "mark flagged", "claim"]
-    assert f"<@{JONAS}>" in lines[1]
+    assert [line.split("*")[1] for line in lines] == ["sent", "reply", "restore", "archive", "mark flagged", "claim"]
+    assert f"<@{JONAS}>" in lines[2]
     assert "owner: none → <@U0MINA0001>" in lines[-1]
 
 

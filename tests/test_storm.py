@@ -81,7 +81,7 @@ async def test_nothing_is_lost_or_doubled_or_out_of_order_whatever_fails(
         f"{replicas} on {'PostgreSQL' if replicas > 1 else 'SQLite'}: {kills} kills, {freezes} freezes, "
         f"{calls} calls of Slack, {took:.0f} s: {counted}\n"
     )
-    assert set(counted.values()) == {0}, (counted, await storm.history_of_doubled(database_url))
+    assert set(counted.values()) == {0}, (counted, await storm.history())
     assert sum(len(one.logged) for one in services) > KILLS
     assert storm.told_too_much() == []
     stage.slack.faults.clear()

@@ -1,15 +1,19 @@
 """Canned answers: found, filled in, harmless whatever a stranger calls himself."""
 
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
 import pytest
 from onstage import said
 
+from bridge.automation.hours import ALWAYS, Hours, read
 from bridge.canned import Template, Templates, filled
 from bridge.errors import Refused
 from bridge.model import Address, Number
 from bridge.slack import canned, reading
 from bridge.slack.markdown import literal, plain_words, rich_text
 from bridge.slack.richtext import lines
-from bridge.templates import Values, check
+from bridge.templates import LONGEST_HTML, Values, check, check_html, render, render_html
 
 SHOP = Address(name="Fernhill Coffee", email="hello@fernhill.example.com")
 FACTS = Values(
@@ -46,7 +50,7 @@ def test_what_is_unknown_is_refused_when_it_is_read(unknown: str) -> None:
 
 
 def test_what_of_a_person_there_is_not_is_said_in_words() -> None:
-    with pytest.raises(Refused, match=r"^there is no sender\.nme; it may speak of sender\.name, sender\.email\.$"):
+    with pytest.raises(Refused, match=r"^there is no sender\.nme; it may speak of sender\.email, sender\.name\.$"):
         check("Dear {{ sender.nme }}")
     check("Dear {{ sender.name.upper() }}, {{ subject.title() }}")
 
@@ -135,3 +139,128 @@ async def test_templates_are_found_by_name_and_listed_by_folder() -> None:
     assert len(await templates.listed()) == 3
     assert len(await templates.every()) == 4
     assert (await templates.find("late")).text == "b"
+
+
+# --- office hours -----------------------------------------------------------------------------------------------------
+
+LINES = ("mon-fri 9:00-12:30, 13:30-18:00", "sat 10:00-14:00")
+SHOP_HOURS = Hours(
+    spans=read(LINES), zone=ZoneInfo("Europe/Berlin"), holidays=frozenset({date(2026, 11, 30)}), written=LINES
+)
+BACK = "{% if not hours.open %}We are back on {{ hours.opens }}.{% else %}Here{{ hours.opens }}.{% endif %}"
+
+
+def at(moment: str, hours: Hours = SHOP_HOURS) -> Values:
+    """The facts at that moment, in UTC."""
+    return Values(
+        number=Number(1042),
+        sender=FACTS.sender,
+        subject="Two bags",
+        mailbox=SHOP,
+        hours=hours,
+        at=datetime.fromisoformat(moment).replace(tzinfo=UTC),
+    )
+
+
+@pytest.mark.parametrize(
+    ("moment", "told"),
+    [
+        ("2026-11-27 08:00", "Here."),
+        ("2026-11-27 11:30", "We are back on Friday 27 November, 13:30."),
+        ("2026-11-27 18:00", "We are back on Saturday 28 November, 10:00."),
+        ("2026-11-28 23:30", "We are back on Tuesday 1 December, 9:00."),  # Sunday there, and Monday is a holiday
+        ("2026-03-28 14:00", "We are back on Monday 30 March, 9:00."),  # the clocks are set forward between
+    ],
+)
+def test_a_template_knows_whether_somebody_is_there_and_when_next(moment: str, told: str) -> None:
+    assert render(BACK, at(moment)) == told
+
+
+def test_round_the_clock_there_is_nothing_to_tell() -> None:
+    assert render(BACK + "{{ hours.text }}", at("2026-11-28 23:30", ALWAYS)) == "Here."
+
+
+def test_hours_are_told_as_the_operator_wrote_them() -> None:
+    told = "mon-fri 9:00-12:30, 13:30-18:00; sat 10:00-14:00"
+    assert render("{{ hours.text }}", at("2026-11-27 08:00")) == told
+
+
+@pytest.mark.parametrize(
+    ("template", "told"),
+    [
+        (Template(name="x", text="{{ hours.opens }}부터 답해 드립니다."), "12월 1일 화요일 9:00부터 답해 드립니다."),
+        (Template(name="x", text="{{ hours.opens }}", language="Korean"), "12월 1일 화요일 9:00"),
+        (Template(name="x", text="서울: {{ hours.opens }}", language="en"), "서울: Tuesday 1 December, 9:00"),
+        (Template(name="x", text="Wieder da: {{ hours.opens }}"), "Wieder da: Tuesday 1 December, 9:00"),
+    ],
+)
+def test_a_time_is_told_in_the_language_of_the_template(template: Template, told: str) -> None:
+    text = filled(template, at("2026-11-28 23:30"), literal=literal).text
+    assert words(text) == [told]
+
+
+@pytest.mark.parametrize("unknown", ["hours.close", "hours['opns']", "sender.phone", "number.x"])
+def test_what_is_unknown_behind_an_if_is_refused_when_it_is_read(unknown: str) -> None:
+    """Else it would be found out on the first evening, by a customer."""
+    for template in (
+        f"{{% if not hours.open %}}{{{{ {unknown} }}}}{{% endif %}}",
+        f"{{% if hours.open %}}{{{{ {unknown} }}}}{{% endif %}}",
+        f"{{% if not sender.name %}}{{{{ {unknown} }}}}{{% endif %}}",
+    ):
+        with pytest.raises(Refused, match="it may speak of"):
+            check(template)
+        with pytest.raises(Refused, match="it may speak of"):
+            check_html(f"<p>{template}</p>")
+
+
+# --- HTML -------------------------------------------------------------------------------------------------------------
+
+HOSTILE = Values(
+    number=None, sender=Address(name="""<script>'"&</b>""", email="e@x"), subject="{{ number }}", mailbox=SHOP
+)
+ESCAPED = "&lt;script&gt;&#39;&#34;&amp;&lt;/b&gt;"
+
+
+@pytest.mark.parametrize(
+    ("template", "made"),
+    [
+        ("<b title='{{ sender.name }}'>{{ sender.name }}</b>", f"<b title='{ESCAPED}'>{ESCAPED}</b>"),
+        ("<b>{{ sender.name|e }}</b>", f"<b>{ESCAPED}</b>"),
+        ("{% set hello %}<i>{{ sender.name }}</i>{% endset %}{{ hello }}", f"<i>{ESCAPED}</i>"),
+        ("{% macro bold(it) %}<b>{{ it }}</b>{% endmacro %}{{ bold(sender.name) }}", f"<b>{ESCAPED}</b>"),
+        ("{{ '<b>' ~ sender.name }}", f"&lt;b&gt;{ESCAPED}"),
+        ("{{ '<b>{}</b>'.format(sender.name) }}", f"&lt;b&gt;{ESCAPED}&lt;/b&gt;"),
+        ("{{ [sender.name, sender.name]|join('<br>') }}", f"{ESCAPED}&lt;br&gt;{ESCAPED}"),
+        ("<p>{{ subject }}</p>", "<p>{{ number }}</p>"),
+    ],
+)
+def test_what_is_filled_into_html_is_words(template: str, made: str) -> None:
+    check_html(template)
+    assert render_html(template, HOSTILE) == made
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ sender.name|safe }}",
+        "{% filter safe %}{{ sender.name }}{% endfilter %}",
+        "{{ [sender.name]|map('safe')|join }}",
+        "<b title={{ sender.name|tojson }}>",
+        "{% autoescape false %}{{ sender.name }}{% endautoescape %}",
+        "{% if not hours.open %}{{ sender.name|safe }}{% endif %}",
+        "{{ password }}",
+        "{{ sender.name",
+        "x" * (LONGEST_HTML + 1),
+    ],
+)
+def test_html_that_could_hold_more_than_words_is_refused_when_it_is_read(template: str) -> None:
+    with pytest.raises(Refused):
+        check_html(template)
+
+
+def test_html_is_whole_or_not_at_all() -> None:
+    """Where a stranger's subject would make it too long, or nothing comes of it, the text goes alone."""
+    check_html("<p>{{ subject }}</p>")
+    long = Values(number=None, sender=FACTS.sender, subject="<" * LONGEST_HTML, mailbox=SHOP)
+    assert render_html("<p>{{ subject }}</p>", long) == ""
+    assert render_html("{% if not hours.open %}<p>Closed</p>{% endif %}\n", FACTS) == ""

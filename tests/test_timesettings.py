@@ -40,6 +40,12 @@ def test_hours_are_days_and_times_in_a_zone(tmp_path: Path) -> None:
     assert not hours.open_at(datetime(2027, 1, 1, 12, 0, tzinfo=seoul))
 
 
+def test_hours_keep_the_words_that_they_were_written_in(tmp_path: Path) -> None:
+    read = mailbox(tmp_path, 'hours = { open = ["mon-fri 9:00-18:00", "Sat 10:00-14:00"] }')
+    assert read.hours.hours.written == ("mon-fri 9:00-18:00", "Sat 10:00-14:00")
+    assert mailbox(tmp_path, "").hours.hours.written == ()
+
+
 def test_a_mailbox_without_hours_is_open_round_the_clock(tmp_path: Path) -> None:
     hours = mailbox(tmp_path, "").hours.hours
     assert hours.open_at(datetime(2026, 12, 25, 3, 0, tzinfo=ZoneInfo("UTC")))
@@ -99,9 +105,35 @@ def test_nothing_is_due_and_nothing_closes_unless_it_is_said(tmp_path: Path) -> 
         ('nudges = { boss = "1h" }', "`nudges.boss` of mailbox 1 in bridge.toml is no setting: the nearest is"),
         ('silence = { close_after = "5m" }', "`silence.close_after` of mailbox 1 in bridge.toml must be greater than"),
         ('silence = { text = "{{ x }}" }', "`silence.text` of mailbox 1 in bridge.toml is no template: there is no x"),
+        (
+            'ack = { text = "{{ hours.close }}" }',
+            "`ack.text` of mailbox 1 in bridge.toml is no template: there is no hours.close; it may speak of hours.open,",
+        ),
+        (
+            'ack = { text = "Hi", html = "<p>{{ x }}</p>" }',
+            "`ack.html` of mailbox 1 in bridge.toml is no template: there is no x",
+        ),
+        (
+            'ack = { text = "Hi", html = "{{ sender.name|safe }}" }',
+            "`ack.html` of mailbox 1 in bridge.toml is no template: line 1: No filter named 'safe'.",
+        ),
+        (
+            'ack = { html = "<p>Hi</p>" }',
+            "`ack.html` of mailbox 1 in bridge.toml needs `text` beside it: the two are one mail and must say the same",
+        ),
+        (
+            'ack = { html = "<p>Hi</p>", text = " " }',
+            "`ack.html` of mailbox 1 in bridge.toml needs `text` beside it",
+        ),
+        (
+            'silence = { html = "<p>Bye</p>", close_after = "14d" }',
+            "`silence.html` of mailbox 1 in bridge.toml needs `text` beside it",
+        ),
+        ('ack = { htm = "<p>Hi</p>" }', "`ack.htm` of mailbox 1 in bridge.toml is no setting: the nearest is `html`"),
     ],
 )
-def test_a_length_that_is_none_is_told_in_a_sentence(tmp_path: Path, toml: str, sentence: str) -> None:
+def test_a_length_or_a_template_that_is_none_is_told_in_a_sentence(tmp_path: Path, toml: str, sentence: str) -> None:
     with pytest.raises(Misconfigured) as caught:
         mailbox(tmp_path, toml)
     assert str(caught.value).startswith(sentence)
+    assert not str(caught.value).endswith("..")

@@ -110,7 +110,7 @@ async def reads_well(conn: AsyncConnection, number: int) -> None:
     assert await mails.referred(conn, mailbox=SUPPORT, ids=[f"<{number}@x>"]) == {f"<{number}@x>": number}
     draft = await drafts.get(conn, DraftId(f"draft{number}"))
     assert draft
-    assert (draft.state, draft.files[0].filename) == (DraftState.HELD, "b.txt")
+    assert (draft.state, draft.files[0].filename, draft.html) == (DraftState.HELD, "b.txt", "")
     assert (await jobs.find(conn, f"show:{number}:2") or [None, None])[1] == jobs.State.READY
     effect = await effects.begin(conn, f"card:{number}")
     assert effect.result == {"ts": f"{number}.1"}

@@ -60,6 +60,24 @@ MONDAY_NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
         ("1월 5일", "2027-01-05 09:00"),
         ("다음 달 1일", "2026-12-01 09:00"),
         ("5일", "2026-12-05 09:00"),
+        ("tuesday at 10", "2026-11-24 10:00"),
+        ("monday 9", "2026-11-30 09:00"),
+        ("mon at 14", "2026-11-23 14:00"),  # it is Monday, and not yet two
+        ("friday 14", "2026-11-27 14:00"),
+        ("Friday at 15", "2026-11-27 15:00"),
+        ("thursday 10h", "2026-11-26 10:00"),
+        ("next thursday 10 am", "2026-11-26 10:00"),
+        ("tomorrow at 14", "2026-11-24 14:00"),
+        ("tomorrow 15.30", "2026-11-24 15:30"),
+        ("tomorrow at 3pm", "2026-11-24 15:00"),
+        ("at 14", "2026-11-23 14:00"),
+        ("at 9", "2026-11-24 09:00"),
+        ("1h30", "2026-11-23 13:30"),
+        ("1,5 hours", "2026-11-23 13:30"),
+        ("1.5h", "2026-11-23 13:30"),
+        ("Dec 24 2pm", "2026-12-24 14:00"),
+        ("24 December 2026", "2026-12-24 09:00"),
+        ("12/24", "2026-12-24 09:00"),
     ],
 )
 def test_a_time_as_people_type_it(typed: str, meant: str) -> None:
@@ -99,6 +117,17 @@ def test_whatever_is_typed_is_a_time_to_come_or_refused(typed: str) -> None:
 
 UNKNOWN = ["", "soon", "yesterday", "2020-01-01", "in 3 years", "x" * 5000]
 UNKNOWN += ["9", "곧", "어제", "오늘 오전 9시", "2월 30일", "이번 주 일요일 25시", "in 99999999999 hours"]
+UNKNOWN += [
+    "at 5",
+    "tomorrow at 3",
+    "mon 3",
+    "tomorrow 25",
+    "friday 14:75",
+    "3/4",
+    "3.4.",
+    "14h30 or so",
+    "monday 99 bottles",
+]
 
 
 @pytest.mark.parametrize("typed", UNKNOWN)

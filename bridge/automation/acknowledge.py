@@ -10,9 +10,9 @@ Two robots that answer each other stop at the limit, whatever they leave out of 
 from collections.abc import Mapping
 from datetime import datetime
 
-from bridge import rules, templates
+from bridge import rules
 from bridge.agents import MayAct
-from bridge.automation.byitself import allowed, draft_of, promise
+from bridge.automation.byitself import allowed, draft_of, filled, promise
 from bridge.desk import Mailbox, changed_by_itself, write_down
 from bridge.errors import Refused
 from bridge.jobs import Engine
@@ -30,11 +30,11 @@ from bridge.model import (
     UserId,
 )
 from bridge.sentences import say, to_everyone
-from bridge.slack import richtext
 from bridge.slack.gateway import Gateway
 from bridge.slack.notices import loop
 from bridge.store import automatics, conversations, drafts, mails
 from bridge.store.database import Store
+from bridge.templates import Values
 
 
 class Acknowledge:
@@ -74,7 +74,8 @@ class Acknowledge:
                 conn, conversation, email, most=mailbox.ack.per_sender
             ):
                 return
-            values = templates.Values.of(conversation, stored.message, mailbox=mailbox.address)
+            hours = mailbox.pace.hours
+            values = Values.of(conversation, stored.message, mailbox=mailbox.address, hours=hours)
             draft = draft_of(
                 draft_id,
                 conversation,
@@ -83,8 +84,7 @@ class Acknowledge:
                 key=self._key,
                 kind=DraftKind.REPLY,
                 to=rules.recipients(DraftKind.REPLY, stored, own=[]).to[:1],
-                subject=" ".join(templates.render(mailbox.ack.subject, values).split()),
-                rich_text=richtext.from_text(templates.render(mailbox.ack.text, values)),
+                words=filled(mailbox.ack, values),
                 automatic=Automatic.REPLY,
             )
             await promise(conn, draft)

@@ -2,14 +2,15 @@
 many to one address in a day, after which the channel is asked (`bridge/automation/acknowledge.py`).
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.desk import Mailbox, write_down
+from bridge import templates
+from bridge.desk import Acknowledgement, Mailbox, write_down
 from bridge.mail.identifiers import new_message_id
 from bridge.model import (
     BRIDGE,
@@ -24,11 +25,31 @@ from bridge.model import (
     StoredMessage,
     now,
 )
+from bridge.slack import richtext
 from bridge.store import automatics, drafts, jobs, mails
 
 log = structlog.get_logger()
 
 A_DAY = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """What a draft says; `html`: in HTML of its own, where it has any."""
+
+    subject: str
+    rich_text: dict[str, Any] = field(repr=False)
+    html: str = field(default="", repr=False)
+
+
+def filled(mail: Acknowledgement, values: templates.Values) -> Words:
+    """What these templates say with the facts filled in; its times in one language, that of the text."""
+    language = templates.language_of(mail.text)
+    return Words(
+        subject=" ".join(templates.render(mail.subject, values, language=language).split()),
+        rich_text=richtext.from_text(templates.render(mail.text, values, language=language)),
+        html=templates.render_html(mail.html, values, language=language),
+    )
 
 
 async def allowed(conn: AsyncConnection, conversation: Conversation, email: str, *, most: int) -> bool:
@@ -62,8 +83,7 @@ def draft_of(
     key: bytes,
     kind: DraftKind,
     to: tuple[Address, ...],
-    subject: str,
-    rich_text: dict[str, Any],
+    words: Words,
     automatic: Automatic,
     files: tuple[DraftFile, ...] = (),
     note: str = "",
@@ -81,8 +101,9 @@ def draft_of(
         author=BRIDGE,
         author_name=str(mailbox.address.name or mailbox.address.email),
         to=to,
-        subject=subject,
-        rich_text=rich_text,
+        subject=words.subject,
+        rich_text=words.rich_text,
+        html=words.html,
         files=files,
         message_id=new_message_id(number=conversation.number, draft=draft_id, domain=domain, key=key),
         due=at + mailbox.hold,

@@ -33,11 +33,14 @@ class Span:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hours:
-    """When a mailbox's people are there. At least one span; `holidays` are dates in `zone`."""
+    """When a mailbox's people are there. At least one span; `holidays` are dates in `zone`; `written`: the lines
+    that the spans were read from, none round the clock.
+    """
 
     spans: tuple[Span, ...]
     zone: tzinfo = UTC
     holidays: frozenset[date] = frozenset()
+    written: tuple[str, ...] = ()
 
     def open_at(self, moment: datetime) -> bool:
         """Whether somebody is there at that moment (aware)."""

@@ -16,8 +16,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge import rules, templates
-from bridge.automation.byitself import allowed, draft_of, promise
+from bridge import rules
+from bridge.automation.byitself import allowed, draft_of, filled, promise
 from bridge.desk import Mailbox, changed_by_itself, told, write_down
 from bridge.errors import Temporary
 from bridge.mail.parse import parse
@@ -38,10 +38,10 @@ from bridge.model import (
 from bridge.notices import tell
 from bridge.originals import Originals
 from bridge.sentences import say
-from bridge.slack import richtext
 from bridge.slack.blocks import moment
 from bridge.store import conversations, drafts, jobs, mails
 from bridge.store.database import Store
+from bridge.templates import Values
 
 HELD = timedelta(hours=1)
 """How long a last mail can be undone, at least: nobody waits for it to be written, so nobody looks at once."""
@@ -128,7 +128,7 @@ class Silences:
         email = to.message.author.email.lower()
         if words is None or not await allowed(conn, conversation, email, most=words.per_sender):
             return False
-        values = templates.Values.of(conversation, to.message, mailbox=mailbox.address)
+        values = Values.of(conversation, to.message, mailbox=mailbox.address, hours=mailbox.pace.hours)
         draft = draft_of(
             draft_id,
             conversation,
@@ -137,8 +137,7 @@ class Silences:
             key=self._key,
             kind=DraftKind.REPLY,
             to=rules.recipients(DraftKind.REPLY, to, own=[]).to[:1],
-            subject=" ".join(templates.render(words.subject, values).split()),
-            rich_text=richtext.from_text(templates.render(words.text, values)),
+            words=filled(words, values),
             automatic=Automatic.REPLY,
         )
         due = draft.created + max(HELD, mailbox.hold)

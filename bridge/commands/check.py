@@ -19,7 +19,7 @@ from bridge.accounts import Accounts
 from bridge.config import MailboxSettings, ServerSettings, Settings, check_runnable
 from bridge.errors import BridgeError, Misconfigured, Temporary
 from bridge.ledger import in_words
-from bridge.mail import smtp
+from bridge.mail import smtpsession
 from bridge.mail.imap import ImapSource
 from bridge.mail.source import Role
 from bridge.mailboxes import imap_server, smtp_server
@@ -233,7 +233,7 @@ async def _outgoing(mailbox: MailboxSettings, *, accounts: Accounts | None) -> l
         return []
     reached = smtp_server(MailboxName(mailbox.name), server, accounts=accounts)
     try:
-        talk = await smtp.probe(replace(reached, timeout=PATIENCE))
+        talk = await smtpsession.probe(replace(reached, timeout=PATIENCE))
     except Misconfigured as error:
         return [_failed(part, error)]
     detail = (

@@ -51,14 +51,14 @@ class Faults:
 
     `replies`: the answers a stage gives next, e.g. `iter(["451 4.3.0 Busy"])` once, `repeat("550 5.7.1 No")` for
     ever; None in between lets one through. `recipients`: the answer to RCPT for one address (lower case).
-    `silences`: each DATA takes the next and is not answered: the connection drops. `delay`: seconds before each
-    answer to DATA.
+    `silences`: each DATA takes the next and is not answered: the connection drops. `delays`: each takes the next, in
+    seconds, before its answer.
     """
 
     replies: dict[Stage, Iterator[str | None]] = field(default_factory=dict)
     recipients: dict[str, str] = field(default_factory=dict)
     silences: Iterator[Silence | None] = field(default_factory=lambda: iter(()))
-    delay: float = 0.0
+    delays: Iterator[float] = field(default_factory=lambda: iter(()))
 
     def reply(self, stage: Stage) -> str | None:
         """The refusal that is due at this stage, or None."""
@@ -239,8 +239,8 @@ class World:
 
     async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
         """File the mail under each recipient, unless a fault is due."""
-        if self.faults.delay:
-            await asyncio.sleep(self.faults.delay)
+        if delay := next(self.faults.delays, 0.0):
+            await asyncio.sleep(delay)
         if reply := self.faults.reply(Stage.DATA):
             return reply
         silence = next(self.faults.silences, None)

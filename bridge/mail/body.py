@@ -2,7 +2,7 @@
 
 The HTML is safe whatever the lines hold: text is escaped, links are http, https, mailto or tel, there are no scripts,
 classes or outside resources, and styles stand inline because mail clients drop everything else. Depth is capped, so
-that no client has to draw a thousand nested quotes.
+that no client has to draw a thousand nested quotes. What the operator wrote as HTML stands as it was written.
 """
 
 import re
@@ -16,10 +16,13 @@ from bridge.model import Line, Span
 _DEEPEST = 12  # levels of quoting or of lists that are drawn; deeper ones stand at this level
 _LINKS = ("http://", "https://", "mailto:", "tel:")
 _QUOTE = '<blockquote type="cite" style="margin:0 0 0 .8ex;border-left:2px solid #ccc;padding-left:1ex">'
+_HEAD = '<!doctype html><html><head><meta charset="utf-8"></head><body dir="auto">\n'
 _CODE = '<code style="background:#f4f4f4;border-radius:3px;padding:0 3px">'
 _PRE = '<pre style="background:#f4f4f4;border-radius:3px;padding:6px;white-space:pre-wrap">'
 _CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _QUOTE_SIGNS = re.compile(r"(?:> ?)*")
+_WHOLE = re.compile(r"<(?:!doctype|html|head|body)\b", re.IGNORECASE)
+_END = re.compile(r"</body\s*>|</html\s*>", re.IGNORECASE)
 
 
 def plain(lines: Iterable[Line]) -> str:
@@ -27,9 +30,23 @@ def plain(lines: Iterable[Line]) -> str:
     return "".join(f"{_plain_line(line)}\n" for line in lines)
 
 
-def html(lines: Iterable[Line], *, pictures: Iterable[str] = ()) -> str:
-    """The lines as an HTML document, and below them the pictures (by Content-ID): a line has no place for one."""
-    parts = ['<!doctype html><html><head><meta charset="utf-8"></head><body dir="auto">\n']
+def html(lines: Iterable[Line], *, pictures: Iterable[str] = (), above: str = "") -> str:
+    """The lines as an HTML document, and below them the pictures (by Content-ID): a line has no place for one.
+
+    `above` is HTML that somebody wrote, a piece or a document of its own: it stands as it is, and the lines end it.
+    """
+    below = "".join((*_drawn(lines), *(f'<div><img src="cid:{quote(one)}" alt=""></div>\n' for one in pictures)))
+    above = "\n".join(map(_clean, above.replace("\r\n", "\n").replace("\r", "\n").split("\n")))
+    if _WHOLE.search(above):
+        ends = next(_END.finditer(above), None)
+        at = ends.start() if ends else len(above)
+        return f"{above[:at]}{below}{above[at:]}".rstrip("\n") + "\n"
+    above = f"{above.rstrip()}\n" if above.strip() else ""
+    return f"{_HEAD}{above}{below}</body></html>\n"
+
+
+def _drawn(lines: Iterable[Line]) -> list[str]:
+    parts: list[str] = []
     depth = 0
     for level, quoted in groupby(lines, key=lambda line: min(line.quote, _DEEPEST)):
         parts.append(f"{_QUOTE}\n" * (level - depth) + "</blockquote>\n" * (depth - level))
@@ -37,10 +54,7 @@ def html(lines: Iterable[Line], *, pictures: Iterable[str] = ()) -> str:
         for pre, block in groupby(quoted, key=lambda line: line.pre):
             draw = _preformatted if pre else _flow
             parts += draw(block)
-    parts.append("</blockquote>\n" * depth)
-    parts += (f'<div><img src="cid:{quote(content_id)}" alt=""></div>\n' for content_id in pictures)
-    parts.append("</body></html>\n")
-    return "".join(parts)
+    return [*parts, "</blockquote>\n" * depth]
 
 
 def is_formatted(lines: Iterable[Line]) -> bool:

@@ -41,9 +41,10 @@ _FORWARD = re.compile(r"(?:fwd|fw|wg|tr|rv|enc|vl|doorst|转发|轉寄|転送|�
 class Outgoing:
     """What a mail is made of. `message_id`, `in_reply_to` and `references` keep their angle brackets.
 
-    `date` is aware. `lines` are the agent's words. `in_reply_to` is the answered mail's Message-ID, or empty;
-    `references` that mail's own References, or where it has none its In-Reply-To. `quoted` is the mail to repeat below
-    an answer, `forwarded` the one to pass on. `signature` is plain text, without the line of dashes.
+    `date` is aware. `lines` are the agent's words; `html`, where there is any, says the same, and stands in place of
+    what would be made of them. `in_reply_to` is the answered mail's Message-ID, or empty; `references` that mail's own
+    References, or where it has none its In-Reply-To. `quoted` is the mail to repeat below an answer, `forwarded` the
+    one to pass on. `signature` is plain text, without the line of dashes.
     """
 
     message_id: str
@@ -53,6 +54,7 @@ class Outgoing:
     cc: tuple[Address, ...] = ()
     subject: str = ""
     lines: tuple[Line, ...] = field(default=(), repr=False)
+    html: str = field(default="", repr=False)
     attachments: tuple[Attachment, ...] = ()
     in_reply_to: str = ""
     references: tuple[str, ...] = ()
@@ -65,20 +67,21 @@ class Outgoing:
 def compose(outgoing: Outgoing) -> bytes:
     """The mail, header fields and body, lines ending in CR LF.
 
-    `text/plain` alone where nothing is formatted, neither the agent's words nor the mail that is repeated; else with
-    HTML beside it, and pictures that the HTML shows beside that; attachments around all. Raises Refused where a header
-    field holds a line break or an address is none.
+    `text/plain` alone where nothing is formatted, neither the agent's words nor the mail that is repeated, and there is
+    no HTML of its own; else with HTML beside it, and pictures that the HTML shows beside that; attachments around all.
+    Raises Refused where a header field holds a line break or an address is none.
     """
-    repeated = _repeated(outgoing)
-    lines = (*outgoing.lines, *_signature(outgoing.signature), *repeated)
+    below = (*_signature(outgoing.signature), *_repeated(outgoing))
+    lines = (*outgoing.lines, *below)
     formatted = body.is_formatted(outgoing.lines) or any(
-        one.html for one in (outgoing.quoted, outgoing.forwarded) if one
+        one.html for one in (outgoing, outgoing.quoted, outgoing.forwarded) if one
     )
     pictures = [file for file in outgoing.attachments if _is_picture(file)]
     mime = EmailMessage(policy=_POLICY)
     mime.set_content(body.plain(lines), charset="utf-8")
     if pictures or formatted:
-        page = body.html(lines, pictures=[file.content_id for file in pictures])
+        shown_below = [file.content_id for file in pictures]
+        page = body.html(below if outgoing.html else lines, pictures=shown_below, above=outgoing.html)
         mime.add_alternative(page, subtype="html", charset="utf-8")
         *_, shown = mime.iter_parts()
         for file in pictures:

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge import canned, enclosures, rules
 from bridge.automation import byitself
+from bridge.automation.byitself import Words
 from bridge.canned import Template, Templates
 from bridge.errors import Refused
 from bridge.mail.compose import forward_subject, reply_subject
@@ -62,8 +63,9 @@ class RuledMail:
             key=self._key,
             kind=DraftKind.REPLY,
             to=to,
-            subject=filled.subject or reply_subject(mail.message.subject),
-            rich_text=rich_text(filled.text),
+            words=Words(
+                subject=filled.subject or reply_subject(mail.message.subject), rich_text=rich_text(filled.text)
+            ),
             automatic=Automatic.REPLY,
             note=say("By the rule “{rule}”.", rule=rule.name),
         )
@@ -89,8 +91,7 @@ class RuledMail:
             key=self._key,
             kind=DraftKind.FORWARD,
             to=(to,),
-            subject=forward_subject(mail.message.subject),
-            rich_text=richtext.from_text(""),
+            words=Words(subject=forward_subject(mail.message.subject), rich_text=richtext.from_text("")),
             automatic=Automatic.OTHER,
             files=tuple(one.file for one in enclosures.attachments_of(mail, checked=True) if one.checked),
             note=say("By the rule “{rule}”.", rule=rule.name),
@@ -108,6 +109,7 @@ def _filled(template: Template | str, sheet: Sheet) -> Template | str:
         subject=sheet.mail.message.subject or sheet.conversation.subject,
         sender=sheet.mail.customer,
         mailbox=sheet.mailbox.address,
+        hours=sheet.mailbox.pace.hours,
     )
     try:
         return canned.filled(template, values, literal=literal)

@@ -18,6 +18,7 @@ from bridge.settings.near import clamd_address, filter_url, is_loopback
 from bridge.settings.providers import Security, files_sent_mail
 from bridge.settings.rules import RuleSettings
 from bridge.settings.times import HoursSettings, NudgeSettings, SilenceSettings, Within
+from bridge.settings.times import html_template as _html_template
 from bridge.settings.times import template as _template
 from bridge.settings.values import Table as _Model
 from bridge.settings.weekly import SummarySettings
@@ -214,7 +215,9 @@ class OAuthSettings(_Model):
 
 
 class AckSettings(_Model):
-    """What a new conversation's sender is told at once, where `auto_ack` is on. Subject and text are templates."""
+    """What a new conversation's sender is told at once, where `auto_ack` is on. Subject, text and HTML are templates;
+    `html` may stand beside `text`.
+    """
 
     subject: Annotated[str, AfterValidator(_template)] = "Re: {{ subject }} [#{{ number }}]"
     text: Annotated[str, AfterValidator(_template)] = (
@@ -223,6 +226,7 @@ class AckSettings(_Model):
         "Its number is #{{ number }}. To add something, just answer this mail.\n\n"
         "{{ mailbox.name }}"
     )
+    html: Annotated[str, AfterValidator(_html_template)] = ""
     per_sender: int = Field(default=3, ge=1, le=100)
     """How many automatic mails one sender gets in 24 hours; then it is taken for a loop."""
 

@@ -5,6 +5,7 @@ They are read as the others are (`bridge.settings.models`), and give what the de
 """
 
 import re
+from collections.abc import Callable
 from datetime import UTC, date, timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -25,10 +26,19 @@ _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(day
 
 def template(value: str) -> str:
     """A template as `bridge.templates` reads it. Raises ValueError with what is wrong."""
+    return _checked(value, templates.check)
+
+
+def html_template(value: str) -> str:
+    """As `template`, of HTML."""
+    return _checked(value, templates.check_html)
+
+
+def _checked(value: str, check: Callable[[str], None]) -> str:
     try:
-        templates.check(value)
+        check(value)
     except Refused as error:
-        raise ValueError(f"is no template: {error}") from None
+        raise ValueError(f"is no template: {str(error).rstrip('.')}") from None
     return value
 
 
@@ -93,7 +103,7 @@ class HoursSettings(Table):
         """The same, to count with."""
         zone = UTC if self.zone == "UTC" else ZoneInfo(self.zone)
         spans = hours.read(self.open) or ALWAYS.spans
-        return Hours(spans=spans, zone=zone, holidays=frozenset(self.holidays))
+        return Hours(spans=spans, zone=zone, holidays=frozenset(self.holidays), written=self.open)
 
 
 class NudgeSettings(Table):
@@ -106,7 +116,7 @@ class NudgeSettings(Table):
 
 class SilenceSettings(Table):
     """After how long without a word from the customer a conversation that waits for one is closed, never if None; and
-    with what last mail, if with any. Subject and text are templates.
+    with what last mail, if with any. Subject, text and HTML are templates; `html` may stand beside `text`.
     """
 
     close_after: Annotated[timedelta | None, BeforeValidator(_after), Field(ge=timedelta(hours=1))] = None
@@ -118,3 +128,4 @@ class SilenceSettings(Table):
         "If there is, just answer this mail: it opens your conversation #{{ number }} again.\n\n"
         "{{ mailbox.name }}"
     )
+    html: Annotated[str, AfterValidator(html_template)] = ""

@@ -179,6 +179,8 @@ def line(draft: Draft, *, words: Sequence[Line]) -> Surface:
     first, *rest = pieces or [""]
     blocks += [section(first, accessory=_sent_menu(draft))] if first else []
     blocks += [section(piece) for piece in rest]
+    if draft.html:
+        blocks.append(context(say(":art: Beside this text it has HTML of its own, from the mailbox's settings")))
     if draft.files:
         blocks.append(context(f":paperclip: {names(draft.files)}"))
     if cut:

@@ -31,7 +31,7 @@ ANY = "any"  # the language of a template that is for all of them
 _VARIABLES = ", ".join(
     f"`{{{{ {name} }}}}`"
     for name in ("number", "subject", "sender.name", "sender.email", "mailbox.name", "mailbox.email", "agent.name",
-                 "agent.email")
+                 "agent.email", "hours.open", "hours.opens", "hours.text")
 )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from slack_bolt.async_app import AsyncAck
 
 from bridge.answers import Answers, Invalid
 from bridge.desk import Desk
-from bridge.errors import BridgeError
+from bridge.errors import BridgeError, Temporary
 from bridge.model import Address, ChannelId, Draft, DraftId, DraftKind, DraftState, MailboxName, Number, Ts
 from bridge.proposals import Proposals
 from bridge.secondlook import AskAgain
@@ -147,6 +147,9 @@ class Composer:
             await ack(response_action="errors", errors=wrong.fields)
         except AskAgain as asked:
             await ack(response_action="update", view=await self._asked_again(body, asked))
+        except Temporary as error:  # nobody knows whether it was written down: the same form again is the same mail
+            again = say("{error} Send again from here: it leaves once.", error=error)
+            await ack(response_action="errors", errors={"body": again})
         except BridgeError as error:
             await ack(response_action="errors", errors={"body": say("{error} Nothing was sent.", error=error)})
         else:

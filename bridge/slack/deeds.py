@@ -47,7 +47,7 @@ _CHANGE = re.compile(r"(\w+: )?[^→,]+ → [^→,]+(, \w+: [^→,]+ → [^→,]
 _WORD = re.compile(r"[a-z]+( [a-z]+)?")
 _BY_RULE = re.compile(r"rule: (.+?)(?:, (.*))?", re.DOTALL)
 _TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?\+00:00")
-_IN_SLACK = re.compile(r"\b[CGUW][A-Z0-9]{7,}\b")
+_IN_SLACK = re.compile(r"\b[CGUW](?=[A-Z]*\d)[A-Z0-9]{7,}\b")  # a word in capitals has no digit
 
 
 def line(act: Act) -> str:

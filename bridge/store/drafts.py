@@ -56,6 +56,7 @@ async def add(conn: AsyncConnection, draft: Draft, *, view_id: str) -> None:
             said_channel=draft.said[0] if draft.said else "",
             said_ts=draft.said[1] if draft.said else "",
             note=clean(draft.note),
+            html=clean(draft.html) or None,
         )
     )
     rows = [
@@ -82,6 +83,7 @@ async def rewrite(conn: AsyncConnection, draft_id: DraftId, by: Draft) -> bool:
         "recipients": _recipients(by),
         "subject": clean(by.subject),
         "rich_text": by.rich_text,
+        "html": clean(by.html) or None,
         "created": by.created,
         "revision": drafts.c.revision + 1,
     }
@@ -197,9 +199,10 @@ async def troubled(conn: AsyncConnection, *, channels: Collection[ChannelId], li
 
 
 async def reword(conn: AsyncConnection, draft_id: DraftId, rich_text: dict[str, Any]) -> bool:
-    """Give a held draft other words; False where it is held no more."""
+    """Give a held draft other words, and no HTML but what is made of them; False where it is held no more."""
     change = update(drafts).where(drafts.c.id == draft_id, drafts.c.state == DraftState.HELD)
-    return bool((await conn.execute(change.values(rich_text=rich_text, revision=drafts.c.revision + 1))).rowcount)
+    words = {"rich_text": rich_text, "html": None, "revision": drafts.c.revision + 1}
+    return bool((await conn.execute(change.values(**words))).rowcount)
 
 
 async def remark(conn: AsyncConnection, draft_id: DraftId, note: str) -> bool:
@@ -281,6 +284,7 @@ def _draft(row: RowMapping, files: Sequence[DraftFile]) -> Draft:
         author_name=row["author_name"],
         subject=row["subject"],
         rich_text=row["rich_text"],
+        html=row["html"] or "",
         quote=row["quote"],
         files=tuple(files),
         message_id=row["message_id"],

@@ -29,6 +29,7 @@ from sqlalchemy import (
     func,
     or_,
     select,
+    true,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -194,6 +195,15 @@ async def claim(
     else:
         taken = await conn.execute(_CLAIM[rank], {"at": at, "lease_until": at + lease, "most": limit, "owner": owner})
     return sorted((_job(row) for row in taken.mappings()), key=lambda job: (not job.urgent, job.due, job.id))
+
+
+async def held(conn: AsyncConnection, job: Job) -> bool:
+    """Whether a job in hand is still ours, and goes on to be so until this transaction ends."""
+    lasts: ColumnElement[bool] = true()
+    if conn.dialect.name == "postgresql":
+        lasts = jobs.c.lease_until >= func.clock_timestamp()
+    which = (jobs.c.id == job.id) & (jobs.c.fence == job.fence) & (jobs.c.state == State.RUNNING) & lasts
+    return (await conn.execute(select(jobs.c.id).where(which).with_for_update(read=True))).first() is not None
 
 
 async def finish(conn: AsyncConnection, job: Job) -> bool:

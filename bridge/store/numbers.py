@@ -10,10 +10,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, case, exists, func, select
+from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import Automatic, Direction, MailboxName, MailId, Number, Status, UserId
+from bridge.store.overview import answers_something, by_a_person
 from bridge.store.schema import conversations, drafts, messages
 
 AT_ONCE = 500  # ids in one question
@@ -89,9 +90,12 @@ async def handled(
 async def _tallies(conn: AsyncConnection, mailboxes: Collection[MailboxName], *, since: datetime) -> dict[int, _Tally]:
     """What came and went since then, by conversation."""
     columns = (messages.c.id, messages.c.number, messages.c.direction, messages.c.received)
-    question = select(*columns).where(messages.c.mailbox.in_(mailboxes), messages.c.received >= since, ~_by_itself())
+    counts = case((messages.c.direction == Direction.OUT, answers_something(messages)), else_=True).label("counts")
+    question = select(*columns, counts).where(
+        messages.c.mailbox.in_(mailboxes), messages.c.received >= since, ~_by_itself()
+    )
     tallies: dict[int, _Tally] = {}
-    for mail_id, number, direction, received in await conn.execute(
+    for mail_id, number, direction, received, answers in await conn.execute(
         question.order_by(messages.c.received, messages.c.id)
     ):
         tally = tallies.setdefault(number, _Tally())
@@ -101,7 +105,7 @@ async def _tallies(conn: AsyncConnection, mailboxes: Collection[MailboxName], *,
                 tally.first, tally.asked = MailId(mail_id), received
         else:
             tally.sent += 1
-            if tally.asked and tally.answered is None:
+            if answers and tally.asked and tally.answered is None:
                 tally.answered = received
     return tallies
 
@@ -143,6 +147,6 @@ async def open_by_age(conn: AsyncConnection, mailbox: MailboxName, *, edges: Seq
 
 
 def _by_itself() -> ColumnElement[bool]:
-    """Whether a mail is one that the bridge wrote and sent."""
+    """Whether a mail of ours was written by a machine: the bridge's own, or what answers by itself beside it."""
     wrote = exists().where(drafts.c.message_id == messages.c.message_id, drafts.c.automatic != Automatic.NO)
-    return and_(messages.c.direction == Direction.OUT, wrote)
+    return and_(messages.c.direction == Direction.OUT, or_(wrote, ~by_a_person(messages)))

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, ScalarSelect, func, select
+from sqlalchemy import ColumnElement, FromClause, ScalarSelect, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import (
@@ -105,23 +105,36 @@ def _waits() -> tuple[ColumnElement[bool], ...]:
 
 
 def _since() -> ScalarSelect[datetime]:
-    """Since when the customer waits: the first mail of a person that came after the last that one of ours wrote; as
-    `rules.waits_since` says it of one conversation.
+    """Since when the customer waits, as `rules.waits_since` has it: the first mail that a person wrote after the last
+    answer that one of us did.
     """
     answer = messages.alias("answer")
     ours = select(func.max(answer.c.id)).where(
         answer.c.number == conversations.c.number,
         answer.c.direction == Direction.OUT,
-        answer.c.head["automatic"].as_string() == Automatic.NO,
+        by_a_person(answer),
+        answers_something(answer),
     )
     later = messages.c.id > func.coalesce(ours.correlate(conversations).scalar_subquery(), 0)
     asked = select(func.min(messages.c.received)).where(
         messages.c.number == conversations.c.number,
         messages.c.direction == Direction.IN,
+        by_a_person(messages),
         later,
-        messages.c.head["automatic"].as_string() == Automatic.NO,
     )
     return asked.correlate(conversations).scalar_subquery()
+
+
+def by_a_person(mails: FromClause) -> ColumnElement[bool]:
+    """Whether a person wrote it, of the table of mails or an alias of it."""
+    automatic: ColumnElement[str] = mails.c.head["automatic"].as_string()
+    return automatic == Automatic.NO
+
+
+def answers_something(mails: FromClause) -> ColumnElement[bool]:
+    """Whether a mail of ours names one that it answers: what is passed on names none."""
+    named: ColumnElement[str] = mails.c.head["in_reply_to"].as_string()
+    return named != "[]"
 
 
 async def _briefs(

@@ -47,6 +47,8 @@ LIBPQ_ONLY = frozenset(
 
 TROUBLE = {
     "25P03": mark("A change of the database took too long and was taken back; it is tried again."),
+    "25006": mark("The database can only be read now; it is tried again."),
+    "57014": mark("The database broke a question off; it is tried again."),
     "08": mark("The database's connection was lost; it is tried again."),
     "40": mark("Two changes to the database got in each other's way; it is tried again."),
     "53": mark("The database server is out of disk, memory or connections; see to it."),
@@ -83,6 +85,8 @@ class Postgresql:
         async def connect_to_write(*_: Any, **__: Any) -> Any:
             connection = await connect()
             await connection.execute(f"SET idle_in_transaction_session_timeout = '{LONGEST_PAUSE}s'")
+            # Whatever the server's default: what was promised, or is about to be sent, survives its crash.
+            await connection.execute("SET synchronous_commit = on")
             return connection
 
         self._connect = connect

@@ -37,7 +37,8 @@ async def load(conn: AsyncConnection, raw_id: int) -> bytes:
 
 
 async def forget(conn: AsyncConnection, *, before: datetime, limit: int = 100) -> int:
-    """Delete the bytes of mails kept before that time, at most `limit` of them; how many. Their text stays.
+    """Delete the bytes of mails kept before that time, at most `limit` of them; how many. Their text stays, and HTML
+    that one of ours had of its own goes with its bytes.
 
     What is quarantined is kept: its bytes are all there is.
     """
@@ -49,6 +50,7 @@ async def forget(conn: AsyncConnection, *, before: datetime, limit: int = 100) -
         .limit(limit)
     )
     gone = (await conn.execute(old)).scalars().all()
+    await conn.execute(update(drafts).where(drafts.c.raw_id.in_(gone)).values(html=None))
     for table in (messages, drafts, draft_files):
         await conn.execute(update(table).where(table.c.raw_id.in_(gone)).values(raw_id=None))
     await conn.execute(delete(raw_mails).where(raw_mails.c.id.in_(gone)))

@@ -349,6 +349,7 @@ drafts = Table(
     Column("said_channel", Text, nullable=False, default=""),  # the thread's message it was made of
     Column("said_ts", Text, nullable=False, default="", index=True),
     Column("note", Text, nullable=False, default=""),
+    Column("html", Text, nullable=True),  # says what rich_text says, where a template gave HTML of its own
 )
 
 forms = Table(  # compose modals: while one is open it has a lease; what was typed into one that was closed is kept
