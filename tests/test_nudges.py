@@ -87,6 +87,14 @@ async def test_first_the_channel_then_the_owner_then_the_admins_are_told_each_on
     ]
 
 
+async def test_a_mail_that_comes_after_the_clock_was_set_ahead_came_then(stage: Stage, mina: Desk) -> None:
+    stage.later(4 * HOUR)
+    await ask(stage)
+    assert "an answer is due" in said(await mina.sees_card("Two bags"))
+    await mina.person.command(CHANNEL, "/mail", "search is:overdue")
+    await mina.sees(lambda: "Nothing found" in said(mina.person.ephemerals(CHANNEL)[-1]))
+
+
 async def test_whoever_answered_is_left_alone_and_the_next_answer_has_its_own_time(stage: Stage, mina: Desk) -> None:
     await ask(stage)
     await mina.sees_card("an answer is due")
