@@ -27,6 +27,7 @@ from bridge.slack.blocks import (
     recipients,
     section,
     shorten,
+    whole,
 )
 from bridge.slack.card import answer_due, status
 from bridge.slack.mrkdwn import escape
@@ -158,7 +159,7 @@ def _proposed(board: Board) -> list[Block]:
         who = person(draft.author) if draft.state is DraftState.SUGGESTED else rule
         lines.append(f"{moment(draft.created)}  ·  {number}  {subject}  ·  {who}")
     title = say("Proposed, and waits for a person")
-    return [_header(f"{title} ({board.proposed_total})"), section("\n".join(lines)[:TOLD_LIMIT])] if lines else []
+    return [_header(f"{title} ({board.proposed_total})"), section(whole(lines, TOLD_LIMIT))] if lines else []
 
 
 def _conversations(title: str, shown: Sequence[Brief], total: int, *, board: Board, more: str) -> list[Block]:
@@ -219,7 +220,7 @@ def _waiting(board: Board) -> list[Block]:
         facts = [since, f"{number}  {subject}", inert(shorten(one.who, 60)), *_due(one, board), owner]
         lines.append("  ·  ".join(facts))
     title = say("Overdue, and waiting longest") if board.overdue else say("Waiting longest")
-    return [_header(title), section("\n".join(lines)[:TOLD_LIMIT])] if lines else []
+    return [_header(title), section(whole(lines, TOLD_LIMIT))] if lines else []
 
 
 # --- the mailboxes, and what is set up --------------------------------------------------------------------------------
@@ -229,7 +230,7 @@ def _mailboxes(mailboxes: Sequence[MailboxState]) -> list[Block]:
     if not mailboxes:
         return []
     lines = [_fares(one) for one in mailboxes[:MAILBOXES_SHOWN]]
-    return [_header(say("Mailboxes")), section("\n".join(lines)[:TOLD_LIMIT])]
+    return [_header(say("Mailboxes")), section(whole(lines, TOLD_LIMIT))]
 
 
 def _fares(mailbox: MailboxState) -> str:

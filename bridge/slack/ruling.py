@@ -12,7 +12,7 @@ from typing import Any
 from bridge.model import Conversation, Number, Priority
 from bridge.routing.matching import On, Rule, Share, Then, When
 from bridge.sentences import mark, plural, say
-from bridge.slack.blocks import Block, button, context, inert, overflow, person, plain, section, shorten
+from bridge.slack.blocks import Block, button, context, inert, overflow, person, plain, section, shorten, whole
 from bridge.slack.results import linked_number
 
 View = dict[str, Any]
@@ -112,7 +112,7 @@ def trial(
     blocks: list[Block] = [section(f"*{inert(one.rule.name)}*\n{in_words(one.rule)}"[:TOLD]), section(told)]
     if numbers := list(dict.fromkeys(matched)):
         lines = [_matched(number, known.get(number), workspace) for number in numbers[:NAMED]]
-        blocks.append(section("\n".join(lines)[:TOLD]))
+        blocks.append(section(whole(lines, TOLD)))
         if (more := len(numbers) - NAMED) > 0:
             blocks.append(context(say("and {n} more", n=more)))
     if unknown:
