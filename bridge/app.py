@@ -21,7 +21,7 @@ from bridge.automation.housekeeping import keep_house
 from bridge.clockwork import Tenure
 from bridge.config import Settings, check_runnable
 from bridge.desk import Mailbox
-from bridge.errors import Misconfigured, Temporary
+from bridge.errors import Misconfigured, Permanent, Temporary
 from bridge.health import Health, Site
 from bridge.home import Home
 from bridge.ledger import all_in_words
@@ -115,7 +115,10 @@ class Bridge:
                 before_writing=tenure.check,
             )
         )
-        me = await _patiently(gateway.me)
+        try:
+            me = await _patiently(gateway.me)
+        except Permanent as error:  # nothing works with such a token
+            raise Misconfigured(str(error)) from error
         accounts = Accounts.of(settings, store=store)
         self._finishing.append(accounts.close)
         posts = mailboxes_of.posts(settings, accounts=accounts)
@@ -184,8 +187,10 @@ class Bridge:
             filing=filing,
             searching=searching,
             regroup=parts.regroup,
+            moving=parts.moving,
             templates=parts.templates,
             status=status,
+            quieted=parts.acknowledge.quieted,
             numbers=functools.partial(lately, parts.store, parts.mailboxes, zone=ZoneInfo(self._settings.summary.zone)),
         )
         app, windows = bolt_app(self._settings.slack, parts.me, gateway=gateway), Windows(gateway)
@@ -207,6 +212,7 @@ class Bridge:
             composer=composer,
             filing=filing,
             regroup=parts.regroup,
+            moving=parts.moving,
             originals=parts.originals,
             typed=typed,
         )

@@ -11,20 +11,22 @@ from bridge.mail.forwards import passed_on
 from bridge.mail.quotes import read
 from bridge.model import Arrival, Line, Message, Reading
 from bridge.sentences import mark, say
+from bridge.store.rows import Ready, ready
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AsRead:
-    """`state` is the ledger's word for it: `taken`, `oversize` or `quarantined`. `passed_on` is the mail that this one
-    passes on, if it does and its sender may.
+    """`state` is the ledger's word for it: `taken`, `oversize` or `quarantined`. `made` is what the store keeps of it,
+    `passed_on` the mail that this one passes on, if it does and its sender may.
     """
 
     state: str
     message: Message
     reading: Reading
     digest: str
+    made: Ready
     passed_on: Message | None = None
 
 
@@ -35,8 +37,10 @@ def as_read(arrival: Arrival, parse: Callable[[bytes], Message]) -> AsRead:
     try:
         message = parse(arrival.raw)
         digest = rules.digest(arrival.raw, message)
+        reading = read(message)
+        made = ready(message, reading)
         return AsRead(
-            state="taken", message=message, reading=read(message), digest=digest, passed_on=passed_on(message)
+            state="taken", message=message, reading=reading, digest=digest, made=made, passed_on=passed_on(message)
         )
     except Exception as error:  # noqa: BLE001 - a mail that nobody can read must not hold up those behind it
         log.warning("a mail cannot be read and is kept raw", uid=arrival.uid, kind=type(error).__name__)
@@ -48,12 +52,21 @@ def unreadable(raw: bytes) -> AsRead:
     note = mark("This mail could not be read; it is kept as it came. `bridge replay` reads it again.")
     message = Message(subject=say("(unreadable mail)"), notes=(note,))
     reading = Reading(new=(Line.of(say("The original has the text.")),))
-    return AsRead(state="quarantined", message=message, reading=reading, digest=hashlib.sha256(raw).hexdigest())
+    digest, made = hashlib.sha256(raw).hexdigest(), ready(message, reading)
+    return AsRead(state="quarantined", message=message, reading=reading, digest=digest, made=made)
 
 
 def _too_large(arrival: Arrival, parse: Callable[[bytes], Message]) -> AsRead:
-    size = f"{arrival.size / 1_000_000:.0f}"
-    note = say("This mail is {size} MB, more than may be taken in (MAIL_MAX_BYTES): open it in the mailbox.", size=size)
+    """By its head; one that the server does not hand over at all is known by its place alone."""
+    if arrival.head:
+        size = f"{arrival.size / 1_000_000:.0f}"
+        note = say(
+            "This mail is {size} MB, more than may be taken in (MAIL_MAX_BYTES): open it in the mailbox.", size=size
+        )
+        known = arrival.head + b"%d" % arrival.size
+    else:
+        note = say("The mail server does not hand this mail over: open it in the mailbox.")
+        known = b"%d %d %d" % (arrival.uidvalidity, arrival.uid, arrival.size)
     message = replace(parse(arrival.head), text="", html=None, attachments=(), notes=(note,))
-    digest = hashlib.sha256(arrival.head + b"%d" % arrival.size).hexdigest()
-    return AsRead(state="oversize", message=message, reading=Reading(), digest=digest)
+    digest, made = hashlib.sha256(known).hexdigest(), ready(message, Reading())
+    return AsRead(state="oversize", message=message, reading=Reading(), digest=digest, made=made)

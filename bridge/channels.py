@@ -1,16 +1,18 @@
 """The channels that mail shows in: one that is shared outside is closed to mail and told so once; one that is usable
 again gets what it missed.
 
-    event, or a mail to be shown there -> `require_ours`: nothing of a customer's is posted where strangers read
+    whatever the desk posts -> `post`, `update`, `share_files` -> `require_ours`: nothing is where strangers read
     "channel_shared" -> the row of the trouble and the job "closed_channel", in one change; nothing where the row stands
     "channel_unshared", "channel_unarchive", the bot is invited again -> what could not be shown is tried again
 """
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from typing import Concatenate, ParamSpec, TypeVar
 
 import structlog
 
-from bridge.errors import BridgeError, Permanent
+from bridge.errors import BridgeError, Permanent, Refused
 from bridge.jobs import Engine
 from bridge.model import ChannelId, Job, MailboxName, now
 from bridge.sentences import mark, say
@@ -32,13 +34,46 @@ OURS_AGAIN = mark("This channel is shared with nobody outside any more: mail is 
 CLOSED = mark("The channel is shared with another organisation: mail is shown there again when it is shared no more.")
 
 
+WAITING = ("show", "digest", "tell", "loop", "alarm", "summary", "left")
+"""Kinds of jobs that post in channels."""
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+async def usable(gateway: Gateway, channel: ChannelId) -> ChannelId:
+    """That channel, where mail can be shown and handled; else Refused with the reason."""
+    found = await gateway.channel(channel)
+    if found.is_archived:
+        raise Refused(say("#{channel} is archived.", channel=found.name))
+    if found.is_shared:
+        raise Refused(say("#{channel} is shared with another organisation.", channel=found.name))
+    if not found.is_member:
+        raise Refused(say("The bridge is not in #{channel}; invite it there.", channel=found.name))
+    return found.id
+
+
 class Channels:
-    """Watches over the channels that mail shows in."""
+    """Watches over the channels that mail shows in. The desk posts through this and never past it: `post`, `update`
+    and `share_files` are the gateway's, for channels that are ours alone; else they raise Permanent.
+    """
 
     def __init__(self, store: Store, *, engine: Engine, gateway: Gateway) -> None:
         self._store = store
         self._engine = engine
         self._gateway = gateway
+        self.post = self._where_ours(gateway.post)
+        self.update = self._where_ours(gateway.update)
+        self.share_files = self._where_ours(gateway.share_files)
+
+    def _where_ours(
+        self, act: Callable[Concatenate[ChannelId, P], Awaitable[T]]
+    ) -> Callable[Concatenate[ChannelId, P], Awaitable[T]]:
+        async def guarded(channel: ChannelId, /, *args: P.args, **kwargs: P.kwargs) -> T:
+            await self.require_ours(channel)
+            return await act(channel, *args, **kwargs)
+
+        return guarded
 
     async def require_ours(self, channel: ChannelId) -> None:
         """Raises Permanent where people of another organisation read along; the channel is told, once."""
@@ -70,8 +105,8 @@ class Channels:
     async def try_again(self, job: Job | None = None) -> None:  # noqa: ARG002 - the job "usable_channel" says no more
         """Show what could not be shown: what stopped it may be mended."""
         async with self._store.write() as conn:
-            await jobs.unpark_kind(conn, "show")
-            await jobs.unpark_kind(conn, "digest")
+            for kind in WAITING:
+                await jobs.unpark_kind(conn, kind)
 
     async def tell(self, job: Job) -> None:
         """The job "closed_channel": say in the channel that it is closed to mail, or open again."""

@@ -34,6 +34,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+_LONGEST_ID = 19  # digits: a database's numbers have fewer, but for those that never are reached
 _Config = Annotated[
     Path | None,
     typer.Option(
@@ -216,9 +217,11 @@ def replay(
     Either a file, or by its number a mail that could not be read when it came in.
     """
     logs.configure("console")
-    is_id = what.isascii() and what.isdigit()
+    is_id = what.isascii() and what.isdigit() and len(what) < _LONGEST_ID
     if not is_id and not Path(what).is_file():
-        raise Misconfigured(f"{what} is neither a file nor a number: give a mail's file, or its number in quarantine.")
+        raise Misconfigured(
+            f"{what} is neither a file nor a mail's number: give a mail's file, or its number in quarantine."
+        )
     settings = load(config_file=config)
     from bridge.commands.replay import replay as run_replay
 
@@ -324,7 +327,7 @@ def erase(
     async def erased() -> str:
         async with Personal.open(settings) as personal:
             held = await personal.held(address)
-            sentence = f"{len(held.theirs)} mails in {len(held.numbers)} conversations are erased here and in Slack."
+            sentence = f"{held} are erased here and in Slack."
             if not (yes or typer.confirm(f"{sentence} Nothing can bring them back. Go on?")):
                 raise typer.Abort
             await personal.erase(held)

@@ -4,6 +4,7 @@ The story of a mail that comes in is in `bridge/reception.py`, that of an answer
 the mails themselves in `bridge/filing.py`.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -46,13 +47,14 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acknowledgement:
-    """What a new conversation's sender is told at once: templates, and how many such mails one sender gets in a day.
-    `html`, where there is any, says in HTML what `text` says.
+    """What a new conversation's sender is told at once: templates, and how many automatic answers one address gets in a
+    day, and all together in an hour. `html`, where there is any, says in HTML what `text` says.
     """
 
     subject: str
     text: str
     per_sender: int
+    per_hour: int
     html: str = ""
 
 
@@ -258,7 +260,7 @@ class Desk:
 
     async def snooze(self, number: Number, *, user: UserId, until: datetime) -> Conversation:
         """Put it aside until then; a mail of the customer brings it back before."""
-        found = await self._unmerged(number, user=user)
+        found = await self.unmerged(number, user=user)
         payload = {"number": number, "until": until.isoformat()}
         async with self._store.write() as conn:
             version = await changed(conn, number, status=Status.SNOOZED, wakes=until)
@@ -279,7 +281,7 @@ class Desk:
                 await write_down(conn, number, "wake", user=BRIDGE, detail=told(found, {"status": Status.OPEN}))
 
     async def _set(self, number: Number, verb: str, *, user: UserId, **values: object) -> Conversation:
-        found = await self._unmerged(number, user=user)
+        found = await self.unmerged(number, user=user)
         if all(getattr(found, name) == value for name, value in values.items()):
             return found
         async with self._store.write() as conn:
@@ -294,7 +296,8 @@ class Desk:
             at = now()
             await runs(conn, mailbox.pace, conversation.number, at=at, seen=at)
 
-    async def _unmerged(self, number: Number, *, user: UserId) -> Conversation:
+    async def unmerged(self, number: Number, *, user: UserId) -> Conversation:
+        """As `conversation`; `Refused` also where its mails are in another now."""
         found = await self.conversation(number, user=user)
         if found.merged_into:
             raise Refused(
@@ -322,10 +325,14 @@ class Desk:
 
     async def index(self, job: Job) -> None:
         """The job "index": enter mails into the index of words that an older version kept without, the newest first."""
+        async with self._store.read() as conn:
+            found = await wordindex.unindexed(conn, below=job.payload["below"])
+        if not found:
+            return
+        made = await asyncio.to_thread(wordindex.words_of, found)
         async with self._store.write() as conn:
-            below = await wordindex.index_missing(conn, below=job.payload["below"])
-            if below is not None:
-                await promise_index(conn, below=below)
+            await wordindex.index_missing(conn, made)
+            await promise_index(conn, below=min(one.id for one in found))
 
     async def index_what_is_missing(self) -> None:
         """Promise it, where there are such mails."""

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bridge.agents import MayAct
+from bridge.channels import Channels
 from bridge.config import FloodSettings
 from bridge.desk import Desk, changed
 from bridge.errors import Refused, Temporary
@@ -36,6 +37,7 @@ class Floods:
         *,
         engine: Engine,
         gateway: Gateway,
+        channels: Channels,
         desk: Desk,
         agents: MayAct,
         limit: FloodSettings,
@@ -43,6 +45,7 @@ class Floods:
         self._store = store
         self._engine = engine
         self._gateway = gateway
+        self._channels = channels
         self._desk = desk
         self._agents = agents
         self._most = limit.cards
@@ -68,7 +71,7 @@ class Floods:
         key = f"digest:{number}"
 
         async def post() -> dict[str, str]:
-            return {"ts": await self._gateway.post(channel, text=surface.text, blocks=surface.blocks, key=key)}
+            return {"ts": await self._channels.post(channel, text=surface.text, blocks=surface.blocks, key=key)}
 
         async def look(since: datetime) -> dict[str, str] | None:
             found = await self._gateway.find(channel, key=key, since=since)
@@ -80,7 +83,7 @@ class Floods:
                 await cards.digest_posted(conn, number, ts=ts)
             return
         try:
-            await self._gateway.update(channel, ts, text=surface.text, blocks=surface.blocks, key=key)
+            await self._channels.update(channel, ts, text=surface.text, blocks=surface.blocks, key=key)
         except Gone as gone:
             if not left:
                 return  # somebody cleared it away, and nothing is in it that has no card

@@ -12,12 +12,13 @@ import contextlib
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge import rules, settling
-from bridge.as_read import AsRead, as_read
+from bridge.as_read import AsRead, as_read, unreadable
 from bridge.automation import silence
 from bridge.desk import Mailbox, changed_by_itself, write_down
 from bridge.errors import Permanent
@@ -30,6 +31,7 @@ from bridge.model import (
     Arrival,
     Automatic,
     Batch,
+    Cursor,
     Direction,
     Folder,
     Job,
@@ -42,6 +44,7 @@ from bridge.model import (
     now,
 )
 from bridge.post import Post
+from bridge.setbacks import Setbacks, keep_or
 from bridge.store import conversations, drafts, jobs, mails, places, raws
 from bridge.store.database import Store
 from bridge.watches import Holds, alone
@@ -69,6 +72,7 @@ class InStep:
         self._holds = holds
         self._posts = posts
         self._keys = keys
+        self._setbacks = Setbacks()
         self._answered = {name: asyncio.Event() for name in posts}
         self._sweep = max(SENT_SWEEP, len(posts) / LOOKS)
 
@@ -169,12 +173,44 @@ class InStep:
     async def take_sent(self, post: Post, batch: Batch) -> None:
         """Keep those that belong to a conversation; the bridge's own are there already."""
         read_mails = await asyncio.to_thread(lambda: [as_read(one, parse) for one in batch.arrivals])
+        pairs = [*zip(batch.arrivals, read_mails, strict=True)]
+
+        async def one_by_one() -> None:
+            for arrival, mail in pairs:
+                await self._keep_alone(post, arrival, mail)
+            await self._keep_sent(post, [], to=batch.cursor)
+
+        await self._setbacks.keep(
+            post.name,
+            begins=[(one.uidvalidity, one.uid) for one in batch.arrivals[:1]],
+            together=partial(self._keep_sent, post, pairs, to=batch.cursor),
+            one_by_one=one_by_one,
+        )
+
+    async def _keep_alone(self, post: Post, arrival: Arrival, mail: AsRead) -> None:
+        """Keep one as read, else by its bytes; else it stays in the mailbox alone."""
+        here, behind = (Cursor(uidvalidity=arrival.uidvalidity, uidnext=arrival.uid + more) for more in (0, 1))
+        answers = partial(self._keep_sent, post, [], to=here)
+        aside = partial(
+            self._keep_sent, post, [(arrival, mail)], to=behind, bare=unreadable(arrival.raw or arrival.head)
+        )
+        passed = partial(self._keep_sent, post, [], to=behind)
+        await keep_or(
+            partial(self._keep_sent, post, [(arrival, mail)], to=behind),
+            answers=answers,
+            otherwise=partial(keep_or, aside, answers=answers, otherwise=passed),
+        )
+
+    async def _keep_sent(
+        self, post: Post, pairs: Sequence[tuple[Arrival, AsRead]], *, to: Cursor, bare: AsRead | None = None
+    ) -> None:
+        """Keep those that belong to a conversation, as read or as `bare` says, and go on to that place."""
         async with self._store.write() as conn:
             await self._holds(conn, post.name)
-            for arrival, mail in zip(batch.arrivals, read_mails, strict=True):
+            for arrival, mail in pairs:
                 if number := await self._conversation_of(conn, post, mail):
-                    await self._keep(conn, post, number, arrival, mail)
-            await mails.move_cursor(conn, post.name, batch.cursor, folder=mails.SENT)
+                    await self._keep(conn, post, number, arrival, bare or mail)
+            await mails.move_cursor(conn, post.name, to, folder=mails.SENT)
 
     async def _conversation_of(self, conn: AsyncConnection, post: Post, mail: AsRead) -> Number | None:
         message = mail.message
@@ -210,6 +246,8 @@ class InStep:
             raw_id=raw_id,
             at=arrival.received,
             elsewhere=True,
+            quarantined=mail.state == "quarantined",
+            made=mail.made,
         )
         if mail.message.automatic is not Automatic.NO:  # what answers by itself beside us is no answer
             await changed_by_itself(conn, number)

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.config import Settings
 from bridge.desk import Mailbox
-from bridge.errors import BridgeError, Refused, Temporary
+from bridge.errors import BridgeError, Misconfigured, Temporary
 from bridge.metrics import Metrics
 from bridge.model import Job, MailboxName, now
 from bridge.post import Post
@@ -173,11 +173,11 @@ async def on_demand(store: Store, mailbox: MailboxName, *, within: float) -> Rec
 async def compare_now(settings: Settings, *, mailbox: str | None, within: float) -> list[tuple[str, bool]]:
     """`bridge reconcile`: for each mailbox a sentence, and whether nothing was missing.
 
-    Raises Refused where there is no such mailbox, Temporary where nobody compared one in time.
+    Raises Misconfigured where there is no such mailbox, Temporary where nobody compared one in time.
     """
     names = [MailboxName(one.name) for one in settings.mailboxes]
     if mailbox is not None and mailbox not in names:
-        raise Refused(f"There is no mailbox {mailbox}: say one of {', '.join(names) or 'none is configured'}.")
+        raise Misconfigured(f"There is no mailbox {mailbox}: say one of {', '.join(names) or 'none is configured'}.")
     store = await Store.open(settings.database_url.get_secret_value())
     try:
         told = []

@@ -99,8 +99,8 @@ def _pace(one: MailboxSettings) -> Pace:
 def _silence(one: MailboxSettings) -> Silence | None:
     if one.silence.close_after is None:
         return None
-    said = one.silence
-    last = Acknowledgement(subject=said.subject, text=said.text, html=said.html, per_sender=one.ack.per_sender)
+    said, bounds = one.silence, {"per_sender": one.ack.per_sender, "per_hour": one.ack.per_hour}
+    last = Acknowledgement(subject=said.subject, text=said.text, html=said.html, **bounds)
     return Silence(close_after=one.silence.close_after, last_mail=last if one.silence.last_mail else None)
 
 

@@ -276,7 +276,8 @@ class Message:
 class Reading:
     """A mail's text parted for a reader: the words that are new, and what is folded away (quotes, signature).
 
-    Nothing is lost: every line of the text is in one of the two. `folded` is in its order in the mail.
+    Nothing is lost: every line of the text is in one of the two, but for the end of one that is longer than any letter,
+    in whose place a line says so. `folded` is in its order in the mail.
     """
 
     new: tuple[Line, ...] = ()

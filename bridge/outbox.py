@@ -50,6 +50,7 @@ from bridge.slack import richtext
 from bridge.slack.gateway import Gateway
 from bridge.store import conversations, correspondents, drafts, jobs, mails, raws
 from bridge.store.database import Store
+from bridge.store.rows import Ready, ready
 
 log = structlog.get_logger()
 
@@ -66,6 +67,7 @@ class Sent:
     digest: str
     message: Message
     reading: Reading
+    made: Ready
 
 
 ELSEWHERE = mark("Another replica has this mail in hand; it goes on there.")
@@ -90,7 +92,8 @@ async def as_sent(store: Store, draft: Draft) -> Sent | None:
         return None
     message = await asyncio.to_thread(parse, raw)
     reading = Reading(new=richtext.lines(draft.rich_text))
-    return Sent(raw_id=raw_id, digest=rules.digest(raw, message), message=message, reading=reading)
+    made = await asyncio.to_thread(ready, message, reading)
+    return Sent(raw_id=raw_id, digest=rules.digest(raw, message), message=message, reading=reading, made=made)
 
 
 async def keep_sent(conn: AsyncConnection, draft: Draft, sent: Sent | None, *, mailbox: Mailbox) -> None:
@@ -107,6 +110,7 @@ async def keep_sent(conn: AsyncConnection, draft: Draft, sent: Sent | None, *, m
             digest=sent.digest,
             raw_id=sent.raw_id,
             at=now(),
+            made=sent.made,
         )
     await correspondents.written_to(conn, [one.email for one in (*draft.to, *draft.cc, *draft.bcc)], at=now())
     # What the bridge says by itself answers nothing: it is still our turn, and the mail is still to be read.

@@ -37,6 +37,7 @@ from bridge.ledger import Ledger
 from bridge.mail.filters import Clamd, Rspamd
 from bridge.metrics import Metrics
 from bridge.model import Address, Job, MailboxName, Named, UserId
+from bridge.moving import Moving
 from bridge.notices import Notices
 from bridge.numbers.summary import Summary
 from bridge.originals import Originals
@@ -89,6 +90,7 @@ class Parts:
     originals: Originals
     filing: Filing
     regroup: Regroup
+    moving: Moving
     channels: Channels
     floods: Floods
     alarms: Alarms
@@ -182,7 +184,9 @@ def made(
         gateway=gateway,
         agents=agents,
         mailboxes=mailboxes,
+        rulebook=rulebook,
         mail=RuledMail(templates=templates, own=own, key=settings.secret_keys[0]),
+        own=own,
     )
     in_step = InStep(store, posts=posts, mailboxes=mailboxes, keys=settings.secret_keys, holds=watches.holds)
     kinds: dict[str, Callable[[Job], Awaitable[None]]] = {
@@ -206,7 +210,9 @@ def made(
 
     engine = Engine(store, kinds=kinds, parked=given_up, look_first=look_first, tenure=tenure, held=HELD)
     channels = Channels(store, engine=engine, gateway=gateway)
-    floods = Floods(store, engine=engine, gateway=gateway, desk=desk, agents=agents, limit=settings.flood)
+    floods = Floods(
+        store, engine=engine, gateway=gateway, channels=channels, desk=desk, agents=agents, limit=settings.flood
+    )
     show = Show(
         store,
         engine=engine,
@@ -217,17 +223,27 @@ def made(
         metrics=metrics,
     )
     filters = _filters(settings.spam)
-    checking = Checking(store, filters=filters, own=own)
+    checking = Checking(store, filters=filters, own=own, mailboxes=mailboxes, rulebook=rulebook)
     rspamd = next((one for one in filters if isinstance(one, Rspamd) and one.controller), None)
-    alarms = Alarms(store, engine=engine, gateway=gateway, mailboxes=mailboxes, admins=settings.canary.channel)
+    alarms = Alarms(
+        store, engine=engine, gateway=gateway, channels=channels, mailboxes=mailboxes, admins=settings.canary.channel
+    )
     acknowledge = Acknowledge(
-        store, engine=engine, gateway=gateway, agents=agents, mailboxes=mailboxes, key=settings.secret_keys[0]
+        store,
+        engine=engine,
+        gateway=gateway,
+        channels=channels,
+        agents=agents,
+        mailboxes=mailboxes,
+        key=settings.secret_keys[0],
     )
     ledger = Ledger(store, mailboxes=mailboxes, posts=posts, reception=reception, metrics=metrics)
     weekly = settings.summary
     zone = ZoneInfo(weekly.zone) if weekly.weekly else None
-    summary = Summary(store, engine=engine, gateway=gateway, mailboxes=mailboxes, zone=zone)
+    summary = Summary(store, engine=engine, gateway=gateway, channels=channels, mailboxes=mailboxes, zone=zone)
+    moving = Moving(store, engine=engine, gateway=gateway, channels=channels, desk=desk, agents=agents)
     kinds |= {
+        "left": moving.leave,
         "summary": summary.tell,
         "show": show.show,
         "shares": show.see_shared,
@@ -235,7 +251,7 @@ def made(
         "closed_channel": channels.tell,
         "usable_channel": channels.try_again,
         "nudge": Nudges(store, operators=operators).nudge,
-        "tell": Notices(store, engine=engine, gateway=gateway).say,
+        "tell": Notices(store, engine=engine, gateway=gateway, channels=channels).say,
         "alarm": alarms.tell,
         "acknowledge": acknowledge.acknowledge,
         "loop": acknowledge.tell,
@@ -268,6 +284,7 @@ def made(
         originals=originals,
         filing=filing,
         regroup=regroup,
+        moving=moving,
         channels=channels,
         floods=floods,
         alarms=alarms,

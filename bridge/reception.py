@@ -20,7 +20,7 @@ from bridge import rules, settling
 from bridge.as_read import AsRead, as_read, unreadable
 from bridge.automation import due
 from bridge.desk import Mailbox, changed_by_itself, show_all_again
-from bridge.errors import BridgeError, Refused
+from bridge.errors import Refused
 from bridge.filing import write_down_elsewhere
 from bridge.guard import checking, lessons, returned
 from bridge.guard.familiar import Familiar, as_judged, with_lookalike
@@ -45,9 +45,11 @@ from bridge.model import (
     now,
 )
 from bridge.routing.rulebook import Rulebook, Taken
+from bridge.setbacks import Setbacks, keep_or
 from bridge.store import drafts, jobs, mails, personal, places, raws
 from bridge.store.canaries import STATE as CANARY
 from bridge.store.database import Store
+from bridge.store.rows import ready
 from bridge.teammates import IsTeammate, nobody
 from bridge.watches import Holds, alone
 
@@ -102,6 +104,7 @@ class Reception:
         self._rulebook = rulebook or Rulebook()
         self._holds = holds
         self._returned = returned
+        self._setbacks = Setbacks()
 
     async def receive(self, mailbox: Mailbox, batch: Batch) -> None:
         """Take in mails in the order of their uids. After it returns they are durable, and so is the cursor.
@@ -112,17 +115,15 @@ class Reception:
         mails_read = await asyncio.to_thread(lambda: [as_read(one, parse_mail) for one in batch.arrivals])
         mails_read = [await self._if_trusted(mailbox, one) for one in mails_read]
         await self._look_around(mailbox)
-        try:
-            await self._keep(mailbox, batch, mails_read)
-        except BridgeError:
-            raise
-        except Exception:
-            if len(batch.arrivals) == 1 and mails_read[0].state == "quarantined":
-                raise
-            log.exception("mails could not be kept as read, and are taken in one by one")
+
+        async def one_by_one() -> None:
             for arrival, read_mail in zip(batch.arrivals, mails_read, strict=True):
                 await self._keep_alone(mailbox, arrival, read_mail)
             await self._keep(mailbox, replace(batch, arrivals=()), [])
+
+        begins = [(one.uidvalidity, one.uid) for one in batch.arrivals[:1]]
+        together = partial(self._keep, mailbox, batch, mails_read)
+        await self._setbacks.keep(mailbox.name, begins=begins, together=together, one_by_one=one_by_one)
 
     def _parse(self, mailbox: MailboxName) -> Callable[[bytes], Message]:
         """How the mails of a mailbox are parsed."""
@@ -144,21 +145,20 @@ class Reception:
         """The mail, as one that passes on another's only where a teammate passes on what a stranger wrote."""
         if mail.passed_on is None:
             return mail
-        signs = mail.message.authenticity
-        forged = signs is not None and signs.dmarc == "fail"
-        ours = mailbox.forwards and not forged and await self._is_teammate(mail.message.author.email)
+        believed = rules.proof(mail.message) is not rules.Proof.LACKING
+        ours = mailbox.forwards and believed and await self._is_teammate(mail.message.author.email)
         if ours and not await self._is_teammate(mail.passed_on.author.email):
             return mail
         return replace(mail, passed_on=None)
 
     async def _keep_alone(self, mailbox: Mailbox, arrival: Arrival, read_mail: AsRead) -> None:
         alone = Batch(cursor=Cursor(uidvalidity=arrival.uidvalidity, uidnext=arrival.uid), arrivals=(arrival,))
-        try:
-            await self._keep(mailbox, alone, [read_mail])
-        except BridgeError:
-            raise
-        except Exception:  # noqa: BLE001 - logged above; its bytes are kept, and it can be replayed
-            await self._keep(mailbox, alone, [unreadable(arrival.raw or arrival.head)])
+        aside = [unreadable(arrival.raw or arrival.head)]
+        await keep_or(
+            partial(self._keep, mailbox, alone, [read_mail]),
+            answers=partial(self._keep, mailbox, replace(alone, arrivals=()), []),
+            otherwise=partial(self._keep, mailbox, alone, aside),
+        )
 
     async def _keep(self, mailbox: Mailbox, batch: Batch, mails_read: Sequence[AsRead]) -> None:
         async with self._store.write() as conn:
@@ -214,8 +214,8 @@ class Reception:
                 place=(arrival.uidvalidity, arrival.uid),
                 state=mail.state,
                 number=matter.number,
-                message=self._judged(mailbox, mail),
-                reading=mail.reading,
+                message=message,
+                made=mail.made if message is mail.message else mail.made.as_judged(message),
                 digest=mail.digest,
                 raw=arrival.raw,
                 received=arrival.received,
@@ -223,6 +223,7 @@ class Reception:
                 passed_on=mail.passed_on,
             )
             for (arrival, mail), matter in zip(new, matters, strict=True)
+            for message in [self._judged(mailbox, mail)]
         ]
         mail_ids = await mails.take_in(conn, mailbox.name, incoming)
         there = [
@@ -336,12 +337,13 @@ class Reception:
         if stored is None or raw is None:
             raise Refused(f"There is no kept mail {mail_id}; the ledger lists what is in quarantine.")
         message = await asyncio.to_thread(self._parse(stored.mailbox), raw)
-        reading = await asyncio.to_thread(read, message)
+        again = as_judged(message, stored.message.authenticity)
+        made, digest = await asyncio.to_thread(lambda: (ready(again, read(message)), rules.digest(raw, message)))
         async with self._store.write() as conn:
-            again = as_judged(message, stored.message.authenticity)
-            await mails.reread(conn, mail_id, again, reading=reading)
+            await mails.reread(conn, mail_id, again, made=made, digest=digest)
             await mails.released(conn, mail_id)
-            renamed = {"subject": message.subject} if stored.quarantined else {}
+            began = stored.quarantined and stored.direction is Direction.IN
+            renamed = {"subject": message.subject} if began else {}
             await changed_by_itself(conn, stored.number, **renamed)
         return stored
 

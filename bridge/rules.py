@@ -5,11 +5,16 @@ Nothing here talks to anybody or remembers anything: what was known when the dec
 
 import hashlib
 import re
+import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum, auto
+
+import idna
 
 from bridge.model import Address, Automatic, Direction, DraftKind, Joined, Message, Number, Spam, Status, StoredMessage
+from bridge.settings.providers import provider_of
 
 # --- is it news? ------------------------------------------------------------------------------------------------------
 
@@ -29,6 +34,33 @@ def digest(raw: bytes, message: Message) -> str:
         known.update(piece.encode("utf-8", "replace") + b"\0")
     known.update(body)
     return known.hexdigest()
+
+
+# --- is it its author's? ----------------------------------------------------------------------------------------------
+
+
+class Proof(Enum):
+    """Whether the receiving server says that a mail is from the domain that it names."""
+
+    GIVEN = auto()
+    LACKING = auto()  # it looked, and did not find it so
+    UNSOUGHT = auto()  # nothing was looked at, or there was nothing to look at
+
+
+def proof(message: Message) -> Proof:
+    """What the trusted servers' results (RFC 8601) come to.
+
+    SPF alone proves nothing of an author: it is about the envelope. Many servers write nothing of a colleague's mail,
+    or "none" for all, since it never left them.
+    """
+    signs = message.authenticity
+    results = {signs.spf, signs.dkim, signs.dmarc} - {"", "none"} if signs else set()
+    if not signs or not results:
+        return Proof.UNSOUGHT
+    domain = message.author.email.rpartition("@")[2].lower()
+    signed = any(f".{domain}".endswith(f".{one}") for one in signs.signers if "." in one)
+    passed = signs.dmarc in ("pass", "bestguesspass")  # Microsoft's, where the domain has no policy but would pass
+    return Proof.GIVEN if passed or (signed and signs.dmarc != "fail") else Proof.LACKING
 
 
 # --- which conversation? ----------------------------------------------------------------------------------------------
@@ -128,14 +160,22 @@ def _whole(number: Number, split_from: Mapping[Number, Number]) -> set[Number]:
     return found
 
 
-# --- may a machine answer it? -----------------------------------------------------------------------------------------
+# --- may a machine answer it, and whom? -------------------------------------------------------------------------------
 
-_NOBODY = re.compile(
-    r"(?:no|do[-_.]?not|dont|never|nao|ne[-_.]?pas|nicht|keine?)[-_.]?(?:reply|respond|response|answer|repl[iy]es"
-    r"|responda|responder|repondre|antwort(?:en)?)|noreply|donotreply|mailer-?daemon|postmaster|daemon|root|nobody"
-    r"|bounces?|notifications?|alerts?|listserv|majordomo|owner-.*|.*-(?:request|bounces?|owner|errors)|prvs|srs[01]",
-    re.IGNORECASE,
+_NEVER = r"(?:no|non|do[-_.]?not|dont|never|nao|ne[-_.]?pas|nicht|kein[ea]?)[-_.]?"
+_ANSWER = r"(?:repl(?:y|ies)|respon(?:d|se|der|da|dere)|answer|repondre|contestar|rispondere|antwort(?:en)?)"
+_WORDS = (
+    rf"{_NEVER}{_ANSWER}|mailer[-_.]?daemon|bounces?|notifications?|alerts?|listserv|majordomo|automated|automailer"
+    r"|auto[-_.]?(?:confirm(?:ation)?|reply|response|responder)"
 )
+_NOBODY = re.compile(
+    rf"(?:.*[-_.+\d])?(?:{_WORDS})(?:[-_.+=\d].*)?|owner-.*|.*-(?:request|owner|errors)(?:[+=].*)?"
+    r"|(?:postmaster|daemon|root|nobody|prvs|srs[01])(?:[+=].*)?",
+    re.DOTALL,
+)
+"""Local parts behind which nobody reads, accents folded: one of those words, between the ends or `-`, `_`, `.`, `+` and
+digits, so that `norman.reply`, `noreen` and `autobahn` are people.
+"""
 
 
 def unanswerable(message: Message, *, own: Collection[str]) -> str:
@@ -143,17 +183,43 @@ def unanswerable(message: Message, *, own: Collection[str]) -> str:
 
     `own`: our mailboxes' addresses, lower case. A robot's answer to a robot is a loop, one to a forged sender is spam.
     """
-    email, answers = message.author.email.lower(), [one.email.lower() for one in (message.author, *message.reply_to)]
+    email, others = message.author.email.lower(), [one.email.lower() for one in message.reply_to]
+    reads = [answered_by_itself(message, own=own).email.lower(), *others]
     dmarc = message.authenticity.dmarc if message.authenticity else ""
     found = (
         (message.automatic is not Automatic.NO, f"it is automatic mail ({message.automatic})"),
         (not email or message.header("Return-Path").replace(" ", "") == "<>", "it has no sender"),
-        (any(one in own for one in answers), "answers go to our own mailbox"),
-        (any(_NOBODY.fullmatch(_local_part(one)) for one in answers), "nobody reads answers there"),
+        (any(one in own for one in (email, *others)), "answers go to our own mailbox"),
+        (any(_nobody(one) for one in reads), "nobody reads answers there"),
         (message.verdict is not None and message.verdict.level is not Spam.HAM, "the mail server calls it spam"),
         (dmarc == "fail", "its sender is forged"),
     )
     return next((why for is_so, why in found if is_so), "")
+
+
+def answered_by_itself(message: Message, *, own: Collection[str]) -> Address:
+    """Whom automatic mail that answers this one goes to: its author; Reply-To, which nothing proves (RFC 3834 section
+    4), only where it names one address and the author's own speaks for it: nobody reads there, as with a form's, or
+    both have one domain, or the author's is ours. A well-known provider's domain is everybody's and speaks for nobody.
+    """
+    author, others = message.author, {one_spelling(one.email): one for one in message.reply_to if one.email}
+    if len(others) != 1:
+        return author
+    other = next(iter(others.values()))
+    domain, ours = _domain(author.email), {_domain(one) for one in own}
+    speaks = domain in {_domain(other.email), *ours} and provider_of(author.email) is None
+    return other if speaks or _nobody(author.email.lower()) else author
+
+
+def one_spelling(email: str) -> str:
+    """One key for all ways to write an address that reach one reader: in no case, without quotes, without what a `+`
+    adds, its domain in ASCII. For counting, never for sending.
+    """
+    local, _, domain = email.strip().rpartition("@")
+    if len(local) > 1 and local[0] == local[-1] == '"':
+        local = re.sub(r"\\(.)", r"\1", local[1:-1])
+    local = unicodedata.normalize("NFKC", local).casefold()
+    return f"{local.partition('+')[0] or local}@{_in_ascii(domain)}"
 
 
 def called_spam(message: Message) -> bool:
@@ -161,9 +227,21 @@ def called_spam(message: Message) -> bool:
     return message.verdict is not None and message.verdict.level is Spam.SPAM
 
 
-def _local_part(email: str) -> str:
-    """Before the @, and before what a sender adds to it (`noreply+7@`, `bounces=dana@`)."""
-    return re.split(r"[+=@]", email, maxsplit=1)[0]
+def _nobody(email: str) -> bool:
+    """Whether nobody reads what is sent to that address, by its look."""
+    local = unicodedata.normalize("NFKD", email.rpartition("@")[0]).casefold()
+    return bool(_NOBODY.fullmatch("".join(one for one in local if not unicodedata.combining(one))))
+
+
+def _domain(email: str) -> str:
+    return _in_ascii(email.rpartition("@")[2])
+
+
+def _in_ascii(domain: str) -> str:
+    try:
+        return idna.encode(domain.rstrip("."), uts46=True).decode("ascii").lower()
+    except UnicodeError:
+        return domain.rstrip(".").casefold()
 
 
 # --- whose turn? ------------------------------------------------------------------------------------------------------

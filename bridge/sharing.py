@@ -14,10 +14,11 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bridge.channels import Channels
 from bridge.desk import changed_by_itself
 from bridge.errors import Permanent, Temporary
 from bridge.jobs import Engine
-from bridge.mail.html import plain_lines
+from bridge.mail.html import CUT_LINE, plain_lines
 from bridge.mail.parse import parse
 from bridge.model import ChannelId, FileId, Job, MailId, StoredMessage, Ts, now
 from bridge.sentences import say
@@ -38,16 +39,18 @@ NamedBytes = tuple[str, bytes]
 class Sharing:
     """Puts files into threads, each once."""
 
-    def __init__(self, store: Store, *, engine: Engine, gateway: Gateway) -> None:
+    def __init__(self, store: Store, *, engine: Engine, gateway: Gateway, channels: Channels) -> None:
         self._store = store
         self._engine = engine
         self._gateway = gateway
+        self._channels = channels
 
     async def files(self, stored: StoredMessage) -> list[NamedBytes]:
         """What is to stand in a mail's thread beside its words, but for what is or was held."""
         files: list[NamedBytes] = []
         if sections(stored.reading.new)[1]:
-            text = plain_lines((*stored.reading.new, *stored.reading.folded))
+            lines = (*stored.reading.new, *stored.reading.folded)
+            text = stored.message.text if lines[-1] == CUT_LINE else plain_lines(lines)
             files.append((f"mail-{stored.number}.txt", text.encode()))
         if stored.quarantined and stored.raw_id:
             async with self._store.read() as conn:
@@ -85,7 +88,7 @@ class Sharing:
         first = put[0][0]
 
         async def share() -> dict[str, str]:
-            await self._gateway.share_files(channel, thread_ts=card, files=put)
+            await self._channels.share_files(channel, thread_ts=card, files=put)
             return {}
 
         async def look(since: datetime) -> dict[str, str] | None:

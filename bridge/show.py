@@ -80,7 +80,7 @@ class Show:
         self._floods = floods
         self._channels = channels
         self._metrics = metrics
-        self._sharing = Sharing(store, engine=engine, gateway=gateway)
+        self._sharing = Sharing(store, engine=engine, gateway=gateway, channels=channels)
 
     async def show(self, job: Job) -> None:
         """Show a conversation as it stands now; a job whose version is shown already has nothing to do."""
@@ -170,7 +170,7 @@ class Show:
         how, after = self._resurface(conversation)
         news = resurfaces(conversation, standing, messages, after=after, at=now())
         if news and how is Resurface.BUMP:
-            conversation, standing = await self._bump(conversation)
+            conversation, standing = await self._bump(conversation, standing)
         card, is_current = conversation.card_ts, False
         if card is None:
             card, is_current = await self._post_card(conversation, standing, surface, messages)
@@ -186,7 +186,7 @@ class Show:
         for line in lines:
             await self._show_line(conversation, card, *line)
         if not is_current:
-            await self._update(conversation, card, surface, key=_card_key(conversation.number, standing.bumps))
+            await self._update(conversation, card, surface, key=cards.card_key(conversation.number, standing.bumps))
 
     async def _post_card(
         self, conversation: Conversation, standing: Standing, surface: Surface, messages: Sequence[StoredMessage]
@@ -194,10 +194,10 @@ class Show:
         """Where the card stands, and whether it shows the conversation as it is now."""
 
         async def kept(conn: AsyncConnection, posted: Posted) -> None:
-            await conversations.card_posted(conn, conversation.number, ts=Ts(posted["ts"]))
+            await conversations.card_posted(conn, conversation.number, ts=Ts(posted["ts"]), bumps=standing.bumps)
             await cards.posted(conn, conversation, Ts(posted["ts"]))
 
-        key = _card_key(conversation.number, standing.bumps)
+        key = cards.card_key(conversation.number, standing.bumps)
         posted = await self._post(conversation, surface, key=key, state=conversation.version, kept=kept)
         if messages and messages[0].direction is Direction.IN:
             self._metrics.card_posted(after=now() - messages[0].received)
@@ -210,9 +210,10 @@ class Show:
         mailbox = self._mailboxes.get(conversation.mailbox)
         return (mailbox.resurface, mailbox.resurface_after) if mailbox else (Resurface.OFF, timedelta(0))
 
-    async def _bump(self, conversation: Conversation) -> tuple[Conversation, Standing]:
+    async def _bump(self, conversation: Conversation, standing: Standing) -> tuple[Conversation, Standing]:
         async with self._store.write() as conn:
-            await cards.bump(conn, conversation.number)
+            if not await cards.bump(conn, conversation):
+                return conversation, standing  # it has moved to another channel meanwhile, and is shown there
             return replace(conversation, card_ts=None), await cards.standing(conn, conversation.number)
 
     async def _point(self, conversation: Conversation, standing: Standing, card: Ts) -> None:
@@ -222,7 +223,7 @@ class Show:
         with contextlib.suppress(Gone):  # somebody deleted the former card: nothing leads from it
             here = await self._gateway.permalink(channel, card)
             there = await self._gateway.permalink(channel, standing.former)
-            key = _card_key(number, standing.bumps - 1)
+            key = cards.card_key(number, standing.bumps - 1)
             await self._update(conversation, standing.former, pointer(conversation, link=here), key=key)
             back, key = earlier_thread(conversation, link=there), f"former:{number}:{standing.bumps}"
             await self._post(conversation, back, key=key, state=standing.bumps, thread=card)
@@ -315,7 +316,7 @@ class Show:
 
     async def _update(self, conversation: Conversation, ts: Ts, surface: Surface, *, key: str) -> None:
         async def update(built: Surface) -> None:
-            await self._gateway.update(
+            await self._channels.update(
                 conversation.channel,
                 ts,
                 text=built.text,
@@ -347,7 +348,7 @@ class Show:
         """
 
         async def post(built: Surface) -> Posted:
-            ts = await self._gateway.post(
+            ts = await self._channels.post(
                 conversation.channel,
                 text=built.text,
                 blocks=built.blocks,
@@ -371,7 +372,3 @@ class Show:
 
         posted = await self._engine.once(key, act=act, find=look, kept=kept)
         return Ts(posted["ts"]), posted.get("state") == state
-
-
-def _card_key(number: Number, bumps: int) -> str:
-    return f"card:{number}:{bumps}" if bumps else f"card:{number}"

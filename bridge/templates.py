@@ -55,11 +55,24 @@ class Values:
     at: datetime = field(default_factory=now)
 
     @classmethod
-    def of(cls, conversation: Conversation, mail: Message, *, mailbox: Address, hours: Hours) -> "Values":
-        """Those of a mail in its conversation."""
-        subject = mail.subject or conversation.subject
-        return cls(number=conversation.number, subject=subject, sender=mail.author, mailbox=mailbox, hours=hours)
+    def of(
+        cls, conversation: Conversation, mail: Message, *, sender: Address, mailbox: Address, hours: Hours
+    ) -> "Values":
+        """Those of a mail in its conversation, for one that leaves by itself; `sender`: whom it goes to."""
+        subject, sender = mail.subject or conversation.subject, repeatable(sender)
+        return cls(number=conversation.number, subject=subject, sender=sender, mailbox=mailbox, hours=hours)
 
+
+def repeatable(sender: Address) -> Address:
+    """The address as mail that leaves by itself may name it: without a name that is long or leads somewhere, since
+    whoever writes such a name may have others written to than themselves.
+    """
+    leads = len(sender.name) > _LONGEST_NAME or _LINK.search(sender.name)
+    return replace(sender, name="") if leads else sender
+
+
+_LONGEST_NAME = 60  # characters
+_LINK = re.compile(r"://|\bwww\.|[^\W_]{2,}\.[^\W\d_]{2,24}(?![\w.])", re.IGNORECASE)
 
 _SOMEBODY = Address(name="A", email="a@example.com")
 _TUESDAY = datetime(2026, 1, 6, tzinfo=UTC)

@@ -7,7 +7,6 @@ only under the fence that it began with, so a replica that wakes up again commit
 """
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
@@ -135,6 +134,5 @@ class Watches:
 
     async def _watch(self, mailbox: MailboxName, before: asyncio.Task[None] | None) -> None:
         if before is not None:
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.wait([before])
+            await asyncio.wait([before])
         await self._work[mailbox]()

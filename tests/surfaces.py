@@ -56,7 +56,7 @@ from bridge.slack import (
     ruling,
     setup,
 )
-from bridge.slack.card import Busy, card, earlier_thread, pointer
+from bridge.slack.card import Busy, card, earlier_thread, moved, pointer
 from bridge.slack.commands import help_text
 from bridge.slack.forms import Carried, Form, Kept
 from bridge.slack.ruling import Shown
@@ -302,6 +302,7 @@ def messages(dice: random.Random) -> Iterator[Made]:
     surfaces = {
         "card": card(found, mails, mailbox="support", busy=busy, earlier=dice.choice((None, 0, 400))),
         "pointer": pointer(found, link=LINK),
+        "moved": moved(found, link=LINK),
         "earlier": earlier_thread(found, link=LINK),
         "mail": blocks.mail(mails[0]),
         "line": blocks.line(draw.draft(), words=draw.lines()),
@@ -309,7 +310,7 @@ def messages(dice: random.Random) -> Iterator[Made]:
             replace(draw.draft(), state=draw.dice.choice(list(proposed.STATES))), words=draw.lines()
         ),
         "alarm": mending.alarm("support", reason=draw.words()),
-        "loop": notices.loop(1, draw.address().email, mailbox="support"),
+        "loop": notices.loop(str(1), draw.address().email, mailbox="support"),
     }
     if dice.random() < RARELY:
         listed = [(draw.conversation(), draw.address()) for _ in range(digest.IN_MESSAGE)]
@@ -335,6 +336,7 @@ def views(dice: random.Random) -> Iterator[Made]:
     yield "original", reading.original(found, raw, way=dice.choice(list(Direction)))
     yield "delete", modals.confirm_delete(found, mails=dice.choice((1, 40)))
     yield "snooze", modals.snooze(found)
+    yield "move", modals.move(found)
     yield "split", parting.split(found, [mail, *(draw.mail() for _ in range(dice.choice((1, 5))))])
     yield "settings", home.settings(signature=draw.words()[:2000], reminders=True)
     yield "notice", modals.notice(draw.words() or "Fernhill", draw.words() or "A sentence.")

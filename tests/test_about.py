@@ -118,6 +118,15 @@ def test_who_passed_a_mail_on_is_named_and_the_mail_is_headed_by_its_customer() 
     assert passed_on(jonas) == ""
 
 
+def test_a_forward_that_nobody_verified_says_so_and_where_answers_would_go() -> None:
+    jonas = Message(from_=(Address(name="Jonas", email="jonas@shop.example"),))
+    unknown = passed_on(replace(mail(jonas), written_by=DANA))
+    assert "Not verified" in unknown
+    assert DANA.email in unknown
+    for signs in (Authenticity(dmarc="pass"), Authenticity(dkim="pass", signers=("shop.example",))):
+        assert "Not verified" not in passed_on(replace(mail(replace(jonas, authenticity=signs)), written_by=DANA))
+
+
 MEETING = Invitation(
     method="REQUEST",
     summary="Tasting <!channel>",

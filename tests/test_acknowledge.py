@@ -142,6 +142,113 @@ ROBOTS = {
 }
 
 
+NOBODY = [
+    "forms-receipts-noreply",
+    "drive-shares-dm-noreply",
+    "googlealerts-noreply",
+    "jobs-noreply",
+    "no-reply-aws",
+    "noreply-de",
+    "account-security-noreply",
+    "noreply1",
+    "bounce-123",
+    "auto-confirm",
+    "automated",
+    "não-responda",
+    "NÃO_RESPONDA",
+    "please.do.not.reply",
+    "bounces+dana=example.com",
+    "security-alerts",
+    "no.reply+7",
+    "keine-antwort",
+    "ne-pas-repondre",
+    "ne_pas_répondre",
+    "news-request",
+    "root",
+    "srs0=abc=de",
+]
+SOMEBODY = [
+    "norman.reply",
+    "noreen",
+    "autobahn",
+    "antonio.reply",
+    "bouncer",
+    "alertson",
+    "root.canal",
+    "reply",
+    "dana+bags",
+    "no.one",
+    "kino-antwort",
+    "postmasters",
+    "automatedsystems",
+    "never",
+    "arno.replyman",
+]
+
+
+@pytest.mark.parametrize("local", NOBODY)
+def test_nobody_reads_there_by_the_address_alone(local: str) -> None:
+    assert rules.unanswerable(mail_of(f"From: Shop <{local}@example.com>"), own=OWN)
+    assert "nobody reads" in rules.unanswerable(
+        mail_of(f"From: Dana <dana@example.com>\nReply-To: {local}@example.com"), own=OWN
+    )
+
+
+@pytest.mark.parametrize("local", SOMEBODY)
+def test_somebody_reads_there(local: str) -> None:
+    assert rules.unanswerable(mail_of(f"From: Shop <{local}@example.com>"), own=OWN) == ""
+
+
+# --- whom it goes to --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("author", "reply_to", "goes_to"),
+    [
+        ("eve@attacker.example", "victim@example.net", "eve@attacker.example"),
+        ("eve@gmail.com", "victim@gmail.com", "eve@gmail.com"),
+        ("eve@attacker.example", "a@attacker.example, victim@example.net", "eve@attacker.example"),
+        ("no-reply@shop.example", "dana@example.com", "dana@example.com"),
+        ("dana@example.com", "dana.reyes@example.com", "dana.reyes@example.com"),
+        (f"form@{SHOP.email.rpartition('@')[2]}", "dana@example.com", "dana@example.com"),
+        ("dana@bücher.example", "office@xn--bcher-kva.example", "office@xn--bcher-kva.example"),
+    ],
+)
+def test_a_reply_to_is_believed_where_the_author_speaks_for_it(author: str, reply_to: str, goes_to: str) -> None:
+    message = mail_of(f"From: Form <{author}>\nReply-To: {reply_to}")
+    assert rules.answered_by_itself(message, own=OWN).email == goes_to
+    assert rules.unanswerable(message, own=OWN) == ""
+
+
+@pytest.mark.parametrize(
+    "email",
+    [
+        "victim@bücher.example",
+        "Victim+1@xn--bcher-kva.example",
+        '"victim"@BÜCHER.example.',
+        '"vic\\tim+2"@bücher.example',
+    ],
+)
+def test_one_reader_is_counted_once_however_the_address_is_spelt(email: str) -> None:
+    assert rules.one_spelling(email) == "victim@xn--bcher-kva.example"
+
+
+@given(st.text(max_size=80), st.text(max_size=80))
+def test_every_address_has_a_spelling_of_its_own_kind(local: str, domain: str) -> None:
+    once = rules.one_spelling(f"{local}@{domain}")
+    assert rules.one_spelling(once.upper()).casefold() or not once
+
+
+@pytest.mark.parametrize("name", ["Buy pills http://evil.example", "www.evil.example", "evil.example", "x" * 61])
+def test_a_name_that_leads_somewhere_is_not_repeated(name: str) -> None:
+    assert templates.repeatable(Address(name=name, email="a@example.com")).name == ""
+
+
+@pytest.mark.parametrize("name", ["Dana Reyes", "J.Smith", "Dr. Smith", "김 민수", "Müller GmbH & Co. KG"])
+def test_a_name_is_repeated(name: str) -> None:
+    assert templates.repeatable(Address(name=name, email="a@example.com")).name == name
+
+
 def mail_of(lines: str) -> Message:
     sender = "" if lines.startswith("From:") else "From: Dana <dana@example.com>\n"
     return parse(f"{sender}{lines}\nTo: {SHOP.email}\nSubject: Hello\nMessage-ID: <1@x>\n\nHello\n".encode())

@@ -35,8 +35,8 @@ TYPED = {
 MODALS = {"reply", "reply_all", "forward", "new", "delete", "split"}
 """The verbs that open a modal, whose submission is the act."""
 
-BETWEEN_TWO = {"merge"}
-"""Its lines are told by test_regroup_stories.py."""
+BETWEEN_TWO = {"merge", "move"}
+"""Conversations, or channels: their lines are told by test_regroup_stories.py and test_move_stories.py."""
 
 
 async def log(stage: Stage, number: int = 1) -> list[Act]:

@@ -13,7 +13,9 @@ ANNA = Address(email="anna@berg.example")
 
 
 def checked(*results: str, trusted: tuple[str, ...] = TRUSTED) -> Authenticity:
-    found = authenticity(results, trusted=trusted, author=ANNA, reply_to=(), attachments=())
+    """What is told of a mail whose header is these fields; "Received" stands for one of those."""
+    headers = [("Received", "by mx") if one == "Received" else ("Authentication-Results", one) for one in results]
+    found = authenticity(headers, trusted=trusted, author=ANNA, reply_to=(), attachments=())
     return found or Authenticity()
 
 
@@ -54,6 +56,41 @@ def test_only_a_trusted_servers_own_words_count(field: str, expected: tuple[str,
 def test_the_topmost_field_wins() -> None:
     """What stands below was there before the mail reached the server, whoever it names."""
     assert said("mx.acme.example; spf=fail; dmarc=fail", GOOD)[::2] == ("fail", "fail")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        ("mx.acme.example; spf=fail", GOOD),  # neither part is known to be the server's
+        ("mx.acme.example; spf=fail", "Received", GOOD),
+        ("Received", "mx.acme.example; spf=fail", GOOD),
+        ("mx.evil.example; spf=pass", "mx.acme.example; spf=fail", "Received", GOOD),
+    ],
+)
+def test_a_forged_field_adds_nothing_to_the_genuine_one(fields: tuple[str, ...]) -> None:
+    assert checked(*fields) == Authenticity(server="mx.acme.example", spf="fail")
+
+
+def test_a_server_that_found_nothing_is_not_spoken_for() -> None:
+    assert said("mx.acme.example; none", "Received", GOOD) == ("", "", "")
+
+
+def test_a_failed_signature_stays_failed() -> None:
+    """Whatever a forger wrote below it."""
+    forged = "mx.acme.example; dkim=pass header.d=bank.example"
+    for fields in (
+        ("mx.acme.example; dkim=fail", forged),
+        ("mx.acme.example; dkim=fail", forged, "Received"),
+        ("mx.acme.example; dkim=fail", "Received", forged),
+    ):
+        assert (checked(*fields).dkim, checked(*fields).signers) == ("fail", ())
+
+
+def test_filters_that_write_a_field_each_above_the_servers_received_are_heard_together() -> None:
+    fields = ("mx.acme.example; dmarc=pass", "mx.acme.example; dkim=pass header.d=berg.example", "Received", GOOD)
+    assert checked(*fields) == Authenticity(
+        server="mx.acme.example", dkim="pass", dmarc="pass", signers=("berg.example",)
+    )
 
 
 def test_nothing_is_trusted_unless_it_is_named() -> None:
@@ -119,11 +156,12 @@ def test_files_that_can_do_harm_are_told(name: str, kind: str, risky: bool) -> N
         ("ame.example", "acme.example"),
         ("0range.example", "orange.example"),
         ("banana.example", None),
+        ("usps.example", None),  # a letter of three means nothing
         ("", None),
     ],
 )
 def test_domains_that_are_drawn_alike_are_told(domain: str, like: str | None) -> None:
-    assert lookalike(domain, ("acme.example", "orange.example")) == like
+    assert lookalike(domain, ("acme.example", "orange.example", "ups.example")) == like
 
 
 @given(st.text(), st.text())

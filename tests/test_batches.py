@@ -1,5 +1,7 @@
 """Mails that come together are kept together: what one by one would have made of them, in a few statements."""
 
+import random
+import string
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -9,7 +11,7 @@ from bridge.desk import Mailbox
 from bridge.metrics import Metrics
 from bridge.model import Address, Arrival, Batch, ChannelId, Cursor, MailboxName, Number, Status, StoredMessage, now
 from bridge.reception import Reception
-from bridge.store import conversations, jobs, mails, places, raws
+from bridge.store import conversations, jobs, mails, moves, places, raws
 from bridge.store.database import Store
 
 BOX = Mailbox(
@@ -117,3 +119,20 @@ async def test_more_references_than_a_database_takes_values_at_once(desk: Desk) 
     await desk.takes(mail("a"), mail("b").replace(b"\r\nSubject", b"\r\nReferences: " + many + b"\r\nSubject"))
     await desk.takes(mail("c").replace(b"\r\nSubject", b"\r\nIn-Reply-To: <39999@y>\r\nSubject"))
     assert await desk.threads() == [["a"], ["b", "c"]]
+
+
+async def test_names_that_no_index_takes_are_kept_and_found_all_the_same(desk: Desk) -> None:
+    """PostgreSQL's take 2,704 bytes, and letters that repeat would be packed."""
+    dice = random.Random(7)
+    name = "".join(chr(dice.randint(0x4E00, 0x9FFF)) for _ in range(990))
+    never_came = "".join(chr(dice.randint(0x4E00, 0x9FFF)) for _ in range(990))
+    author = "".join(dice.choices(string.ascii_lowercase, k=5_000))
+    await desk.takes(mail(name, subject="a"), mail("b", answers=name))
+    await desk.takes(mail("c", answers=never_came), mail("d", answers=name), mail("e", answers=never_came))
+    await desk.takes(mail("f", author=f"{author}@b.example"), mail("g", author=f"<{author}@b.example>"))
+    await desk.takes(mail("h", author=author))
+    assert await desk.threads() == [["a", "b", "d"], ["c", "e"], ["f"], ["g"], ["h"]]
+    async with desk.store.write() as conn:
+        await moves.redirect(conn, BOX.name, [f"<{name}@x>"], to=Number(2))
+    await desk.takes(mail("i", answers=name))
+    assert (await desk.threads())[1] == ["c", "e", "i"]

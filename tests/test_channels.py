@@ -2,29 +2,31 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
-from onstage import Desk, actions, ask, rich, said
+from onstage import Desk, actions, ask, received, rich, said
 
 from bridge.demo.stage import CHANNEL, MINA, Stage
 from bridge.store import jobs
 from bridge.store.database import Store
 
 
-async def parked(stage: Stage) -> list[str]:
+async def parked(stage: Stage, kind: str) -> list[str]:
     """The sentences of what could not be shown."""
     store = await Store.open(stage.settings().database_url.get_secret_value())
     try:
         async with store.read() as conn:
-            return [why for job, why in await jobs.parked(conn) if job.kind == "show"]
+            return [why for job, why in await jobs.parked(conn) if job.kind == kind]
     finally:
         await store.close()
 
 
-async def is_parked(stage: Stage, words: str) -> None:
+async def is_parked(stage: Stage, words: str, *, kind: str = "show") -> None:
     """Wait until something could not be shown for that reason."""
     async with asyncio.timeout(20):
-        while not any(words in why for why in await parked(stage)):  # noqa: ASYNC110 - another connection's rows
+        while not any(words in why for why in await parked(stage, kind)):  # noqa: ASYNC110 - another connection's rows
             await asyncio.sleep(0.02)
 
 
@@ -48,6 +50,31 @@ async def test_a_channel_shared_outside_gets_no_mail_is_told_once_and_catches_up
     assert await mina.sees(lambda: mina.card("nobody outside any more"))
     assert await mina.sees_card("For our eyes only")
     assert await mina.sees_card("Another one")
+
+
+async def test_nothing_that_the_bridge_says_by_itself_stands_where_strangers_read(tmp_path: Path) -> None:
+    """Who had too many automatic mails, that an answer is due: it is said once the channel is ours again."""
+    stage = Stage(tmp_path / "stage", hold=0)
+    stage.source += '\nauto_ack = true\nack = { per_sender = 1 }\nfirst_response = "1h"'
+    await stage.start()
+    try:
+        mina = Desk(stage)
+        await ask(stage)
+        card = await mina.sees_card("Two bags")
+        await received(stage, "dana@example.com")
+        stage.slack.workspace.change_channel(CHANNEL, is_ext_shared=True)
+        assert await mina.sees(lambda: mina.card("shared with another organisation now"))
+        await ask(stage, subject="Another one")
+        await is_parked(stage, "shared with another organisation", kind="loop")
+        stage.later(timedelta(hours=1))
+        await is_parked(stage, "shared with another organisation", kind="tell")
+        assert not mina.card("dana@example.com has had")
+        assert not mina.line(card, "an answer was due")
+        stage.slack.workspace.change_channel(CHANNEL, is_ext_shared=False)
+        await mina.sees_card("dana@example.com has had")
+        await mina.sees(lambda: mina.line(card, "an answer was due"))
+    finally:
+        await stage.stop()
 
 
 @pytest.mark.parametrize("way", ["archived", "without the bot"])

@@ -56,6 +56,7 @@ def test_version_is_the_packages() -> None:
         (["demo", "--port", "70000"], "--port"),
         (["replay"], "FILE.eml"),
         (["replay", "no-such-file.eml"], "no-such-file.eml"),
+        (["replay", "9" * 23], "9" * 23),
         (["run"], "SLACK_BOT_TOKEN"),
         (["run", "--config", "nowhere.toml"], "--config"),
         (["mail"], "command"),

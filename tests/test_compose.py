@@ -585,7 +585,10 @@ def test_our_own_reader_reads_it_back_too(outgoing: Outgoing) -> None:
     assert not message.bcc
     assert not message.notes
     assert message.in_reply_to == ((outgoing.in_reply_to,) if outgoing.in_reply_to else ())
-    assert message.references == (*chain(outgoing.references, parent=outgoing.in_reply_to), outgoing.message_id)
+    assert message.references == (
+        *chain(outgoing.references, parent=outgoing.in_reply_to, own=outgoing.message_id),
+        outgoing.message_id,
+    )
     words = " ".join(message.text.split())
     for line in outgoing.lines:
         for span in line.spans:

@@ -33,11 +33,21 @@ async def keys(store: Store) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "url", ["", "bridge.db", "mysql://host/name", "sqlite://", "sqlite:///:memory:", "sqlite:///x?timeout=y"]
+    "url",
+    [
+        "",
+        "bridge.db",
+        "mysql://host/name",
+        "sqlite://",
+        "sqlite:///:memory:",
+        "sqlite:///x?timeout=y",
+        "postgresql://u:p@h:abc/db",
+    ],
 )
 async def test_a_url_that_cannot_work_is_refused_by_the_name_of_its_setting(url: str) -> None:
-    with pytest.raises(Misconfigured, match="BRIDGE_DATABASE_URL"):
+    with pytest.raises(Misconfigured, match="BRIDGE_DATABASE_URL") as refused:
         await Store.open(url)
+    assert ":p@" not in str(refused.value)
 
 
 async def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(tmp_path: Path) -> None:

@@ -229,6 +229,16 @@ def test_damaged_base64_gives_what_can_be_read() -> None:
     assert base64(b"A") == b""
 
 
+@pytest.mark.parametrize("code", [b"SGVsbG8gd29ybGQ=", b"SGVsbG8gd29ybGQh", b"SGVsbG8gd29ybGQ"])
+@pytest.mark.parametrize("dashes", [b"-- ", b"--", b"---", b"\r\n-- "])
+def test_what_a_list_sets_below_base64_stays_words(code: bytes, dashes: bytes) -> None:
+    footer = dashes + b"\r\nYou get this from the group.\r\nhttps://groups.example/g\r\n"
+    assert (
+        base64(code + b"\r\n" + footer)
+        == (b"Hello world!" if b"Qh" in code else b"Hello world") + b"\n" + footer.lstrip()
+    )
+
+
 def test_transfer_encodings_are_known_in_every_spelling() -> None:
     assert undo(b"aGk=", ' "Base64" (why not)') == b"hi"
     assert undo(b"h=69", "QUOTED-PRINTABLE;") == b"hi"
@@ -240,7 +250,7 @@ def test_quoted_printable_keeps_what_is_no_escape() -> None:
 
 
 def test_uuencoded_files_are_taken_out_of_the_text() -> None:
-    files, rest = uuencoded(b"before\nbegin 644 a.txt\n%:&5L;&\\ \n`\nend\nafter\nbegin 7 reasons\n")
+    files, rest = uuencoded(b"before\nbegin 644 a.txt\n%:&5L;&\\ \n`\nend\nafter\nbegin 7 reasons\n", most=9)
     assert files == [(b"a.txt", b"hello")]
     assert rest == b"before\nafter\nbegin 7 reasons\n"
 

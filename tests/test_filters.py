@@ -3,14 +3,15 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
 from dovecot import free_ports
-from mailroom import until
-from onstage import Desk, ask, received, said
+from mailroom import LocalRoom, until
+from onstage import Desk, actions, ask, received, said
 from rspamd import GTUBE, running_rspamd
 
 from bridge.demo.stage import CHANNEL, MINA, Stage
@@ -227,6 +228,63 @@ async def test_a_mail_that_a_filter_calls_spam_is_not_acknowledged(tmp_path: Pat
         await mina.sees(lambda: "Spam, says Rspamd" in said(mina.card("Two bags") or {}))
         await mina.sees(lambda: mina.line(card, "Undone") or not mina.line(card, "Leaves"))
         assert not stage.world.inbox["dana@example.com"]
+
+
+RULES = """
+[[template]]
+name = "Hours"
+text = "We are open from nine."
+
+[[rule]]
+name = "Passes on"
+then = { forward = "books@example.org" }
+
+[[rule]]
+name = "Answers"
+then = { template = "Hours", send = true }
+
+[[rule]]
+name = "Pills"
+when = { spam = true, subject = "bags" }
+then = { tag = "pills", forward = "abuse@example.org" }
+"""
+
+
+async def test_what_rules_were_to_send_does_not_leave_once_a_filter_calls_the_mail_spam(
+    tmp_path: Path, rspamd: RspamdDouble
+) -> None:
+    """And the rules that look for spam act then: what they find out cannot be known before."""
+    rspamd.action = "reject"
+    async with staged(tmp_path, f'rspamd = "{rspamd.url}"\n{RULES}', hold=600) as (stage, mina):
+        await ask(stage)
+        card = await mina.sees_card("Two bags")
+        await mina.sees(lambda: "#pills" in said(mina.card("Two bags") or {}))
+        await mina.sees(lambda: not [one for one in mina.thread(card) if "cancel_send" in actions(one)])
+        stage.later(timedelta(hours=1))
+        await ask(stage, subject="The last one", from_="Ben <ben@example.org>")
+        await mina.sees_card("The last one")
+        assert not stage.world.inbox
+
+
+async def test_what_rules_were_to_send_does_not_leave_once_an_agent_calls_the_mail_spam(tmp_path: Path) -> None:
+    async with staged(tmp_path, RULES, hold=600) as (stage, mina):
+        await ask(stage)
+        card = await mina.sees_card("Two bags")
+        await mina.sees(lambda: len([one for one in mina.thread(card) if "cancel_send" in actions(one)]) == 2)
+        await mina.person.choose(CHANNEL, card["ts"], "more", "spam:1")
+        await mina.sees(lambda: not [one for one in mina.thread(card) if "cancel_send" in actions(one)])
+
+
+async def test_mail_that_went_to_junk_by_itself_is_not_sorted(tmp_path: Path) -> None:
+    rules = '[[rule]]\nname = "Money"\nthen = { tag = "money", forward = "books@example.org" }\n'
+    async with staged(tmp_path, f"\n{rules}") as (stage, mina):
+        await called_spam(stage, mina)
+        mail = MAIL.replace(b"From:", b"X-Spam-Flag: YES\r\nFrom:").replace(b"Bags", b"Cheap pills") + b"Buy.\r\n"
+        LocalRoom(stage.data / "mail" / "support").deliver(mail)
+        await mina.sees(lambda: "In junk" in said(mina.card("Cheap pills") or {}))
+        assert "#money" not in said(mina.card("Cheap pills") or {})
+        await mina.person.command(CHANNEL, "/mail", "log 2")
+        assert "not sorted" in str(mina.person.ephemerals(CHANNEL)[-1])
 
 
 async def test_what_agents_call_spam_is_taught_and_taken_back(tmp_path: Path, rspamd: RspamdDouble) -> None:

@@ -18,9 +18,10 @@ from services import Service
 from wiretap import Wiretap
 
 from bridge.demo.double.refusals import NoAck
-from bridge.demo.stage import CHANNEL, Stage
+from bridge.demo.stage import CHANNEL, MINA, Stage
 
 IMAP_DONE = rb"^[^*+ ]\S* OK"
+BILLING = "C0BILLING1"
 HTTP_DONE = rb"^HTTP/1.1 200"
 
 
@@ -114,6 +115,40 @@ async def test_what_is_posted_stands_once(place: Place, asked: bytes) -> None:
     thread = place.mina.thread(card)
     assert len([one for one in thread if "They are missing" in said(one)]) == 1
     assert len([one for one in thread if one.get("files")]) == 1
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        pytest.param(rb"(?s)POST /api/chat.postMessage.*C0BILLING1", id="card"),
+        pytest.param(rb"(?s)POST /api/chat.postMessage.*C0BILLING1.*thread_ts", id="mail"),
+        pytest.param(rb"POST /api/files.completeUploadExternal", id="files"),
+        pytest.param(rb"(?s)POST /api/chat.update.*goes on here", id="what leads there"),
+    ],
+)
+async def test_what_is_moved_to_another_channel_stands_there_once(place: Place, asked: bytes) -> None:
+    mina, here = place.mina, place.stage.slack.workspace
+    here.add_channel("billing", channel_id=BILLING, members=[MINA, here.bot_user_id])
+    place.room.deliver(with_a_file())
+    await all_shown(mina)
+    place.dies_of(place.slack, asked, done=HTTP_DONE)
+    with contextlib.suppress(NoAck):
+        await mina.person.command(CHANNEL, "/mail", "move 1 #billing")
+    await place.lives_again(place.slack)
+    await until(lambda: jobs_in(place.stage) == {"done"})
+
+    def cards(channel: str) -> list[dict[str, Any]]:
+        return [one for one in here.history(channel) if one.get("bot_id")]
+
+    (old,), (new,) = cards(CHANNEL), cards(BILLING)
+    assert "goes on here" in said(old)
+    assert not actions(old)
+    assert "reply" in actions(new)
+    await mina.sees(lambda: [one for one in here.replies(BILLING, new["ts"]) if one.get("files")])
+    thread = [one for one in here.replies(BILLING, new["ts"]) if one["ts"] != new["ts"]]
+    assert len([one for one in thread if "They are missing" in said(one)]) == 1
+    assert len([one for one in thread if one.get("files")]) == 1
+    assert len([one for one in thread if "moved this here" in said(one)]) == 1
 
 
 @pytest.mark.parametrize(

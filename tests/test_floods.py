@@ -116,6 +116,19 @@ async def test_the_customers_next_mail_brings_the_card_too(stage: Stage, mina: D
     assert await mina.sees(lambda: mina.line(card, f"Please help with {matter}"))
 
 
+async def test_what_moves_to_another_channel_leaves_the_list_and_gets_its_card_there(stage: Stage, mina: Desk) -> None:
+    here, billing = stage.slack.workspace, "C0BILLING1"
+    here.add_channel("billing", channel_id=billing, members=[MINA, here.bot_user_id])
+    await flood(stage, 8)
+    chosen, *others = listed(await sees_digest(stage, mina.person, "3 of them"))
+    await mina.person.command(CHANNEL, "/mail", f"move {chosen} #billing")
+    assert await mina.sees(lambda: [subject_of(one) for one in here.history(billing) if "reply" in actions(one)])
+    digest = await sees_digest(stage, mina.person, "2 of them")
+    assert listed(digest) == others
+    await mina.person.click(CHANNEL, digest["ts"], "digest_list")
+    assert chosen not in listed(await sees_page(mina.person, f"#{others[0]}"))
+
+
 async def test_the_window_lists_all_of_them_page_by_page_and_acts(stage: Stage, mina: Desk) -> None:
     await flood(stage, MOST + 23)
     digest = await sees_digest(stage, mina.person, "23 of them")

@@ -236,3 +236,32 @@ async def test_a_mailbox_can_take_forwards_as_they_stand(stage: Stage, mina: Des
     await ask(stage, from_=JONAS, subject="Fwd: Two bags are missing", text=GMAIL)
     card = await mina.sees_card("Two bags")
     assert initial(await mina.opens(card), "to") == JONAS
+
+
+@pytest.mark.parametrize(
+    ("results", "customer"),
+    [
+        ("dmarc=pass header.from=fernhill.example.com", True),
+        ("spf=softfail; dkim=pass header.d=fernhill.example.com", True),
+        ("dkim=none; dmarc=none", True),  # as Microsoft writes of a colleague's mail, which never left it
+        ("spf=pass smtp.mailfrom=evil.example; dkim=pass header.d=evil.example; dmarc=none", False),
+        ("spf=pass smtp.mailfrom=evil.example", False),
+        ("dmarc=fail; dkim=pass header.d=fernhill.example.com", False),
+    ],
+)
+async def test_where_a_trusted_server_looked_only_a_colleagues_own_mail_passes_another_on(
+    stage: Stage, mina: Desk, results: str, customer: bool
+) -> None:
+    """Else whoever forges a colleague's address has the answer sent to whom he likes."""
+    await stage.stop_bridge()
+    stage.source += '\ntrusted_servers = ["mx.fernhill.example.com"]'
+    await stage.start_bridge()
+    mail = EmailMessage()
+    mail["Authentication-Results"] = f"mx.fernhill.example.com; {results}"
+    mail["From"], mail["To"], mail["Subject"] = JONAS, "hello@fernhill.example.com", "Fwd: Two bags are missing"
+    mail.set_content(GMAIL)
+    await stage.world.hand_over(
+        mail.as_bytes(), sender="jonas@fernhill.example.com", recipients=["hello@fernhill.example.com"]
+    )
+    card = await mina.sees_card("Two bags")
+    assert initial(await mina.opens(card), "to") == (str(DANA) if customer else JONAS)

@@ -117,6 +117,11 @@ HIDDEN = [
     "style='opacity:0'",
     "style='opacity:0.0'",
     "style='mso-hide:all'",
+    "style='position:absolute;left:-9999px'",
+    "style='position: absolute; top: -10000em'",
+    "style='text-indent:-9999px'",
+    "style='font-size:1px;color:#ffffff;line-height:1px'",
+    "style='font:1px/1px Arial'",
     "hidden",
     "class='a preheader'",
 ]
@@ -129,6 +134,13 @@ SHOWN = [
     "style='opacity:0.5'",
     "style='line-height:0'",
     "style='fill-opacity:0'",
+    "style='left:-9999px'",
+    "style='position:relative;left:-10px'",
+    "style='text-indent:-18pt'",
+    "style='font-size:1em'",
+    "style='font:700 1rem Arial'",
+    "style='display:none;display:block'",
+    "style='max-height:00000001px'",
     "class=phone",
 ]
 SHEET = "<style>.preheader, p.b{display:none} .phone p{display:none} @media print{.phone{display:none}}</style>"

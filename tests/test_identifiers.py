@@ -65,7 +65,9 @@ def test_a_long_chain_keeps_the_first_and_the_most_recent() -> None:
     assert short[0] == ids[0]
     assert short[-1] == "<parent@example.com>"
     assert list(short[1:-1]) == ids[-(len(short) - 2) :]
-    assert 900 < len(" ".join(short)) <= 1_000
+    own = "<1042.0123456789abcdef.0123456789abcdef@example.com>"
+    with_ours = (*chain(ids, parent="<parent@example.com>", own=own), own)
+    assert 880 < len("\r\n ".join(with_ours)) <= 1_000
 
 
 @settings(deadline=None)

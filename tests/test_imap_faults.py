@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -310,6 +311,55 @@ async def test_a_mail_that_the_server_dies_of_holds_up_no_other(opened: Opened) 
         assert (second.raw, first.uid, first.raw) == (SECOND, 1, None)
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        b'INTERNALDATE "01-Jan-2020 00:00:00 +9999"',
+        b'INTERNALDATE "31-Dec-9999 23:59:59 -1200"',
+        b"99999999999 5",
+        b"RFC822.SIZE " + b"9" * 40,
+    ],
+)
+async def test_odd_words_about_a_mail_do_not_keep_it_out(opened: Opened, told: bytes) -> None:
+    async def tell(connection: Conversation, tag: str, arguments: str) -> None:
+        mails = connection.among(arguments.partition(" ")[0])
+        answers = [connection.told(one, arguments).replace(b"FLAGS ()", b"FLAGS () " + told, 1) for one in mails]
+        sizes = [
+            re.sub(rb" RFC822\.SIZE \d+(?= BODY)", b"", one) if b"9999999999999" in told else one for one in answers
+        ]
+        await connection.send(b"".join(sizes) + f"{tag} OK done\r\n".encode())
+
+    async with opened(FIRST, SECOND, says={"UID FETCH": tell}) as office:
+        assert [one.raw for one in await office.arrivals(2)] == [FIRST, SECOND]
+
+
+async def test_a_mail_about_which_the_server_talks_nonsense_holds_up_no_other(opened: Opened) -> None:
+    """Whatever the nonsense makes fail: here a length of five thousand digits."""
+
+    async def babble(connection: Conversation, tag: str, arguments: str) -> None:
+        if "1" in arguments.partition(" ")[0].split(","):
+            await connection.send(b"* 1 FETCH (UID 1 BODY[]<0> {" + b"9" * 5_000 + b"}\r\n")
+        await Conversation.do_uid_fetch(connection, tag, arguments)
+
+    async with opened(FIRST, SECOND, says={"UID FETCH": babble}, source={"sweep_seconds": 0.2}) as office:
+        [second], [first] = await office.arrivals(1), await office.arrivals(1)
+        assert (second.raw, first.uid, first.raw) == (SECOND, 1, None)
+
+
+async def test_a_mail_that_is_all_header_comes_by_the_beginning_of_it(opened: Opened) -> None:
+    """Also from a server that gives more than it is asked for."""
+    long = b"Subject: long\r\n" + b"X-A: b\r\n" * 200_000 + b"\r\nHello\r\n"
+
+    async def give_all(connection: Conversation, tag: str, arguments: str) -> None:
+        await Conversation.do_uid_fetch(connection, tag, re.sub(r"(?<=HEADER\]<0\.)\d+", "9999999", arguments))
+
+    for says in ({}, {"UID FETCH": give_all}):
+        async with opened(long, says=says) as office:
+            [mail] = await office.arrivals(1)
+            assert (mail.raw, len(mail.head)) == (None, 262_144)
+            assert mail.head.startswith(b"Subject: long")
+
+
 async def test_a_mail_that_comes_at_the_second_try_is_given_late_but_whole(opened: Opened) -> None:
     async def refuse(connection: Conversation, tag: str) -> None:
         await connection.say(f"{tag} OK nothing to say about it")
@@ -510,6 +560,20 @@ async def test_what_the_server_refuses_did_not_happen(opened: Opened) -> None:
         with pytest.raises(Permanent, match="no such folder"):
             await office.source.append(FIRST, to="Nowhere")
         assert office.double.made == 1
+
+
+@pytest.mark.parametrize("named", [b'("MESSAGE-ID")', b"(Message-Id)", b"(MESSAGE-ID)"])
+async def test_a_mail_is_found_by_its_message_id_however_the_server_spells_the_fields_name(
+    opened: Opened, named: bytes
+) -> None:
+    async def spell(connection: Conversation, tag: str, arguments: str) -> None:
+        mails = connection.among(arguments.partition(" ")[0])
+        told = b"".join(connection.told(one, arguments).replace(b"(MESSAGE-ID)", named) for one in mails)
+        await connection.send(told + f"{tag} OK done\r\n".encode())
+
+    async with opened(says={"UID FETCH": spell}) as office:
+        office.double.boxes["Sent"].add(FIRST)
+        assert await office.source.find("<first@example.com>", folder="Sent") == [(8, 1)]
 
 
 async def test_a_message_id_cannot_smuggle_a_command_in(opened: Opened) -> None:

@@ -17,7 +17,7 @@ from onstage import Desk, said
 
 from bridge.commands.check import check
 from bridge.demo.stage import CHANNEL, Stage
-from bridge.errors import Refused, Temporary
+from bridge.errors import Misconfigured, Temporary
 from bridge.ledger import compare_now, next_time
 from bridge.model import Cursor, MailboxName
 from bridge.store import ledger, mails
@@ -103,7 +103,7 @@ async def test_without_a_service_nothing_is_compared_and_the_sentence_says_why(s
     await stage.stop_bridge()
     with pytest.raises(Temporary, match="is `bridge run` running"):
         await compare_now(stage.settings(), mailbox=None, within=0)
-    with pytest.raises(Refused, match="There is no mailbox sales: say one of support"):
+    with pytest.raises(Misconfigured, match="There is no mailbox sales: say one of support"):
         await compare_now(stage.settings(), mailbox="sales", within=0)
 
 

@@ -134,7 +134,7 @@ async def test_mark_delete_and_restore_are_done_by_the_service_and_logged(
         (["mail", "list", "--mailbox", "sales"], (1, "support")),
         (["mail", "send", "--to", "nobody", "--subject", "x", "--text", "y"], (1, "nobody")),
         (["mail", "reply", "1"], (1, "Write something")),
-        (["backfill", "--mailbox", "sales", "--since", "2026-01-01"], (1, "no mailbox sales")),
+        (["backfill", "--mailbox", "sales", "--since", "2026-01-01"], (2, "no mailbox sales")),
         (["backfill", "--mailbox", "support", "--since", "2026-01-01"], (1, "embedded")),
         (["backfill", "--mailbox", "support", "--since", "yesterday"], (2, "yesterday")),
     ],
@@ -181,11 +181,13 @@ async def test_older_mail_is_brought_in_once_and_nothing_is_marked(office: tuple
     assert mina.cards() == []
     running = asyncio.ensure_future(bridge(*words))
     await asyncio.to_thread(room.deliver, written("Something new"))
-    assert (await running)[:2] == (0, "30 mails were brought in; 0 were known already.\n")
+    code, told, _ = await running
+    assert code == 0
+    assert told.startswith("30 mails were brought in; "), told  # whether the new one is known by then is chance
     await mina.sees(lambda: len(mina.cards()) == 30)
     assert "Closed" in said(mina.card("Old matter 7") or {})
     assert "2 mails" in said(mina.card("Old matter 29") or {})
     assert "Open" in said(mina.card("Something new") or {})
-    assert (await bridge(*words))[1] == "0 mails were brought in; 0 were known already.\n"
+    assert (await bridge(*words))[1] == "0 mails were brought in; 31 were known already.\n"
     assert {flags for _, flags in room.stands().values()} == {frozenset()}
     assert len(mina.cards()) == 30

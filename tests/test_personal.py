@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mailroom import until
@@ -16,7 +17,7 @@ from bridge.automation.housekeeping import tidy
 from bridge.commands.personal import Personal, stays
 from bridge.config import RetentionSettings
 from bridge.demo.mails import SHOP
-from bridge.demo.stage import CHANNEL, Stage
+from bridge.demo.stage import CHANNEL, MINA, Stage
 from bridge.errors import Refused
 from bridge.model import Attachment, now
 from bridge.store.database import Store
@@ -82,6 +83,27 @@ async def test_what_moved_to_another_conversation_is_erased_from_both_threads(st
     await mina.sees(lambda: [SECRET in said(one) for one in mina.cards()] == [False])
     assert SECRET not in kept(stage)
     files = stage.slack.workspace.files.values()
+    await mina.sees(lambda: all(one.deleted for one in files if one.name == PHOTO.filename))
+
+
+async def test_what_moved_to_another_channel_is_erased_from_both(stage: Stage, mina: Desk) -> None:
+    here, billing = stage.slack.workspace, "C0BILLING1"
+    here.add_channel("billing", channel_id=billing, members=[MINA, here.bot_user_id])
+    await a_day_at_the_desk(stage, mina)
+    old = await mina.sees_card(SECRET)
+    await mina.person.command(CHANNEL, "/mail", "merge 2 1")  # so that not all of the conversation goes
+    await mina.person.command(CHANNEL, "/mail", "move 1 #billing")
+
+    def thread() -> list[dict[str, Any]]:
+        return [one for card in here.history(billing) for one in here.replies(billing, card["ts"])]
+
+    await mina.sees(lambda: any(f"We are sorry about {SECRET}" in said(one) for one in thread()))
+    await mina.sees(lambda: any(one.get("files") for one in thread()))
+    async with Personal.open(stage.settings()) as personal:
+        await personal.erase(await personal.held("dana@example.com"))
+    await mina.sees(lambda: not any(SECRET in said(one) for one in (*mina.thread(old), *thread())))
+    await mina.sees(thread)
+    files = here.files.values()
     await mina.sees(lambda: all(one.deleted for one in files if one.name == PHOTO.filename))
 
 
@@ -185,3 +207,46 @@ async def test_what_was_done_long_ago_goes_and_the_card_still_changes(stage: Sta
     await mina.person.click(CHANNEL, card["ts"], "close")
     await mina.sees(lambda: "Closed" in said(mina.cards()[0]))
     assert len(mina.cards()) == 1
+
+
+async def test_the_next_mail_after_the_newest_was_erased_is_shown(stage: Stage, mina: Desk) -> None:
+    await ask(stage, subject="Delete my data", files=[PHOTO])
+    card = await mina.sees_card("Delete my data")
+    await mina.sees(lambda: any(one.get("files") for one in mina.thread(card)))
+    async with Personal.open(stage.settings()) as personal:
+        await personal.erase(await personal.held("dana@example.com"))
+    await mina.sees(lambda: not mina.card("Delete my data"))
+    await ask(stage, from_="Ben <ben@example.org>", subject="A new matter", text="The words of Ben.", files=[PHOTO])
+    card = await mina.sees_card("A new matter")
+    await mina.sees(lambda: mina.line(card, "The words of Ben."))
+    await mina.sees(lambda: any(one.get("files") for one in mina.thread(card)))
+
+
+async def draft_to(stage: Stage, mina: Desk, address: str, words: str) -> None:
+    """A mail to that address that was undone: nothing of it is a mail."""
+    await mina.person.command(CHANNEL, "/mail", f"new {address}")
+    await mina.sees_compose()
+    await mina.person.submit({"subject": words, "body": rich(words)})
+
+
+async def test_what_was_written_to_somebody_and_not_sent_is_given_out_and_erased(
+    stage: Stage, mina: Desk, tmp_path: Path
+) -> None:
+    stage.hold = 3600
+    await stage.stop_bridge()
+    await stage.start_bridge()
+    await draft_to(stage, mina, "Eve@Example.com", SECRET)
+    await mina.sees_card(SECRET)
+    await draft_to(stage, mina, "ben@example.org", "Another matter")
+    await mina.sees_card("Another matter")
+    async with Personal.open(stage.settings()) as personal:
+        held = await personal.held("eve@example.com")
+        assert (len(held.theirs), len(held.unsent), held.numbers) == (0, 1, [1])
+        await personal.export(held, tmp_path / "eve.zip")
+        told = json.loads(zipfile.ZipFile(tmp_path / "eve.zip").read("mails.json"))
+        assert [one["text"].strip() for one in told[0]["unsent"]] == [SECRET]
+        await personal.erase(held)
+    await mina.sees(lambda: not mina.card(SECRET))
+    await mina.sees(lambda: not any(SECRET in json.dumps(one) for one in stage.slack.workspace.history(CHANNEL)))
+    assert SECRET not in kept(stage)
+    assert "Another matter" in kept(stage)

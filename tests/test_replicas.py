@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 from dovecot import PASSWORD, Dovecot, running_dovecot
-from mailroom import imap_source, user_of, written
+from mailroom import imap_source, until, user_of, written
 from onstage import Desk
 from services import Service
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.app import Bridge
@@ -159,6 +159,39 @@ async def test_a_replica_that_was_frozen_past_its_lease_commits_nothing_cursor_i
         assert await mails.seen_places(conn, SUPPORT, uidvalidity=7, uids=[1]) == set()
     await other.stop()
     await frozen.stop()
+    await store.close()
+
+
+async def test_a_watch_that_waits_for_the_one_before_it_can_be_stopped(postgresql_url: str) -> None:
+    """A mailbox was lost and came back, and what watched it before is slow to end."""
+    store = await Store.open(postgresql_url)
+    watches_here, began, ends = Watches(store, lease=timedelta(seconds=0.1)), asyncio.Event(), asyncio.Event()
+    watching = 0
+
+    async def watch() -> None:
+        nonlocal watching
+        watching += 1
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await ends.wait()
+
+    watches_here.add(SUPPORT, watch)
+    await watches_here.start()
+    await began.wait()
+    async with store.write() as conn:
+        await conn.execute(text("UPDATE watches SET owner = 'another'"))
+    await until(lambda: watches_here.elsewhere(SUPPORT))
+    async with store.write() as conn:
+        await conn.execute(text("UPDATE watches SET lease_until = now() - interval '1 hour'"))
+    await until(lambda: not watches_here.elsewhere(SUPPORT))
+    stopping = asyncio.create_task(watches_here.stop())
+    await asyncio.sleep(0)
+    ends.set()
+    async with asyncio.timeout(10):
+        await stopping
+    assert watching == 1
     await store.close()
 
 

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from aiohttp import web
-from mailroom import LocalRoom
+from mailroom import LocalRoom, until
 from onstage import DANA, ENOUGH, Desk, ask, received, rich, said
 
 from bridge.demo.mails import SHOP
@@ -76,6 +76,51 @@ async def log(stage: Stage, number: int) -> list[Act]:
 async def told(stage: Stage, number: int) -> list[str]:
     """The rules' lines of the log, each as verb and detail."""
     return [f"{one.verb}: {one.detail}" for one in await log(stage, number) if "rule: " in one.detail]
+
+
+HOURS = '[[template]]\nname = "Hours"\ntext = "We are open from nine."\n'
+ANSWERS = HOURS + rule("Hours", "", 'template = "Hours", send = true')
+
+
+async def test_of_what_a_teammate_passed_on_both_mails_are_looked_at(staged: Staged) -> None:
+    stage = await staged(ANSWERS)
+    passed_on = b"""fyi\r
+\r
+---------- Forwarded message ---------\r
+From: Big Shop <no-reply@bigshop.example>\r
+Date: Mon, 2 Mar 2026 at 10:00\r
+Subject: Your order\r
+To: <mina@x.example>\r
+\r
+Your order has shipped.\r
+"""
+    domain = SHOP.email.rpartition("@")[2].encode()
+    head = b"From: Mina <mina@" + domain + b">\r\nTo: " + SHOP.email.encode() + b"\r\nSubject: Fwd: Your order\r\n"
+    LocalRoom(stage.data / "mail" / "support").deliver(head + b"Message-ID: <1@example.com>\r\n\r\n" + passed_on)
+    await Desk(stage).sees_card("Your order")
+    assert await told(stage, 1) == ["not answered: rule: Hours, nobody reads answers there"]
+
+
+async def test_a_sender_who_was_called_spam_is_not_answered(staged: Staged) -> None:
+    stage = await staged(HOURS + rule("Hours", 'subject = "hours"', 'template = "Hours", send = true'))
+    mina = Desk(stage)
+    await ask(stage)
+    card = await mina.sees_card("Two bags")
+    await mina.person.choose(CHANNEL, card["ts"], "more", "spam:1")
+    await mina.sees(lambda: "In junk" in said(mina.card("Two bags") or {}))
+    await ask(stage, subject="Opening hours")
+    await mina.sees_card("Opening hours")
+    assert await told(stage, 2) == ["not answered: rule: Hours, its sender was called spam before"]
+
+
+async def test_what_slack_does_not_tell_is_left_out_and_the_rest_is_done(staged: Staged) -> None:
+    """A channel that nobody sees into gives no owner; the mail is passed on all the same."""
+    stage = await staged(rule("All", "", 'owner = "channel", forward = "books@example.org"'))
+    stage.slack.workspace.channels[CHANNEL]["is_private"] = True
+    stage.slack.workspace.leave(CHANNEL, stage.slack.workspace.bot_user_id)
+    await ask(stage, subject="Hello there")
+    await until(lambda: stage.world.inbox["books@example.org"])
+    assert "not done: rule: All, The rule “All” finds nobody who may be its owner." in await told(stage, 1)
 
 
 # --- where, whose, how much -------------------------------------------------------------------------------------------

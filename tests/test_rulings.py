@@ -175,6 +175,7 @@ async def sorting(store: Store) -> AsyncIterator[Sorting]:
             gateway=place.gateway,
             agents=Operator(),
             mailboxes={BOX.name: BOX},
+            rulebook=Rulebook(),
             mail=RuledMail(templates=Templates(templates), own=[], key=b"k" * 32),
         )
 

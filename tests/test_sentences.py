@@ -116,7 +116,6 @@ FOR_THE_OPERATOR = {
     "commands/replay.py": "`bridge replay`",
     "commands/scripts.py": "`bridge mail`",
     "ledger.py:on_demand": "`bridge reconcile`",
-    "ledger.py:compare_now": "`bridge reconcile`",
     "reception.py:replay": "`bridge replay`",
     "reception.py:take_again": "`bridge replay`",
 }

@@ -1,7 +1,9 @@
 """A conversation whose customer is silent is closed: seen, undone, with a last mail at the most, and never to a robot."""
 
+import contextlib
 import email
 import email.policy
+import sqlite3
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -290,6 +292,34 @@ def test_a_last_mail_never_answers_automatic_mail(mails: list[tuple[Direction, A
     else:
         assert answers is inbound[-1]
         assert (answers.message.automatic, answers.written_by) == (Automatic.NO, None)
+
+
+@pytest.mark.parametrize("state", ["held", "queued", "handing over", "uncertain"])
+async def test_a_conversation_with_an_answer_that_may_leave_is_not_closed(stage: Stage, mina: Desk, state: str) -> None:
+    """Who is told that nothing is left to do, and then gets the answer, was told wrong."""
+    await answered(mina)
+    await stage.stop_bridge()
+    with contextlib.closing(sqlite3.connect(stage.database)) as db, db:
+        kept = [one[1] for one in db.execute("PRAGMA table_info(drafts)")]
+        other = {"id": "'again'", "state": f"'{state}'", "message_id": "'<again@x>'"}
+        copied = ", ".join(other.get(one, one) for one in kept)
+        db.execute(f"INSERT INTO drafts SELECT {copied} FROM drafts")
+    await stage.start_bridge()
+    stage.later(15 * DAY)
+    await something_else(stage, mina)
+    assert "Waiting for the customer" in said(card(mina))
+    assert not mina.line(card(mina), "we have not heard from you")
+
+
+async def test_a_sender_who_was_called_spam_gets_no_last_mail(stage: Stage, mina: Desk) -> None:
+    await answered(mina)
+    await ask(stage, subject="Something else")
+    await mina.sees(lambda: mina.card("Something else"))
+    await mina.person.choose(CHANNEL, mina.card("Something else")["ts"], "more", "spam:2")  # type: ignore[index]
+    await mina.sees(lambda: "In junk" in said(mina.card("Something else") or {}))
+    stage.later(14 * DAY)
+    await shows(mina, "Closed")
+    assert len(got(stage)) == 1
 
 
 # --- the whole of it --------------------------------------------------------------------------------------------------

@@ -156,12 +156,19 @@ async def test_the_cursor_and_the_ledger_say_what_was_taken_in(store: Store) -> 
         assert await mails.next_uid(conn, BOX, uidvalidity=8) == 1
 
 
+async def test_a_mailbox_may_hold_more_mails_than_a_database_takes_values_at_once(store: Store) -> None:
+    async with store.write() as conn:
+        await mails.record_arrival(conn, mailbox=BOX, place=(7, 299_999), state="own", mail_id=None, at=now())
+    async with store.read() as conn:  # it takes longer than a change may
+        assert await mails.seen_places(conn, BOX, uidvalidity=7, uids=range(1, 300_000)) == {299_999}
+
+
 async def test_a_change_raises_the_version_that_the_card_has_yet_to_show(store: Store) -> None:
     number = await begin(store)
     async with store.write() as conn:
         await conversations.mark_shown(conn, number, version=1)
         assert await conversations.change(conn, number, at=now(), status=Status.CLOSED) == 2
-        await conversations.card_posted(conn, number, ts=Ts("1.2"))
+        await conversations.card_posted(conn, number, ts=Ts("1.2"), bumps=0)
     async with store.read() as conn:
         found = await conversations.get(conn, number)
         assert found

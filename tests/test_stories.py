@@ -132,6 +132,17 @@ async def test_a_mail_over_the_size_limit_is_a_card_that_says_so(stage: Stage, m
 
 
 @pytest.mark.parametrize("stage", ["socket", "http"], indirect=True)
+async def test_a_text_longer_than_what_is_read_of_it_is_whole_in_its_file(stage: Stage, mina: Desk) -> None:
+    """Nothing of a mail is out of reach, however long it is."""
+    await ask(stage, subject="My whole log", text="".join(f"line {number}\n" for number in range(30_000)))
+    await mina.sees_card("My whole log")
+    there = stage.slack.workspace.files
+    content = await mina.sees(
+        lambda: next((one.content for one in there.values() if one.name.endswith(".txt") and one.content), None)
+    )
+    assert (content or b"").decode().split()[-1] == "29999"
+
+
 async def test_an_answer_with_formatting_and_a_file_reaches_the_customer(stage: Stage, mina: Desk) -> None:
     first = await ask(stage)
     card = await mina.sees_card("Two bags")

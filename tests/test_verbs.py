@@ -323,7 +323,7 @@ async def told(desk: Desk, way: Awaitable[None]) -> str:
 def typed_verbs(number: str) -> list[str]:
     """Each verb that wants a number, as it is typed in full."""
     rest = {"mark": "read", "assign": "@mina", "snooze": "in 3 hours", "tag": "money", "priority": "high"}
-    rest["merge"] = "2" if number == "1" else "1"
+    rest |= {"merge": "2" if number == "1" else "1", "move": "#general"}
     return [f"{verb} {number} {rest.get(verb, '')}".strip() for verb in sorted(NUMBERED)]
 
 

@@ -15,8 +15,9 @@ from datetime import datetime
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bridge.channels import Channels
 from bridge.desk import Mailbox
-from bridge.errors import BridgeError, Misconfigured, Temporary
+from bridge.errors import BridgeError, Misconfigured, Permanent, Temporary
 from bridge.jobs import Engine
 from bridge.model import ChannelId, Job, MailboxName, now
 from bridge.slack import mending
@@ -40,12 +41,14 @@ class Alarms:
         *,
         engine: Engine,
         gateway: Gateway,
+        channels: Channels,
         mailboxes: Mapping[MailboxName, Mailbox],
         admins: str = "",
     ) -> None:
         self._store = store
         self._engine = engine
         self._gateway = gateway
+        self._channels = channels
         self._mailboxes = mailboxes
         self._admins = admins
         self._sound: set[MailboxName] = set()  # known to be in no trouble: nothing is asked of the store
@@ -82,8 +85,14 @@ class Alarms:
         own = [mailbox.channel] if mailbox and mailbox.channel else []
         admins = await self._admins_channel()
         channels = [*admins] if sentence and admins else [*own, *admins]
+        closed = None
         for place, channel in enumerate(dict.fromkeys(channels)):
-            await self._say(channel, surface, key=f"{job.key}:{channel}" if place else job.key)
+            try:
+                await self._say(channel, surface, key=f"{job.key}:{channel}" if place else job.key)
+            except Permanent as error:  # what one channel cannot be told, the other is
+                closed = error
+        if closed:
+            raise closed
 
     async def _admins_channel(self) -> list[ChannelId]:
         """None where none is named, or the bot does not see it: then the mailbox's own has to do."""
@@ -95,7 +104,7 @@ class Alarms:
 
     async def _say(self, channel: ChannelId, surface: Surface, *, key: str) -> None:
         async def act() -> dict[str, str]:
-            return {"ts": await self._gateway.post(channel, text=surface.text, blocks=surface.blocks, key=key)}
+            return {"ts": await self._channels.post(channel, text=surface.text, blocks=surface.blocks, key=key)}
 
         async def look(since: datetime) -> dict[str, str] | None:
             ts = await self._gateway.find(channel, key=key, since=since)

@@ -1,9 +1,12 @@
 """Mail that nobody wrote: a Draft like any other, held, shown in the thread and undone like it; and no more than so
 many to one address in a day, after which the channel is asked (`bridge/automation/acknowledge.py`).
+
+It is counted by the address that it goes to, whoever the sender says to be, and by its kind: who is passed mail on is
+answered all the same.
 """
 
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 import structlog
@@ -25,12 +28,19 @@ from bridge.model import (
     StoredMessage,
     now,
 )
+from bridge.sentences import say
 from bridge.slack import richtext
+from bridge.slack.blocks import inert, moment
 from bridge.store import automatics, drafts, jobs, mails
+from bridge.store.automatics import Kind
 
 log = structlog.get_logger()
 
 A_DAY = timedelta(hours=24)
+PER_HOUR = 60
+"""Answers of one mailbox in an hour, where its acknowledgement says no other number: who writes under ever new
+addresses passes what one sender may have.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,26 +62,83 @@ def filled(mail: Acknowledgement, values: templates.Values) -> Words:
     )
 
 
-async def allowed(conn: AsyncConnection, conversation: Conversation, email: str, *, most: int) -> bool:
-    """Whether one more may go to that address (lower case), which counts it then. Where it had as many as it may in a
-    day, it gets no more, and the channel is asked, once.
+async def allowed(
+    conn: AsyncConnection, conversation: Conversation, to: Address, *, most: int, per_hour: int | None = None
+) -> bool:
+    """Whether one more answer may go to that address, which counts it then. Where it had as many as it may in a day, it
+    gets no more, and the channel is asked, once. `per_hour`: how many may go to all together, where that is to count;
+    then there are none until the hour is over, and the channel is told. `automatics.hold` comes first.
     """
     mailbox = conversation.mailbox
-    if await automatics.is_quiet(conn, mailbox, email):
+    if await automatics.is_quiet(conn, mailbox, to.email):
         return False
-    if await automatics.count(conn, mailbox, email, since=now() - A_DAY) >= most:
-        await _stop(conn, conversation, email)
+    if await automatics.count(conn, mailbox, to.email, kinds=_ANSWERS, since=now() - A_DAY) >= most:
+        await _stop(conn, conversation, to)
         return False
-    await automatics.add(conn, mailbox, email, number=conversation.number, at=now())
+    kind = Kind.LAST if per_hour is None else Kind.ANSWER
+    hour = now().replace(minute=0, second=0, microsecond=0)
+    if per_hour is not None and await automatics.count_all(conn, mailbox, kind=kind, since=hour) >= per_hour:
+        await _pause(conn, conversation, until=hour + timedelta(hours=1), most=per_hour)
+        return False
+    await automatics.add(conn, mailbox, to.email, kind=kind, number=conversation.number, at=now())
     return True
 
 
-async def _stop(conn: AsyncConnection, conversation: Conversation, email: str) -> None:
-    quiet_id = await automatics.make_quiet(conn, conversation.mailbox, email, at=now())
-    payload = {"quiet": quiet_id, "channel": conversation.channel}
-    await jobs.add(conn, key=f"loop:{quiet_id}", kind="loop", lane=f"loop:{conversation.mailbox}", payload=payload)
+_ANSWERS = (Kind.ANSWER, Kind.LAST)
+
+
+async def may_pass_on(
+    conn: AsyncConnection, conversation: Conversation, to: Address, *, most: int, zone: tzinfo
+) -> bool:
+    """Whether one more mail may be passed on to that address, which counts it then. Where it had as many as it may in a
+    day of that zone, the next day goes on by itself, and the channel is told. `automatics.hold` comes first.
+    """
+    mailbox, today = conversation.mailbox, now().astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    if await automatics.count(conn, mailbox, to.email, kinds=[Kind.FORWARD], since=today) >= most:
+        sentence = say(
+            ":outbox_tray: Rules have passed on {most} mails from {mailbox} to {email} today, as many as may go to one "
+            "address in a day: from tomorrow on they are passed on again.",
+            most=most,
+            mailbox=inert(mailbox),
+            email=inert(to.email),
+        )
+        await _tell(conn, conversation, key=f"full:{mailbox}:{to.email.lower()}:{today.date()}", sentence=sentence)
+        log.warning("rules pass on no more to an address today", mailbox=mailbox)
+        return False
+    await automatics.add(conn, mailbox, to.email, kind=Kind.FORWARD, number=conversation.number, at=now())
+    return True
+
+
+async def _stop(conn: AsyncConnection, conversation: Conversation, to: Address) -> None:
+    sender = await automatics.make_quiet(conn, conversation.mailbox, to.email, at=now())
+    await jobs.add(
+        conn,
+        key=f"loop:{sender.token}",
+        kind="loop",
+        lane=f"loop:{conversation.mailbox}",
+        payload={"quiet": sender.token, "channel": conversation.channel},
+    )
     await write_down(conn, conversation.number, "stop acknowledging", user=BRIDGE, detail="too many in a day")
     log.warning("a sender had too many automatic mails and gets no more", mailbox=conversation.mailbox)
+
+
+async def _pause(conn: AsyncConnection, conversation: Conversation, *, until: datetime, most: int) -> None:
+    sentence = say(
+        ":double_vertical_bar: {mailbox} has sent {most} automatic answers within this hour, as many as it may: "
+        "whoever writes now gets none until {moment}. Mail is shown as ever.",
+        mailbox=inert(conversation.mailbox),
+        most=most,
+        moment=moment(until),
+    )
+    await _tell(conn, conversation, key=f"pause:{conversation.mailbox}:{until.isoformat()}", sentence=sentence)
+    await write_down(conn, conversation.number, "not acknowledged", user=BRIDGE, detail="too many in this hour")
+    log.warning("a mailbox sends no automatic answers until the hour is over", mailbox=conversation.mailbox)
+
+
+async def _tell(conn: AsyncConnection, conversation: Conversation, *, key: str, sentence: str) -> None:
+    """Promise to tell the channel, once."""
+    payload = {"sentence": sentence, "channel": conversation.channel}
+    await jobs.add(conn, key=key, kind="loop", lane=f"loop:{conversation.mailbox}", payload=payload)
 
 
 def draft_of(
@@ -100,7 +167,7 @@ def draft_of(
         answers=about.id,
         author=BRIDGE,
         author_name=str(mailbox.address.name or mailbox.address.email),
-        to=to,
+        to=tuple(templates.repeatable(one) for one in to),
         subject=words.subject,
         rich_text=words.rich_text,
         html=words.html,

@@ -37,6 +37,7 @@ async def tidy(store: Store, *, retention: RetentionSettings, at: datetime) -> d
     """One round; how many went of each kind."""
     kinds: dict[str, tuple[int, Callable[..., Awaitable[int]]]] = {
         "mails": (retention.raw, raws.forget),
+        "unsent": (retention.raw, raws.forget_unsent),
         "jobs": (retention.jobs, jobs.forget_finished),
         "effects": (retention.jobs, effects.forget_finished),
         "forms": (retention.jobs, forms.forget_old),

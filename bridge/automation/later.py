@@ -1,8 +1,10 @@
 """Send later: a mail that waits for the time its author named does not leave if the customer writes before."""
 
+from collections.abc import Collection
+
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.model import Automatic, DraftId, DraftState, Number
+from bridge.model import Automatic, DraftId, DraftKind, DraftState, Number, StoredMessage
 from bridge.notices import tell
 from bridge.sentences import mark, say
 from bridge.store import drafts, jobs
@@ -36,5 +38,19 @@ async def not_acknowledged(conn: AsyncConnection, number: Number) -> None:
     """Its sender needs no word that the mail has come, or is to have none: what has not left does not leave."""
     draft_id = DraftId(f"ack-{number}")
     await jobs.cancel(conn, f"acknowledge:{number}")
+    await _stop(conn, draft_id)
+
+
+async def nothing_because_of(conn: AsyncConnection, mail: StoredMessage, *, kinds: Collection[DraftKind]) -> None:
+    """That mail is not what it was taken for: what the bridge was to send of these kinds because of it does not leave,
+    where it has not left.
+    """
+    await jobs.cancel(conn, f"acknowledge:{mail.number}")
+    for draft in await drafts.of_conversation(conn, mail.number):
+        if draft.answers == mail.id and draft.automatic is not Automatic.NO and draft.kind in kinds:
+            await _stop(conn, draft.id)
+
+
+async def _stop(conn: AsyncConnection, draft_id: DraftId) -> None:
     if await drafts.move(conn, draft_id, DraftState.CANCELLED, out_of={DraftState.HELD, DraftState.QUEUED}):
         await jobs.cancel(conn, f"send:{draft_id}")

@@ -18,16 +18,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge import rules
 from bridge.automation.byitself import allowed, draft_of, filled, promise
+from bridge.automation.nudges import ON_ITS_WAY
 from bridge.desk import Mailbox, changed_by_itself, told, write_down
 from bridge.errors import Temporary
+from bridge.guard import lessons
 from bridge.mail.parse import parse
 from bridge.model import (
     BRIDGE,
     Automatic,
     Conversation,
     Direction,
+    Draft,
     DraftId,
     DraftKind,
+    DraftState,
     Job,
     MailboxName,
     Number,
@@ -39,7 +43,7 @@ from bridge.notices import tell
 from bridge.originals import Originals
 from bridge.sentences import say
 from bridge.slack.blocks import moment
-from bridge.store import conversations, drafts, jobs, mails
+from bridge.store import automatics, conversations, drafts, jobs, mails
 from bridge.store.database import Store
 from bridge.templates import Values
 
@@ -91,13 +95,15 @@ class Silences:
             return
         to = await self._may_be_told(stored) if mailbox.silence.last_mail else None
         async with self._store.write() as conn:
+            await automatics.hold(conn, found.mailbox)
             await conversations.hold(conn, [number])
             fresh = await conversations.get(conn, number)
             if fresh is None or fresh.version != found.version:
                 raise Temporary(say("It has changed at this moment; it is looked at again."), retry_after=0)
-            leaving = [one.due for one in await drafts.waiting(conn, number)]
+            leaving = [one.due for one in await drafts.of_conversation(conn, number) if _may_leave(one)]
             if leaving or _ends(mailbox, ours.received) > now():
-                await begins(conn, mailbox, number, since=max(ours.received, *leaving))
+                # What waits for a person to decide was due long ago: it is asked for again after as long a while.
+                await begins(conn, mailbox, number, since=max(now(), *leaving) if leaving else ours.received)
                 return
             draft_id = DraftId(f"last-{number}-{ours.id}")
             if await drafts.get(conn, draft_id):
@@ -111,8 +117,10 @@ class Silences:
         raw = await self._originals.of(last) if last else None
         if last is None or raw is None:
             return None
+        async with self._store.read() as conn:
+            spam = await lessons.why_not_answered(conn, last, own=self._own)
         message = replace(await asyncio.to_thread(parse, raw), authenticity=last.message.authenticity)
-        return None if rules.unanswerable(message, own=self._own) else last
+        return None if spam or rules.unanswerable(message, own=self._own) else last
 
     async def _tell_customer(
         self,
@@ -125,10 +133,11 @@ class Silences:
     ) -> bool:
         """Promise the last mail; False where its reader had too many, or wants none."""
         words = mailbox.silence.last_mail if mailbox.silence else None
-        email = to.message.author.email.lower()
-        if words is None or not await allowed(conn, conversation, email, most=words.per_sender):
+        address = rules.answered_by_itself(to.message, own=self._own)
+        if words is None or not await allowed(conn, conversation, address, most=words.per_sender):
             return False
-        values = Values.of(conversation, to.message, mailbox=mailbox.address, hours=mailbox.pace.hours)
+        hours = mailbox.pace.hours
+        values = Values.of(conversation, to.message, sender=address, mailbox=mailbox.address, hours=hours)
         draft = draft_of(
             draft_id,
             conversation,
@@ -136,7 +145,7 @@ class Silences:
             mailbox=mailbox,
             key=self._key,
             kind=DraftKind.REPLY,
-            to=rules.recipients(DraftKind.REPLY, to, own=[]).to[:1],
+            to=(address,),
             words=filled(words, values),
             automatic=Automatic.REPLY,
         )
@@ -154,6 +163,11 @@ class Silences:
         buttons = [(say("Reopen"), "reopen", str(number))]
         key = f"{number}:silence:{since.isoformat()}"
         await tell(conn, number, key=key, whom=None, sentence=sentence, buttons=buttons)
+
+
+def _may_leave(draft: Draft) -> bool:
+    """Whether it is a person's answer that is on its way, or of which nobody knows whether it has arrived."""
+    return draft.state in {*ON_ITS_WAY, DraftState.UNCERTAIN} and draft.automatic is Automatic.NO
 
 
 def _last_answer(stored: Sequence[StoredMessage]) -> StoredMessage | None:

@@ -57,11 +57,11 @@ async def backfill(
         raise Misconfigured("No mailbox is configured: `bridge init` asks what it needs and writes it down.")
     if one is None:
         names = ", ".join(box.name for box in settings.mailboxes)
-        raise Refused(f"There is no mailbox {mailbox}: say one of {names}.")
+        raise Misconfigured(f"There is no mailbox {mailbox}: say one of {names}.")
     if one.imap is None:
         raise Refused(f"{mailbox} is the embedded mailbox: all that it holds is shown from the start.")
     async with _opened(settings, one) as (store, box, source):
-        places = await _older(store, box, source, since=since)
+        places, known = await _older(store, box, source, since=since)
         new = 0
         reception = Reception(
             store, keys=settings.secret_keys, metrics=Metrics(), trusted=settings.trusted, unheld=settings.unheld
@@ -74,7 +74,7 @@ async def backfill(
             arrival = await source.fetch(uid, uidvalidity=uidvalidity)
             new += arrival is not None and await reception.take_old(box, arrival)
         progress(len(places), len(places))
-        return Brought(found=len(places), new=new, known=0 if dry_run else len(places) - new)
+        return Brought(found=len(places), new=new, known=known if dry_run else known + len(places) - new)
 
 
 @contextlib.asynccontextmanager
@@ -93,13 +93,17 @@ async def _opened(settings: Settings, one: MailboxSettings) -> AsyncIterator[tup
         yield store, box, post.source
 
 
-async def _older(store: Store, box: Mailbox, source: Source, *, since: date) -> list[Place]:
-    """The mails since that day that came before the first watch, and are not here yet; the oldest first."""
+async def _older(store: Store, box: Mailbox, source: Source, *, since: date) -> tuple[list[Place], int]:
+    """The mails since that day that came before the first watch: those that are not here yet, the oldest first; and how
+    many are.
+    """
     first = await _first_watch(store, box.name, source)
     places = await source.search_since(since)
     async with store.read() as conn:
         seen = await mails.seen_places(conn, box.name, uidvalidity=first[0], uids=[uid for _, uid in places])
-    return [(uidvalidity, uid) for uidvalidity, uid in places if uid < first[1] and uid not in seen]
+    older = [(uidvalidity, uid) for uidvalidity, uid in places if uid < first[1]]
+    new = [(uidvalidity, uid) for uidvalidity, uid in older if uid not in seen]
+    return new, len(older) - len(new)
 
 
 async def _first_watch(store: Store, name: MailboxName, source: Source) -> Place:

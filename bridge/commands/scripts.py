@@ -169,7 +169,7 @@ class Scripts:
                     async with self._store.read() as conn:
                         draft = await drafts.get(conn, draft_id)
                     if draft and draft.state in ENDED:
-                        return _draft(draft)
+                        return draft_json(draft)
                     await asyncio.sleep(LOOK)
         raise Refused("The mail has not left yet; it does once `bridge run` runs and the mail server answers.")
 
@@ -194,7 +194,7 @@ class Scripts:
         else:
             await self._answers.seen(draft)
         async with self._store.read() as conn:
-            return _draft(await drafts.get(conn, draft.id) or draft)
+            return draft_json(await drafts.get(conn, draft.id) or draft)
 
     def _named(self, mailbox: str | None) -> Mailbox:
         if mailbox is None and len(self._mailboxes) == 1:
@@ -275,7 +275,8 @@ def message_json(one: StoredMessage) -> Json:
     }
 
 
-def _draft(draft: Draft) -> Json:
+def draft_json(draft: Draft) -> Json:
+    """An answer on its way out, as `--json` gives it."""
     return {
         "draft": draft.id,
         "number": draft.number,

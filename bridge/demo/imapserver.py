@@ -350,12 +350,11 @@ class Conversation:
         told = [f"UID {mail.uid} FLAGS ({' '.join(sorted(mail.flags))})".encode()]
         if "RFC822.SIZE" in items:
             told.append(b"RFC822.SIZE %d" % len(mail.raw))
-        if part := re.search(r"BODY\.PEEK\[\]<0\.(\d+)>", items):
-            told.append(literal(b"BODY[]<0>", mail.raw[: int(part[1])]))
+        if part := re.search(r"BODY\.PEEK\[(HEADER)?\]<0\.(\d+)>", items):
+            name = f"BODY[{part[1] or ''}]<0>".encode()
+            told.append(literal(name, (head if part[1] else mail.raw)[: int(part[2])]))
         elif "BODY.PEEK[]" in items:
             told.append(literal(b"BODY[]", mail.raw))
-        elif "BODY.PEEK[HEADER]" in items:
-            told.append(literal(b"BODY[HEADER]", head))
         elif "HEADER.FIELDS" in items:
             found = re.search(rb"(?im)^message-id:.*$", head)
             told.append(

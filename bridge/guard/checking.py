@@ -1,28 +1,34 @@
 """Checking: what the filters named in the settings say of each mail, beside its intake, which never waits for them.
 
     reception -> job "check" -> each filter is asked once -> its verdict is kept with the mail
-    a verdict that speaks against the mail -> its card and its message in the thread say so; no robot answers it
+    a verdict that speaks against the mail -> its card and its message in the thread say so; no robot answers it, nor
+    passes it on; the rules that look for spam act
 
 A filter that is away is asked a few times and then let be: the mail is shown as ever, and `/readyz` and `/mail status`
 tell which filter is silent until it answers again.
 """
 
+import asyncio
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.automation.later import not_acknowledged
-from bridge.desk import changed_by_itself, write_down
+from bridge.automation.later import nothing_because_of
+from bridge.desk import Mailbox, changed_by_itself, write_down
 from bridge.errors import Permanent, Temporary
 from bridge.guard import lessons
 from bridge.mail.filters import Filter
+from bridge.mail.parse import parse
 from bridge.model import (
     BRIDGE,
+    DraftKind,
     Folder,
     Job,
+    MailboxName,
     MailId,
     Spam,
     Status,
@@ -30,6 +36,7 @@ from bridge.model import (
     Verdict,
     now,
 )
+from bridge.routing.rulebook import Rulebook
 from bridge.store import conversations, jobs, mails, raws
 from bridge.store.database import Store
 
@@ -68,12 +75,16 @@ class Checking:
         *,
         filters: Sequence[Filter],
         own: Collection[str] = (),
+        mailboxes: Mapping[MailboxName, Mailbox] = MappingProxyType({}),
+        rulebook: Rulebook | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`own`: our mailboxes' addresses, in lower case."""
+        """`own`: our mailboxes' addresses, in lower case; `rulebook`: the rules, of which some act on spam."""
         self._store = store
         self._own = own
         self._filters = filters
+        self._mailboxes = mailboxes
+        self._rulebook = rulebook or Rulebook()
         self._clock = clock
         self._silent: dict[str, str] = {}
         self._let_be: dict[str, float] = {}
@@ -119,10 +130,13 @@ class Checking:
             log.info("a filter does not take a mail", filter=one.name, mail=stored.id, reason=str(error))
             return True
         self._silent.pop(one.name, None)
-        await self._keep(stored, verdict)
+        await self._keep(stored, verdict, raw=raw)
         return True
 
-    async def _keep(self, stored: StoredMessage, verdict: Verdict) -> None:
+    async def _keep(self, stored: StoredMessage, verdict: Verdict, *, raw: bytes) -> None:
+        await self._rulebook.look_around(self._store)
+        asked_for = verdict.level is Spam.SPAM and self._rulebook.asks_for_spam
+        message = await asyncio.to_thread(parse, raw) if asked_for else None
         async with self._store.write() as conn:
             before = await mails.get(conn, stored.id)
             if before is None:
@@ -139,8 +153,14 @@ class Checking:
             )
             await changed_by_itself(conn, before.number)
             await write_down(conn, before.number, "checked", user=BRIDGE, detail=f"{verdict.by}: {verdict.level}")
-            await not_acknowledged(conn, before.number)
+            spam = verdict.level is Spam.SPAM
+            kinds = [*DraftKind] if spam else [one for one in DraftKind if one is not DraftKind.FORWARD]
+            await nothing_because_of(conn, before, kinds=kinds)
             await self._junk(conn, before, verdict)
+            mailbox = self._mailboxes.get(before.mailbox)
+            if mailbox and message:
+                why = f"{verdict.by} calls it spam"
+                await self._rulebook.promise_spam(conn, mailbox, before, message, why=why)
 
     async def _junk(self, conn: AsyncConnection, stored: StoredMessage, verdict: Verdict) -> None:
         """A sender who was called spam before begins again, and nobody has taken it up yet."""

@@ -13,11 +13,13 @@ from collections.abc import Collection, Mapping, Sequence
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bridge.automation.later import nothing_because_of
 from bridge.desk import changed_by_itself, obey, write_down
 from bridge.errors import Permanent, Temporary
 from bridge.mail.filters import Rspamd
 from bridge.model import (
     BRIDGE,
+    DraftKind,
     Folder,
     Job,
     MailboxName,
@@ -45,6 +47,7 @@ async def learn(conn: AsyncConnection, stored: Sequence[StoredMessage], *, spam:
     for one in stored:
         if spam:
             await spammers.learn(conn, one.mailbox, [one.customer.email], by=by, at=now())
+            await nothing_because_of(conn, one, kinds=[*DraftKind])
         else:
             await spammers.unlearn(conn, one.mailbox, [one.customer.email])
         payload = {"mail": one.id, "spam": spam}
@@ -65,6 +68,16 @@ async def known(
     """Of the authors of these mails, those who were called spam before: who said so, by address in lower case."""
     emails = {one.author.email.lower() for one in messages} - set(own)
     return await spammers.among(conn, mailbox, emails) if emails else {}
+
+
+async def why_not_answered(conn: AsyncConnection, stored: StoredMessage, *, own: Collection[str]) -> str:
+    """Why no automatic mail may answer a mail by what is known by now, in a few words; empty where nothing speaks
+    against it. What its headers say is `rules.unanswerable`.
+    """
+    if stored.verdict and stored.verdict.level is not Spam.HAM:
+        return "a filter calls it spam"
+    whose = {stored.customer.email.lower(), stored.message.author.email.lower()} - set(own)
+    return "its sender was called spam before" if await spammers.among(conn, stored.mailbox, whose) else ""
 
 
 async def to_junk(conn: AsyncConnection, number: Number, mail_id: MailId, *, why: str) -> None:

@@ -4,6 +4,9 @@ One pass over tokens, in linear time, that never raises: groups, comments, quote
 quotes and around whole addresses), source routes, missing or doubled brackets, commas, colons and at signs in unquoted
 names, semicolons between addresses. What has no address gives an `Address` with a name and an empty `email`; who needs
 an address leaves those out.
+
+No letter is written to a thousand people, and no name fills a page: a field is read up to `LONGEST` characters, a name
+up to `_LONGEST_NAME`, and an address over `_LONGEST_EMAIL` is none.
 """
 
 import re
@@ -24,8 +27,15 @@ _TOKEN = re.compile(
 _ADDRESS = re.compile(
     r"""(?<![^\s<>()\[\]",;:])[^\s<>()\[\]",;:@]{1,320}@(?:\[[^\]\s]{1,100}\]|[^\s<>()\[\]",;:@]{1,255})"""
 )
-_ROUTE = re.compile(r"(?:@[^:,@]*,?)+:")
+_ROUTE = re.compile(r"(?:@[^:,@]*+,?+)++:")
+_NAMED = re.compile(r"<\s*+([^<>\s@]++@[^<>\s]++)\s*+>")
+_SCHEMES = ("mailto", "smtp")
 _SCHEME = re.compile(r"(?:mailto|smtp):", re.IGNORECASE)
+_COMMENT = re.compile(r"\\.|[()]")
+LONGEST = 100_000
+"""Characters of a field that are read; the rest, from the last comma before them on, is left out."""
+_LONGEST_NAME = 500  # characters
+_LONGEST_EMAIL = 320  # characters: 64, "@" and 255 (RFC 5321 section 4.5.3.1); it is looked up in indexes
 _SHORT = 300  # characters of a field that is kept with its addresses
 _NOBODY = re.compile(r"(?:undisclosed|unlisted|unspecified|suppressed)[- _](?:recipients?|list)", re.IGNORECASE)
 _SPELT_OUT = re.compile(r"(\S{1,100}) at ([\w-]{1,63}(?:\.[\w-]{1,63})+)")  # as archives of lists write addresses
@@ -41,14 +51,20 @@ class _Segment:
     comments: list[str] = field(default_factory=list)
     quotes: list[str] = field(default_factory=list)
     named: int | None = None  # how many of the words stand before the first address in brackets
+    schemed: bool = False  # "mailto:" or the like stands in it: it is no group's name
 
     def text(self) -> str:
         return "".join(self.words)
 
+    def ends_with_scheme(self) -> bool:
+        return bool(self.words) and self.words[-1].lower().endswith(_SCHEMES)
+
 
 def addresses(text: str) -> tuple[Address, ...]:
     """The addresses of an unfolded header value, encoded words not yet decoded, in their order."""
-    return _short(text) if len(text) <= _SHORT else _parsed(text)
+    if len(text) <= _SHORT:
+        return _short(text)
+    return _parsed(text if len(text) <= LONGEST else text[:LONGEST].rpartition(",")[0])
 
 
 def _parsed(text: str) -> tuple[Address, ...]:
@@ -93,7 +109,10 @@ def _segments(text: str) -> Iterator[tuple[_Segment, str]]:
         elif mark in ",;":
             yield segment, mark
             segment = _Segment()
-        elif mark == ":" and not segment.angles and last_semicolon > start and not _SCHEME.search(segment.text() + ":"):
+        elif mark == ":" and (segment.schemed or segment.ends_with_scheme()):
+            segment.schemed = True
+            segment.words.append(mark)
+        elif mark == ":" and not segment.angles and last_semicolon > start:
             segment = _Segment()  # a group's name
         elif mark == '"':
             at = _quoted(text, start, closing, segment)
@@ -138,10 +157,10 @@ def _quoted(text: str, start: int, closing: dict[str, int], segment: _Segment) -
 def _commented(text: str, start: int, closing: dict[str, int], segment: _Segment) -> int:
     """Take a comment, nested ones within it, from `start`; where it follows is returned."""
     depth = 0
-    for found in re.finditer(r"\\.|[()]", text[start : closing["("] + 1]):
+    for found in _COMMENT.finditer(text, start, closing["("] + 1):
         depth += {"(": 1, ")": -1}.get(found[0], 0)
         if depth == 0:
-            end = start + found.end()
+            end = found.end()
             segment.comments.append(_ESCAPED.sub(r"\1", text[start + 1 : end - 1]))
             return end
     closing["("] = -1
@@ -169,36 +188,40 @@ def _read(segment: _Segment) -> Iterator[Address]:
     emails = [email for angle in segment.angles if (email := _email(angle))]
     if any("@" in email for email in emails):
         emails = [email for email in emails if "@" in email]
-        yield Address(name=name or _comment(segment), email=emails[0])
+        yield _address(name=name or _comment(segment), email=emails[0])
         return
     bare = _ADDRESS.findall(name)
     if bare:
         label = _SCHEME.sub("", _shown(" ".join((_ADDRESS.sub(" ", name), *segment.angles)))).strip(" <>[]'\"")
         found = dict.fromkeys(map(_email, bare))
-        yield Address(name=label or _comment(segment), email=next(iter(found)))
-        yield from (Address(email=email) for email in list(found)[1:])
+        yield _address(name=label or _comment(segment), email=next(iter(found)))
+        yield from (_address(email=email) for email in list(found)[1:])
         return
     if emails:
-        yield Address(name=name or _comment(segment), email=emails[0])
+        yield _address(name=name or _comment(segment), email=emails[0])
     elif _NOBODY.fullmatch(name):
         return
     elif spelt := _SPELT_OUT.fullmatch(name):
-        yield Address(name=_comment(segment), email=f"{spelt[1]}@{spelt[2]}")
+        yield _address(name=_comment(segment), email=f"{spelt[1]}@{spelt[2]}")
     elif inside := _ADDRESS.search(" ".join(segment.comments)):
-        yield Address(name=name, email=_email(inside[0]))
+        yield _address(name=name, email=_email(inside[0]))
     elif name and not segment.quotes and len(name.split()) == 1 and "=?" not in segment.text():
-        yield Address(name=_comment(segment), email=name)  # a local user's name: "root (Cron Daemon)"
+        yield _address(name=_comment(segment), email=name)  # a local user's name: "root (Cron Daemon)"
     elif name or segment.comments:
         yield from _named(name or _comment(segment))
 
 
 def _named(name: str) -> Iterator[Address]:
     """A name without an address beside it; an address may stand in what was quoted or encoded."""
-    found = re.search(r"<\s*([^<>\s]+@[^<>\s]+)\s*>", name)
+    found = _NAMED.search(name)
     if found:
-        yield Address(name=name[: found.start()].strip(" \"'"), email=_email(found[1]))
+        yield _address(name=name[: found.start()].strip(" \"'"), email=_email(found[1]))
     else:
-        yield Address(name=name, email="")
+        yield _address(name=name, email="")
+
+
+def _address(*, email: str, name: str = "") -> Address:
+    return Address(name=name[:_LONGEST_NAME].rstrip(), email=email if len(email) <= _LONGEST_EMAIL else "")
 
 
 def _comment(segment: _Segment) -> str:
@@ -219,5 +242,6 @@ def _email(text: str) -> str:
     if email.startswith("["):
         email = email.strip("[]")
     if email.startswith("@"):
-        email = _ROUTE.sub("", email, count=1)
+        route = _ROUTE.match(email)
+        email = email[route.end() :] if route else email
     return email.rstrip(".,;")

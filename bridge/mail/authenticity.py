@@ -1,16 +1,19 @@
 """Signs of whether a mail is what it says: results of trusted servers (RFC 8601), where answers go, risky files.
 
 Pure; nothing here raises or decides, it gathers for a reader. Anybody can write an Authentication-Results field, so
-only those count that name a server which the mailbox's owner trusts (RFC 8601 section 5), and of these the topmost.
+only those count that name a server which the mailbox's owner trusts (RFC 8601 section 5), and of these the topmost,
+with those that stand beside it above every Received: what is below one of these was there before the mail came.
 """
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import islice
 
 from bridge.mail.risks import named
 from bridge.model import Address, Attachment, Authenticity
 
+_FIELD = "authentication-results"
 _MOST_FIELDS = 20  # Authentication-Results fields that are looked at
 _LONGEST = 10_000  # characters of one of them
 _RESULT = re.compile(r"\s*([a-z][a-z0-9-]{0,30})(?:\s*/\s*\d{1,3})?\s*=\s*([a-z]{1,20})\b", re.IGNORECASE)
@@ -21,11 +24,11 @@ _ALIKE = str.maketrans(
     "aeopcyxijsdqwhlgioavptuiklollssb",
 )  # fmt: skip
 _ALIKE_PAIRS = (("rn", "m"), ("vv", "w"), ("cl", "d"), ("nn", "m"))
-_SHORTEST = 6  # characters of a domain, for a letter's difference to mean anything
+_SHORTEST = 4  # characters of a domain without its last label, for a letter's difference to mean anything
 
 
 def authenticity(
-    results: Iterable[str],
+    headers: Iterable[tuple[str, str]],
     *,
     trusted: Collection[str],
     author: Address,
@@ -34,10 +37,10 @@ def authenticity(
 ) -> Authenticity | None:
     """What speaks for and against a mail, or None where nothing does.
 
-    `results`: the Authentication-Results fields' values, topmost first; `trusted`: authserv-ids, lower case; the empty
-    one trusts fields that name no server, as Microsoft 365 writes them (and there removes those of others).
+    `headers`: all fields, topmost first; `trusted`: authserv-ids, lower case; the empty one trusts fields that name no
+    server, as Microsoft 365 writes them (and there removes those of others).
     """
-    server, spoken, signers = _spoken(results, trusted)
+    server, spoken, signers = _spoken(headers, trusted)
     found = Authenticity(
         server=server,
         spf=spoken.get("spf", ""),
@@ -77,7 +80,11 @@ def lookalikes(domains: Iterable[str], known: Iterable[str]) -> dict[str, str]:
             (
                 written
                 for one, written in others.items()
-                if len(one) >= _SHORTEST and abs(len(one) - len(wanted)) <= 1 and _one_letter_apart(wanted, one)
+                if len(one.rpartition(".")[0]) >= _SHORTEST
+                and abs(len(one) - len(wanted)) <= 1
+                and _one_letter_apart(wanted, one)
+                and abs(len(one) - len(wanted)) <= 1
+                and _one_letter_apart(wanted, one)
             ),
             None,
         )
@@ -86,27 +93,44 @@ def lookalikes(domains: Iterable[str], known: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def _spoken(results: Iterable[str], trusted: Collection[str]) -> tuple[str, dict[str, str], tuple[str, ...]]:
-    """The trusted server, its result for each method, and the domains whose DKIM signature passed."""
+def _spoken(
+    headers: Iterable[tuple[str, str]], trusted: Collection[str]
+) -> tuple[str, dict[str, str], tuple[str, ...]]:
+    """The trusted server, its result for each method, and the domains whose DKIM signature passed.
+
+    A server whose filters write a field each puts them all on top, or all below its own Received: there nothing parts
+    them from what a forger wrote first in his mail, so only the topmost counts. None takes back what one above says.
+    """
     server, spoken, signers = "", dict[str, str](), dict[str, None]()
-    for _, value in zip(range(_MOST_FIELDS), results, strict=False):
+    heard = False
+    for value, on_top in _results(headers):
+        if heard and not on_top:
+            break
         name, *statements = _statements(value[:_LONGEST])
         if "=" in name:
             name, statements = "", [name, *statements]
         name = name.split()[0].strip('"').lower() if name.split() else ""
-        if name not in trusted or (spoken and name != server):
+        if name not in trusted or (heard and name != server):
             continue
-        server = name
-        first = not spoken
+        server, heard = name, True
+        above = frozenset(spoken)
         for statement in statements:
-            if not (found := _RESULT.match(statement)):
+            found = _RESULT.match(statement)
+            if not found or (method := found[1].lower()) in above:
                 continue
-            method, result = found[1].lower(), found[2].lower()
-            if first or method not in spoken or (method == "dkim" and result == "pass"):
-                spoken[method] = "pass" if spoken.get(method) == "pass" and method == "dkim" else result
+            result = found[2].lower()
+            spoken[method] = "pass" if spoken.get(method) == "pass" and method == "dkim" else result
             if (method, result) == ("dkim", "pass") and (signer := _SIGNER.search(statement)):
                 signers[signer[1].lower().strip(".")] = None
     return server, spoken, tuple(signers)
+
+
+def _results(headers: Iterable[tuple[str, str]]) -> Iterator[tuple[str, bool]]:
+    """The first Authentication-Results fields, each with whether it stands above the topmost Received."""
+    fields = [(name.lower(), value) for name, value in headers if name.lower() in ("received", _FIELD)]
+    first = next((place for place, (name, _) in enumerate(fields) if name == "received"), 0)
+    found = ((value, place < first) for place, (name, value) in enumerate(fields) if name == _FIELD)
+    return islice(found, _MOST_FIELDS)
 
 
 def _statements(value: str) -> list[str]:

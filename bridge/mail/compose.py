@@ -130,7 +130,7 @@ def _header(outgoing: Outgoing) -> bytes:
         raise Refused(say("A Message-ID is one word of ASCII in angle brackets."))
     if outgoing.date.tzinfo is None:
         raise ValueError("a mail's date has a zone")
-    ids = chain(outgoing.references, parent=outgoing.in_reply_to)
+    ids = chain(outgoing.references, parent=outgoing.in_reply_to, own=outgoing.message_id)
     parts = [fields.addresses_field("From", [outgoing.from_])]
     if outgoing.to:
         parts.append(fields.addresses_field("To", outgoing.to))

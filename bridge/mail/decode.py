@@ -16,6 +16,7 @@ from bridge.mail.transfer import base64, quoted_printable
 # Letters that a terminal or a page obeys instead of showing: C0, C1, bidi embeddings, overrides and isolates,
 # lone surrogates, and the byte order mark.
 _OBEYED = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]")
+_BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")  # of these the ones that make a text read another way round
 _BLANKS = re.compile("[\t\r\n\x0b\x0c\x85\u2028\u2029]+")
 _FOLD = re.compile(r"(?:\r\n|\r|\n)(?=[ \t])")
 _WORD = re.compile(r"=\?([^?\s]{0,60})\?([bBqQ])\?(.*?)(?:\?=|\Z)", re.DOTALL)
@@ -44,6 +45,11 @@ def clean(text: str) -> str:
     if text.isprintable():
         return text.strip()
     return _OBEYED.sub("", _BLANKS.sub(" ", text)).strip()
+
+
+def without_bidi(text: str) -> str:
+    """A text of several lines without bidi embeddings, overrides and isolates."""
+    return text if text.isascii() else _BIDI.sub("", text)
 
 
 def header(raw: bytes, *, hint: str = "") -> str:

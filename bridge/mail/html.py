@@ -18,9 +18,11 @@ from bridge.mail import css
 from bridge.mail.layout import ITALIC, Context, Page
 from bridge.mail.markup import tame
 from bridge.mail.walk import Labeller, Walk
-from bridge.model import Line
+from bridge.model import Line, Span
 
 CUT = "[The mail is longer: its end is not shown here.]"
+CUT_LINE = Line(spans=(Span(text=CUT, italic=True),))
+"""Stands last in what is read of a mail that is longer."""
 """The last line of HTML that is too long or too intricate to be read whole."""
 
 

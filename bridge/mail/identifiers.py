@@ -14,6 +14,7 @@ from bridge.mail.recipients import wire_address
 _OURS = re.compile(r"<([0-9]{1,18})\.([A-Za-z0-9_-]{1,100})\.([0-9a-f]{16})@[^<>@\s]+>")
 _ID = re.compile(r"<[!-;=?-~]{1,900}>")  # printable ASCII; over 900 bytes it would not fit into a line of 998
 _LONGEST_CHAIN = 1_000  # bytes: relays refuse mails whose header block is over 4 kB
+_FOLDED = len("\r\n ")  # bytes between two ids, each on a line of its own
 
 
 def new_message_id(*, number: int, draft: str, domain: str, key: bytes) -> str:
@@ -52,20 +53,22 @@ def is_message_id(text: str) -> bool:
     return _ID.fullmatch(text) is not None
 
 
-def chain(references: Iterable[str], *, parent: str) -> tuple[str, ...]:
+def chain(references: Iterable[str], *, parent: str, own: str = "") -> tuple[str, ...]:
     """What References says of the mails before: the parent's own chain, then the parent, each once.
 
-    Over 1,000 bytes it is the first and as many of the most recent as fit; what is no id in ASCII is left out.
+    Over 1,000 bytes, with the mail's `own` id behind them, it is the first and as many of the most recent as fit; what
+    is no id in ASCII is left out.
     """
     known = dict.fromkeys(id_ for id_ in references if _ID.fullmatch(id_) and id_ != parent)
     ids = [*known, *([parent] if _ID.fullmatch(parent) else [])]
-    if sum(len(id_) + 1 for id_ in ids) <= _LONGEST_CHAIN:
+    most = _LONGEST_CHAIN - len(own) - _FOLDED
+    if sum(len(id_) + _FOLDED for id_ in ids) <= most:
         return tuple(ids)
     first, *rest = ids
-    room = _LONGEST_CHAIN - len(first) - 1
+    room = most - len(first) - _FOLDED
     recent: list[str] = []
     for id_ in reversed(rest):
-        room -= len(id_) + 1
+        room -= len(id_) + _FOLDED
         if room < 0 and recent:
             break
         recent.append(id_)

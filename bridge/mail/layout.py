@@ -15,8 +15,11 @@ BOLD, ITALIC, STRIKE, CODE = 1, 2, 4, 8
 # A single space stays as it is, and is what most of a text's whitespace is.
 _SPACES = re.compile(r"[\t\n\r\f][ \t\n\r\f]*| [ \t\n\r\f]+")
 # Nobody sees them and they spoil what is copied: zero-width space, soft hyphen, combining grapheme joiner, word joiner,
-# byte order mark, Mongolian vowel separator, Hangul fillers. The joiners U+200C and U+200D carry meaning and stay.
-_INVISIBLE = re.compile("[\u00ad\u034f\u115f\u1160\u180e\u200b\u2060\u3164\ufeff\uffa0\x00-\x08\x0b\x0e-\x1f\x7f]+")
+# byte order mark, Mongolian vowel separator, Hangul fillers. The joiners U+200C and U+200D carry meaning and stay. Bidi
+# embeddings, overrides and isolates forge what is read.
+_INVISIBLE = re.compile(
+    "[\u00ad\u034f\u115f\u1160\u180e\u200b\u202a-\u202e\u2060\u2066-\u2069\u3164\ufeff\uffa0\x00-\x08\x0b\x0e-\x1f\x7f]+"
+)
 _COLLAPSING = " \t\n\r\f"
 _BLANK = " \t\u00a0\u200c\u200d\u2007\u202f\u200e\u200f"
 

@@ -22,6 +22,7 @@ from bridge.sentences import mark, say
 # part, unread.
 MAX_PARTS = 1_000
 MAX_DEPTH = 60
+MAX_FIELDS = 2_000  # of one header block; a mail that went through fifty servers has 300
 # Where the headers may begin, in bytes, when something else stands before them.
 _GARBAGE = 8_192
 
@@ -37,7 +38,7 @@ _MBOX = re.compile(rb">?From (?![ \t]*:)[^\r\n]*\r?\n")
 _GUESS = re.compile(
     rb"^--([^\s-][^\r\n]{0,200}?)[ \t]*\r?\n(?:content-[a-z-]+|mime-version)[ \t]*:", re.IGNORECASE | re.MULTILINE
 )
-_TYPE = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+*-]+")
+_TYPE = re.compile(r"[\w!#$&^.+-]{1,127}/[\w!#$&^.+*-]{1,127}")  # so long at most: RFC 6838 section 4.2
 _BARE_TYPES = {"text": "text/plain", "plain": "text/plain", "html": "text/html", "multipart": "multipart/mixed"}
 
 
@@ -104,6 +105,29 @@ class _Open:
 
     part: Part
     delimiter: bytes
+
+
+class _Fields:
+    """The header fields of one block as they are come upon, the first `MAX_FIELDS` of them."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._names: list[bytes] = []
+        self._values: list[list[bytes]] = []
+
+    def begin(self, name: bytes, value: bytes) -> None:
+        self.count += 1
+        if self.count <= MAX_FIELDS:
+            self._names.append(name)
+            self._values.append([value])
+
+    def go_on(self, line: bytes) -> None:
+        if self.count <= MAX_FIELDS:
+            self._values[-1].append(line)
+
+    def joined(self) -> list[tuple[bytes, bytes]]:
+        """Names and raw values."""
+        return [(name, b"".join(lines)) for name, lines in zip(self._names, self._values, strict=True)]
 
 
 def head(raw: bytes) -> list[tuple[str, str]]:
@@ -267,41 +291,42 @@ class _Scan:
 
     def _fields(self, at: int) -> tuple[list[tuple[bytes, bytes]], int]:
         """The header fields from `at` (name, raw value), and where the content behind them begins."""
+        fields = _Fields()
+        at = self._gather_fields(fields, at)
+        if fields.count > MAX_FIELDS:
+            self.notes.append(
+                say("The mail has more than {most} header fields; the rest is not read.", most=MAX_FIELDS)
+            )
+        return fields.joined(), at
+
+    def _gather_fields(self, fields: _Fields, at: int) -> int:
         raw = self.raw
-        names: list[bytes] = []
-        values: list[list[bytes]] = []
         # Most blocks hold fields and nothing else; the first line that is odd is looked at for itself.
         while (found := _WHOLE_FIELD.match(raw, at)) and not found[1].startswith(b"--"):
-            names.append(found[1])
-            values.append([found[2]])
+            fields.begin(found[1], found[2])
             at = found.end()
         while at < len(raw):
             after = min(self._line_end(at) + 1, len(raw))
             line = raw[at:after]
             stripped = line.rstrip(b"\r\n")
             if not stripped:
-                return self._paired(names, values), after
+                return after
             if stripped.startswith(b"--") and stripped.rstrip() in self.lines:
                 break
             if found := _FIELD.match(stripped):
-                names.append(found[1])
-                values.append([line[found.end() :]])
-            elif stripped[:1] in b" \t" and values:
+                fields.begin(found[1], line[found.end() :])
+            elif stripped[:1] in b" \t" and fields.count:
                 if stripped.isspace() and not (_FIELD.match(raw, after) or raw[after : after + 1] in {b" ", b"\t"}):
-                    return self._paired(names, values), after
-                values[-1].append(line)
-            elif values and not self.open and _KNOWN.match(raw, after):
-                values[-1].append(b" " + line)
+                    return after
+                fields.go_on(line)
+            elif fields.count and not self.open and _KNOWN.match(raw, after):
+                fields.go_on(b" " + line)
             else:
-                if values or self.open:
+                if fields.count or self.open:
                     self.notes.append(mark("The empty line between headers and content is missing."))
                 break
             at = after
-        return self._paired(names, values), at
+        return at
 
     def _decoded(self, fields: list[tuple[bytes, bytes]]) -> list[tuple[str, str]]:
         return [(name.decode("ascii"), unfold(value, hint=self.hint)) for name, value in fields]
-
-    @staticmethod
-    def _paired(names: list[bytes], values: list[list[bytes]]) -> list[tuple[bytes, bytes]]:
-        return [(name, b"".join(lines)) for name, lines in zip(names, values, strict=True)]

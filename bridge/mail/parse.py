@@ -14,7 +14,7 @@ An attached mail is a file whose content is the mail as it was sent: `parse` of 
 import html as entities
 import re
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from urllib.parse import unquote
 
 from bridge.mail import files, risks, smime, spam, tnef
@@ -24,8 +24,9 @@ from bridge.mail.charset import declared_in_html, decode
 from bridge.mail.decode import clean, filename, words
 from bridge.mail.envelope import envelope
 from bridge.mail.flowed import unwrap
-from bridge.mail.html import CUT, plain
+from bridge.mail.html import CUT
 from bridge.mail.mime import Part, head, tree
+from bridge.mail.pieces import HTML_DOCUMENT, Piece, html_form, lines, paired, plain_form
 from bridge.mail.reports import classify
 from bridge.mail.transfer import uuencoded
 from bridge.model import Address, Attachment, Invitation, Message
@@ -36,37 +37,17 @@ _SPARE = frozenset({"text/enriched", "text/richtext", "text/x-amp-html", "text/w
 _BODY = frozenset({"text/plain", "text/html"}) | _SPARE
 _TNEF = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
 _SMIME = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
+_LONGEST_FIELD = 100_000  # characters of a header field
+_LONGEST_ID = 998  # characters of a Content-ID: a line's
 _BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
 _CALENDARS = frozenset({"text/calendar", "application/ics"})
 # Signed mails within signed mails; honest ones have one, or two where a gateway signs too.
 _MOST_ENVELOPES = 3
+# Files of one mail: text or a winmail.dat that would bring more stays as it is. Parts are counted by `mime`.
+_MOST_FILES = 200
 _CID = re.compile(r"""(?:cid:|src\s*=\s*["']?)([^"'\s>)]+)""", re.IGNORECASE)
-_HTML_DOCUMENT = re.compile(
-    r"\s{0,200}(?:<!--.{0,2000}?-->\s{0,200})?<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL
-)
 _TAG = re.compile(r"</?[a-z][^<>]{0,2000}>|<!--", re.IGNORECASE)
 _ENRICHED = re.compile(r"<(?:param>.{0,1000}?</param|/?[a-z-]{1,60})>", re.IGNORECASE | re.DOTALL)
-# A text part that only says that the letter is in the other part.
-_NO_TEXT = re.compile(
-    r"(?:this is a multi-?part message in mime format"
-    r"|(?:your|this) (?:e-?mail (?:client|program|reader|software)|mail reader|client) (?:does not|cannot|can't)"
-    r"|(?:please )?(?:to )?view this (?:e-?mail|message|newsletter) (?:in|with|using) (?:a|an) html"
-    r"|to (?:view|read) (?:this|the) (?:e-?mail |message|newsletter)[^.]{0,40}html"
-    r"|this (?:e-?mail|message) (?:is|was sent|contains?) (?:in )?html"
-    r"|html (?:only|content|message|version)|<html>)",
-    re.IGNORECASE,
-)
-_LONGEST_NO_TEXT = 300  # characters of a text that says no more than `_NO_TEXT` does
-_WORDS = re.compile(r"\w+")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Chunk:
-    """A piece of the letter: its plain form, its HTML form, or both. `position`: how many files stand before it."""
-
-    text: str = ""
-    html: str = ""
-    position: int = 0
 
 
 def parse(raw: bytes, *, trusted: Collection[str] = ()) -> Message:
@@ -75,11 +56,11 @@ def parse(raw: bytes, *, trusted: Collection[str] = ()) -> Message:
     `trusted`: names (authserv-ids, lower case) of the servers whose Authentication-Results are believed.
     """
     root, odd = tree(raw)
-    headers = tuple((name, clean(words(value))) for name, value in root.headers)
+    headers = tuple((name, clean(words(value[:_LONGEST_FIELD]))) for name, value in root.headers)
     said = envelope(root.headers, headers)
     letter = _Letter(odd, author=said.author)
-    chunks = _paired(letter.read(root))
-    text, html = _plain_form(chunks), _html_form(chunks)
+    pieces = paired(letter.read(root))
+    text, html = plain_form(pieces), html_form(pieces)
     if html and text.endswith(CUT):
         letter.notes.append(mark("The HTML is longer than what is read of it: the end of the text is missing."))
     named = html and any(attachment.content_id for attachment in letter.attachments)
@@ -98,14 +79,14 @@ def parse(raw: bytes, *, trusted: Collection[str] = ()) -> Message:
         bounce=bounce,
         invitation=_invitation(attachments),
         authenticity=authenticity(
-            [value for name, value in headers if name.lower() == "authentication-results"],
+            headers,
             trusted=trusted,
             author=said.author,
             reply_to=said.reply_to,
             attachments=attachments,
         ),
         verdict=spam.verdict(headers),
-        notes=tuple(dict.fromkeys(letter.notes)),
+        notes=tuple(dict.fromkeys((*said.notes, *letter.notes))),
     )
 
 
@@ -127,13 +108,13 @@ class _Letter:
         self.charset = ""
         self.default_names: dict[str, int] = {}
 
-    def read(self, part: Part) -> list[_Chunk]:
+    def read(self, part: Part) -> list[Piece]:
         """The pieces of the letter within `part`, in their order."""
         if not part.children:
             return list(self._leaf(part, beside_others=False))
         return self._multipart(part)
 
-    def _multipart(self, part: Part) -> list[_Chunk]:
+    def _multipart(self, part: Part) -> list[Piece]:
         if part.type == "multipart/encrypted":
             self.notes.append(mark("The mail is encrypted (OpenPGP): its content cannot be read here."))
         elif part.type == "multipart/signed" and "pkcs7" in part.parameters.get("protocol", ""):
@@ -143,36 +124,36 @@ class _Letter:
         if part.type == "multipart/alternative":
             return self._alternative(part)
         root = _root(part) if part.type == "multipart/related" else None
-        chunks: list[_Chunk] = []
+        pieces: list[Piece] = []
         for child in part.children:
             if child.children:
-                chunks += self._multipart(child)
+                pieces += self._multipart(child)
             elif root is not None and child is not root and (child.content_id or child.name):
                 self._attach(child)
             else:
-                chunks += self._leaf(child, beside_others=part.type != "multipart/related")
-        return chunks
+                pieces += self._leaf(child, beside_others=part.type != "multipart/related")
+        return pieces
 
-    def _alternative(self, part: Part) -> list[_Chunk]:
+    def _alternative(self, part: Part) -> list[Piece]:
         """One piece from several forms of the same: the plain form and the HTML form."""
         position = len(self.attachments)
         texts: list[str] = []
         htmls: list[str] = []
         spare = ""
         for child in part.children:
-            chunks = self._multipart(child) if child.children else list(self._leaf(child, beside_others=False))
+            pieces = self._multipart(child) if child.children else list(self._leaf(child, beside_others=False))
             if child.type in _SPARE:
-                spare = spare or _plain_form(chunks)
-            elif any(chunk.html for chunk in chunks):
-                htmls.append(_html_form(chunks))
-                texts += [chunk.text for chunk in chunks if chunk.text and chunk.html]
-            elif chunks:
-                texts.append(_plain_form(chunks))
+                spare = spare or plain_form(pieces)
+            elif any(piece.html for piece in pieces):
+                htmls.append(html_form(pieces))
+                texts += [piece.text for piece in pieces if piece.text and piece.html]
+            elif pieces:
+                texts.append(plain_form(pieces))
         text, html = next(iter(texts), ""), next(reversed(htmls), "")
         text = text if text or html else spare
-        return [_Chunk(text=text, html=html, position=position)] if text or html else []
+        return [Piece(text=text, html=html, position=position)] if text or html else []
 
-    def _leaf(self, part: Part, *, beside_others: bool) -> Iterator[_Chunk]:
+    def _leaf(self, part: Part, *, beside_others: bool) -> Iterator[Piece]:
         """A part without children: a piece of the letter, or files."""
         if part.type in _TNEF or part.name.lower() == "winmail.dat":
             yield from self._winmail(part)
@@ -192,12 +173,12 @@ class _Letter:
         position = len(self.attachments)
         if b"begin " in content:
             content = self._without_uuencoded(content)
-        chunk = self._chunk(part, content)
-        if chunk.text.strip() or chunk.html.strip():
+        piece = self._piece(part, content)
+        if piece.text.strip() or piece.html.strip():
             self.has_text = True
-            yield replace(chunk, position=position)
+            yield replace(piece, position=position)
 
-    def _signed(self, part: Part) -> Iterator[_Chunk]:
+    def _signed(self, part: Part) -> Iterator[Piece]:
         """A letter within its signature (RFC 8551 section 3.5.2)."""
         signed = part.content()
         content = smime.signed_content(signed) if self.envelopes < _MOST_ENVELOPES else None
@@ -248,51 +229,66 @@ class _Letter:
         # A body with a name but without a disposition: some mailers name every part.
         return not part.disposition and not (beside_others and self.has_text)
 
-    def _chunk(self, part: Part, content: bytes) -> _Chunk:
+    def _piece(self, part: Part, content: bytes) -> Piece:
         charset = part.parameters.get("charset", "")
         within = declared_in_html(content) if part.type == "text/html" and not content.isascii() else ""
         charset = charset or within
-        text = _lines(decode(content, charset, hint=within or self.charset))
+        text = lines(decode(content, charset, hint=within or self.charset))
         self.charset = self.charset or charset
         if part.type == "text/html":
-            return _Chunk(html=text) if _TAG.search(text) else _Chunk(text=entities.unescape(text))
+            return Piece(html=text) if _TAG.search(text) else Piece(text=entities.unescape(text))
         if part.type in _SPARE:
-            return _Chunk(text=_ENRICHED.sub("", text).replace("<<", "<"))
-        if part.type in {"text/plain", "text/markdown"} and _HTML_DOCUMENT.match(text):
-            return _Chunk(html=text)
+            return Piece(text=_ENRICHED.sub("", text).replace("<<", "<"))
+        if part.type in {"text/plain", "text/markdown"} and HTML_DOCUMENT.match(text):
+            return Piece(html=text)
         if part.parameters.get("format", "").strip().lower() == "flowed":
             text = unwrap(text, delsp=part.parameters.get("delsp", ""))
         if "-----BEGIN PGP MESSAGE-----" in text:
             self.notes.append(mark("The mail is encrypted (OpenPGP): its content cannot be read here."))
         elif "-----BEGIN PGP SIGNED MESSAGE-----" in text:
             self.notes.append(mark("The mail is signed (OpenPGP); the signature was not verified."))
-        return _Chunk(text=text)
+        return Piece(text=text)
 
     def _without_uuencoded(self, content: bytes) -> bytes:
         """A text without the files that stand uuencoded in it, which become attachments."""
-        found, rest = uuencoded(content)
+        room = self._room()
+        found, rest = uuencoded(content, most=room + 1)
+        if len(found) > room:
+            self.notes.append(
+                say("The text holds more than {most} uuencoded files: they were left in it.", most=_MOST_FILES)
+            )
+            return content
         for name, data in found:
             named = filename(decode(name))
             self._add(named, files.content_type("application/octet-stream", name=named, content=data), data)
         return rest
 
-    def _winmail(self, part: Part) -> Iterator[_Chunk]:
-        contents = tnef.read(part.content())
+    def _winmail(self, part: Part) -> Iterator[Piece]:
+        contents = tnef.read(part.content(), most=self._room())
         if contents is None:
             self.notes.append(mark("The mail holds a winmail.dat that could not be opened."))
             self._attach(part)
             return
+        if not contents.complete:
+            self.notes.append(
+                say("The mail holds a winmail.dat with more than {most} files: it was not opened.", most=_MOST_FILES)
+            )
+            self._attach(part)
         for file in contents.files:
             name = filename(file.name)
             kind = files.content_type(file.content_type or "application/octet-stream", name=name, content=file.content)
-            self._add(name, kind, file.content, content_id=file.content_id)
+            self._add(name, kind, file.content, content_id=file.content_id[:_LONGEST_ID])
         if self.has_text:
             return
         if contents.text.strip() or contents.html.strip():
             self.has_text = True
-            yield _Chunk(text=_lines(contents.text), html=_lines(contents.html), position=len(self.attachments))
+            yield Piece(text=lines(contents.text), html=lines(contents.html), position=len(self.attachments))
         elif contents.rtf:
             self._add("message.rtf", "application/rtf", contents.rtf)
+
+    def _room(self) -> int:
+        """How many files more may come out of one part."""
+        return max(0, _MOST_FILES - len(self.attachments))
 
     def _attach(self, part: Part) -> None:
         """Keep a part as a file."""
@@ -306,7 +302,7 @@ class _Letter:
                 return
             name = name or _name_elsewhere(part)
             kind = files.content_type(part.type, name=name, content=content)
-        self._add(name, kind, content, content_id=clean(part.content_id))
+        self._add(name, kind, content, content_id=clean(part.content_id)[:_LONGEST_ID])
 
     def _add(self, name: str, kind: str, content: bytes, *, content_id: str = "") -> None:
         if not name:
@@ -342,57 +338,6 @@ def _name_elsewhere(part: Part) -> str:
         if files.is_named(name):
             return name
     return ""
-
-
-def _lines(text: str) -> str:
-    r"""`text` with line ends as `\n` and without NULs."""
-    if "\r" in text:
-        text = text.replace("\r\r\n", "\n").replace("\r\n", "\n").replace("\r", "\n")
-    return text.replace("\0", "")
-
-
-def _paired(chunks: list[_Chunk]) -> list[_Chunk]:
-    """Plain text directly followed by HTML that says the same is one piece: some senders label it mixed."""
-    paired: list[_Chunk] = []
-    for chunk in chunks:
-        before = paired[-1] if paired else None
-        adjacent = before and not before.html and not chunk.text and before.position == chunk.position
-        if before and adjacent and _say_the_same(before.text, plain(chunk.html)):
-            paired[-1] = replace(before, html=chunk.html)
-        else:
-            paired.append(chunk)
-    return paired
-
-
-def _say_the_same(first: str, second: str) -> bool:
-    start, other = (_WORDS.findall(text[:4000])[:60] for text in (first, second))
-    common = sum(a == b for a, b in zip(start, other, strict=False))
-    shorter, longer = sorted((len(start), len(other)))
-    return shorter > 0 and 5 * common >= 4 * shorter and longer <= 2 * shorter + 10
-
-
-def _plain_form(chunks: list[_Chunk]) -> str:
-    """The pieces as one plain text, from their HTML where there is no other."""
-    return "\n".join(_text(chunk).strip("\n").rstrip() for chunk in chunks)
-
-
-def _html_form(chunks: list[_Chunk]) -> str:
-    """The pieces as one HTML text, or an empty string where none has HTML."""
-    if not any(chunk.html for chunk in chunks):
-        return ""
-    return "\n".join(chunk.html or _as_html(chunk.text) for chunk in chunks)
-
-
-def _text(chunk: _Chunk) -> str:
-    if not chunk.html:
-        return chunk.text
-    stripped = chunk.text.strip()
-    useless = not stripped or (len(stripped) < _LONGEST_NO_TEXT and _NO_TEXT.search(stripped))
-    return (plain(chunk.html) or chunk.text) if useless or _HTML_DOCUMENT.match(chunk.text) else chunk.text
-
-
-def _as_html(text: str) -> str:
-    return "<div>" + entities.escape(text).replace("\n", "<br>\n") + "</div>"
 
 
 def _references(html: str) -> Iterable[str]:

@@ -1,6 +1,7 @@
 """Parts a mail's text into what is new and what is folded away: quoted history, signatures, legal footers.
 
-Nothing is lost: every line is in one of the two, in its order. The rules, each for a reason:
+Nothing is lost: every line is in one of the two, in its order, but for the end of what is longer than any letter, in
+whose place a line says so. The rules, each for a reason:
 
 - A quote is folded with the line that introduces it ("On Monday, Bob wrote:").
 - An answer between two quotes is unreadable without them, so they stay together; a quote after the last answer is
@@ -20,13 +21,16 @@ from enum import Enum, auto
 
 from bridge.mail import footers, html, markers, phrases
 from bridge.mail.markers import Mark
+from bridge.mail.markup import MAX_CHARS
 from bridge.model import Line, Message, Reading, Span
 
 _MAX_LINES = 10_000  # of a letter: what stands below is a file that somebody pasted, and folded unread
+_MAX_PIECES = 20_000  # lines, or runs of text where a line has several: what stands below is in the original only
 _MAX_ATTRIBUTION = 4  # lines: an address and a date wrap over three, one more for long names
 _MAX_HEADER = 14  # lines from a header block's first field to its last, wrapped recipients included
 _MAX_DEPTH = 30  # depth of quoting that is still told apart
 
+_LINE_END = re.compile(r"\r\n|[\n\r\f\v\x85\u2028\u2029]")
 _QUOTE_SIGNS = re.compile(r" ?(?:>[ \t]?)+")
 _RULE = re.compile(r"[-_=*─━—–]{3,}")
 _WRAPPED = 40  # characters: at most so much of a quoted line spills over into an unquoted one
@@ -51,7 +55,8 @@ def read(message: Message) -> Reading:
     if message.html:
         found = html.labelled(message.html, markers.mark)
         if found:
-            return _parted([line for line, _ in found], marks=[mark for _, mark in found], forwarded=forwarded)
+            lines = _measured([line for line, _ in found])
+            return _parted(lines, marks=[*(mark for _, mark in found), 0][: len(lines)], forwarded=forwarded)
     lines = _plain_lines(message.text)
     return _parted(lines, marks=[0] * len(lines), forwarded=forwarded)
 
@@ -66,9 +71,21 @@ def _parted(lines: list[Line], *, marks: list[int], forwarded: bool) -> Reading:
     return replace(reading, folded=(*reading.folded, *lines[_MAX_LINES:])) if len(lines) > _MAX_LINES else reading
 
 
+def _measured(lines: list[Line]) -> list[Line]:
+    """The lines as far as `_MAX_PIECES` go, and the line that says that they were more."""
+    room = _MAX_PIECES
+    for place, line in enumerate(lines):
+        if len(line.spans) > room or room == 0:
+            return [*lines[:place], replace(line, spans=line.spans[:room]), html.CUT_LINE]
+        room -= max(1, len(line.spans))
+    return lines
+
+
 def _plain_lines(text: str) -> list[Line]:
     """Plain text as lines, quote signs as depth; without empty lines at either end."""
-    texts = re.split(r"\r\n|[\n\r\f\v\x85\u2028\u2029]", text)
+    texts = _LINE_END.split(text[:MAX_CHARS], maxsplit=_MAX_PIECES)
+    cut = len(text) > MAX_CHARS or len(texts) > _MAX_PIECES
+    del texts[_MAX_PIECES:]
     made = {one: _plain_line(one) for one in set(texts)}
     lines = [made[one] for one in texts]
     start, end = 0, len(lines)
@@ -76,7 +93,7 @@ def _plain_lines(text: str) -> list[Line]:
         start += 1
     while end > start and not lines[end - 1].spans:
         end -= 1
-    return lines[start:end]
+    return [*lines[start:end], html.CUT_LINE] if cut else lines[start:end]
 
 
 def _plain_line(text: str) -> Line:

@@ -81,6 +81,18 @@ def hostile() -> Mapping[str, bytes]:
         "encoded words without end": b"Subject: " + b"=?utf-8?Q?a" * 30_000,
         "brackets": b"To: " + b"<" * 200_000,
         "commas": b"To: " + b"a, " * 100_000,
+        "schemes": b"To: " + b"mailto:x " * 20_000 + b";",
+        "comments": b"To: " + b"()" * 49_000 + b" a@b.example",
+        "a route": b"To: <" + b"@" * 99_000 + b">",
+        "at signs in brackets": b"To: =?utf-8?q?<" + b"@" * 90_000 + b"?=",
+        "brackets closed": b"To: " + b"<>" * 49_000,
+        "nested comments": b"To: " + b"(" * 99_000 + b")",
+        "groups": b"To: " + b"a:" * 49_000 + b";",
+        "fields": b"a:\n" * 700_000,
+        "lines": HEAD + b"\n" + b"a\n" * 1_000_000,
+        "uuencoded files": HEAD + b"\n" + b"begin 644 a\n#86%A\nend\n" * 80_000,
+        "recipients": b"To: " + b",".join(b"u%d@x.example" % n for n in range(100_000)),
+        "ids": b"References: " + b" ".join(b"<%d@x.example>" % n for n in range(100_000)),
         "references": b"References: " + b"<a@b> " * 100_000,
         "quotes in parameters": b"Content-Type: text/plain; " + b'a="b' * 100_000,
         "blanks in parameters": b"Content-Type: text/plain; name=" + b" " * 400_000 + b"x",
@@ -122,7 +134,24 @@ def _pages() -> Mapping[str, bytes]:
         "comments": b"<!--" * 100_000,
         "opening brackets": b"<" * 1_000_000,
         "attributes": b"<div " + b"a=b " * 200_000 + b">x",
+        **{f"style of {name}": b"<p style='%s'>x" % style for name, style in _STYLES.items()},
+        "styles": b"".join(b"<p style='margin-bottom:%s%d'>x" % (b"0" * 900, n) for n in range(1_500)),
     }
+
+
+_STYLES = {
+    "zeros": b"max-height:" + b"0" * 1_900 + b"1",
+    "zeros behind a point": b"opacity:." + b"0" * 1_900 + b"1",
+    "a margin of zeros": b"margin-bottom:" + b"0" * 1_900,
+    "margins": b"margin:" + b"0 " * 900 + b"x",
+    "heights": b"height:0;" * 200 + b"overflow:x",
+    "overflows": b"overflow:hidden " * 120,
+    "digits": b"font:" + b"1" * 1_900 + b"x",
+    "points": b"font:" + b"1." * 900,
+    "fonts": b"font:" + b"bold" * 400 + b"x",
+    "blanks": b"height:" + b" " * 1_900 + b"0",
+    "colons": b"text-decoration:" * 120,
+}
 
 
 def _quotes() -> Mapping[str, bytes]:

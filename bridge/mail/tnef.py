@@ -51,16 +51,20 @@ class File:
 
 @dataclass(slots=True, kw_only=True)
 class Contents:
-    """What a winmail.dat holds: `text`, `html` and `rtf` are the letter, each may be empty."""
+    """What a winmail.dat holds: `text`, `html` and `rtf` are the letter, each may be empty.
+
+    `complete` is False where it holds more files than were asked for; then there are none in `files`.
+    """
 
     text: str = ""
     html: str = ""
     rtf: bytes = field(default=b"", repr=False)
     files: list[File] = field(default_factory=list)
+    complete: bool = True
 
 
-def read(data: bytes) -> Contents | None:
-    """The contents of a TNEF stream, or None where it is none."""
+def read(data: bytes, *, most: int) -> Contents | None:
+    """The contents of a TNEF stream with its files, where they are not more than `most`, or None where it is none."""
     if len(data) < 6 or struct.unpack_from("<I", data)[0] != _SIGNATURE:
         return None
     contents = Contents()
@@ -72,6 +76,10 @@ def read(data: bytes) -> Contents | None:
             contents.text = contents.text or _text(value, charset)
         elif attribute == _MAPI_PROPERTIES:
             _read_letter(contents, value, charset)
+        elif attribute == _ATTACH_START and len(contents.files) >= most:
+            contents.files.clear()
+            contents.complete = False
+            break
         elif attribute == _ATTACH_START:
             contents.files.append(File())
         elif contents.files:

@@ -18,8 +18,10 @@ _ENCODING = re.compile(
 )
 _ENDING = re.compile(rb"(?<==)(?:20|0[AD])\s*\Z")  # quoted-printable's, where something undid both
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
-# A line that no encoder writes: words with blanks between them, or a rule.
-_WORDY_LINE = re.compile(rb"^[ \t>]*(?:[^\s]+[ \t]+[^\s]|[^A-Za-z0-9+/=\s]{4,}).*$", re.MULTILINE)
+# A line that no encoder writes: words with blanks between them, a rule, the two dashes that a list sets above its own.
+_DASHES = rb"-{2,3}[ \t]*+\r?$"
+_WORDY_LINE = re.compile(rb"^(?:" + _DASHES + rb"|[ \t>]*(?:[^\s]+[ \t]+[^\s]|[^A-Za-z0-9+/=\s]{4,}).*$)", re.MULTILINE)
+_DASHED = re.compile(_DASHES)
 _SPACE_WITHIN = re.compile(rb"\S[ \t]+\S")
 _CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]|[\xf8-\xff]")
 _SHORT = 200  # bytes that are looked at for words
@@ -35,7 +37,7 @@ def undo(data: bytes | memoryview, encoding: str) -> bytes:
     if name == "quoted_printable":
         return quoted_printable(bytes(data))
     if name == "uuencode":
-        files, _ = uuencoded(bytes(data))
+        files, _ = uuencoded(bytes(data), most=1)
         return files[0][1] if files else bytes(data)
     return bytes(data)
 
@@ -89,6 +91,8 @@ def _are_words(data: bytes | memoryview) -> bool:
 def _end_of_base64(text: bytes) -> int:
     """Where the words begin that stand behind base64: 0 where all of it is words, its end where nothing is."""
     for line in _WORDY_LINE.finditer(text):
+        if _DASHED.match(line[0]):
+            return line.start()
         above = text[max(0, line.start() - _SHORT) : line.start()]
         before = above.rstrip()
         if not before or before.endswith(b"=") or above.count(b"\n", len(before)) > 1:
@@ -115,12 +119,12 @@ def quoted_printable(data: bytes) -> bytes:
     return binascii.a2b_qp(data)
 
 
-def uuencoded(data: bytes) -> tuple[list[tuple[bytes, bytes]], bytes]:
-    """The files (name, content) that stand uuencoded within `data`, and what is left without them."""
+def uuencoded(data: bytes, *, most: int) -> tuple[list[tuple[bytes, bytes]], bytes]:
+    """The first `most` files (name, content) that stand uuencoded within `data`, and what is left without them."""
     files: list[tuple[bytes, bytes]] = []
     kept = bytearray()
     at = 0
-    while begin := _UU_BEGIN.search(data, at):
+    while len(files) < most and (begin := _UU_BEGIN.search(data, at)):
         content, after = _uu(data, begin.end())
         if content is None:
             kept += data[at : begin.end()]

@@ -11,6 +11,7 @@ from typing import ClassVar
 from selectolax.lexbor import LexborNode
 
 from bridge.mail import css
+from bridge.mail.decode import without_bidi
 from bridge.mail.layout import BOLD, CODE, ITALIC, STRIKE, Context, Page
 from bridge.mail.markup import tags
 from bridge.mail.tables import Table
@@ -44,7 +45,7 @@ _BLOCKS = tags(
     "address article aside body caption center details div dd dl dt fieldset figcaption figure footer form header "
     "hgroup html legend main nav optgroup option section summary"
 )
-_URL_NOISE = re.compile(r"[\x00-\x20\x7f]+")
+_URL_NOISE = re.compile(r"[\x00-\x20\x7f\u202a-\u202e\u2066-\u2069]+")
 _URL = re.compile(r"(?:https?://|mailto:|tel:)[^\s]", re.IGNORECASE)
 _WORD_BULLET = re.compile(r"[^\w\s]|[oØ§]")
 _WORD_NUMBER = re.compile(r"[(]?\w{1,5}[.)]?")
@@ -285,7 +286,7 @@ def _target(href: str | None) -> str:
     """A link's address where it leads out of the mail and can do no harm, else nothing."""
     if not href or len(href) > _MAX_HREF:
         return ""
-    href = _URL_NOISE.sub("", href) if not href.lower().startswith("mailto:") else href.strip()
+    href = _URL_NOISE.sub("", href) if not href.lower().startswith("mailto:") else without_bidi(href.strip())
     if href.startswith("//"):
         href = f"https:{href}"
     return href if _URL.match(href) else ""

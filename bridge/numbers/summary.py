@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
+from bridge.channels import Channels
 from bridge.desk import Mailbox
 from bridge.jobs import Engine
 from bridge.model import FileId, Job, MailboxName, now
@@ -34,6 +35,7 @@ class Summary:
         *,
         engine: Engine,
         gateway: Gateway,
+        channels: Channels,
         mailboxes: Mapping[MailboxName, Mailbox],
         zone: tzinfo | None,
     ) -> None:
@@ -41,6 +43,7 @@ class Summary:
         self._store = store
         self._engine = engine
         self._gateway = gateway
+        self._channels = channels
         self._mailboxes = mailboxes
         self._zone = zone
 
@@ -89,7 +92,7 @@ class Summary:
 
         async def share() -> dict[str, str]:
             title = say("The week of {name}", name=mailbox.name)
-            await self._gateway.share_files(mailbox.channel, thread_ts=None, files=[(file, title)], comment=words)
+            await self._channels.share_files(mailbox.channel, thread_ts=None, files=[(file, title)], comment=words)
             return {}
 
         async def look(since: datetime) -> dict[str, str] | None:  # noqa: ARG001 - a file id says it all

@@ -2,6 +2,7 @@
 
     reception, while reading -> `look_around`: what admins have made of the rules, unless that was just looked at
     reception, in the transaction that keeps mails -> `promise`: a job "sort" for each mail that a rule acts on
+    a filter calls a kept mail spam -> `promise_spam`: another, for the rules that look for that
 
 The job stands before the one that shows the conversation, in the same lane: it is sorted first, and then shown. Rules
 act on mail that came by itself, never on what `bridge backfill` brings in. Nothing is asked of the store where no rule
@@ -10,7 +11,7 @@ wants to know it.
 
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
@@ -19,10 +20,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bridge import rules
 from bridge.as_read import AsRead
 from bridge.desk import Mailbox
-from bridge.model import Address, MailId, Number
+from bridge.model import Address, Direction, MailId, Message, Number, StoredMessage
 from bridge.routing import matching
 from bridge.routing.matching import Facts, Rule
-from bridge.store import acquaintances, jobs, rulings
+from bridge.store import acquaintances, jobs, mails, rulings
 from bridge.store.database import Store
 
 KEPT = 2.0
@@ -105,14 +106,49 @@ class Rulebook:
             found = decided()
         return found
 
+    @property
+    def asks_for_spam(self) -> bool:
+        """Whether a rule acts on what is called spam."""
+        return any(one.when.spam for one in self.rules)
+
+    async def promise_spam(
+        self, conn: AsyncConnection, mailbox: Mailbox, stored: StoredMessage, message: Message, *, why: str
+    ) -> None:
+        """A filter calls a kept mail spam, `message` with all that its bytes tell: the rules that act on spam, and did
+        not yet, are to.
+        """
+        if rules.called_spam(message):
+            return
+        inbound = [one.id for one in await mails.of_conversation(conn, stored.number) if one.direction is Direction.IN]
+        email = stored.customer.email.lower()
+        first = (await acquaintances.first_mails(conn, mailbox.name, [email])).get(email, stored.id)
+        facts = Facts(
+            mailbox=mailbox.name,
+            message=message,
+            customer=stored.customer,
+            files=[(file.filename, file.content_type) for file in message.attachments],
+            begins=stored.id == min(inbound, default=None),
+            headers=lambda: message.headers,
+            spam=lambda: True,
+            first_time=lambda: first == stored.id,
+            open=partial(mailbox.pace.hours.open_at, stored.received),
+        )
+        if found := [one for one in matching.acting(self.rules, facts) if one.when.spam]:
+            packed = [matching.packed(one) for one in found]
+            payload = {"mail": stored.id, "rules": packed, "unanswerable": why, "unsendable": why, "turn": "spam-"}
+            lane = f"conversation:{stored.number}"
+            await jobs.add(conn, key=f"sort:{stored.id}:spam", kind="sort", lane=lane, payload=payload)
+
     def _promise(self, one: Taken, found: Sequence[Rule]) -> jobs.Promise:
         """The job, with the rules as they stand now, and what only all headers tell: whether a machine may answer."""
-        message = one.mail.message
+        message, inner = one.mail.message, one.mail.passed_on
+        judged = [message, replace(inner, reply_to=())] if inner else [message]  # its author is who would be written to
+        unsendable = (matching.unsendable(each, spam=rules.called_spam(each)) for each in judged)
         payload = {
             "mail": one.mail_id,
             "rules": [matching.packed(rule) for rule in found],
-            "unanswerable": rules.unanswerable(message, own=self._own),
-            "unsendable": matching.unsendable(message, spam=rules.called_spam(message)),
+            "unanswerable": next(filter(None, (rules.unanswerable(each, own=self._own) for each in judged)), ""),
+            "unsendable": next(filter(None, unsendable), ""),
         }
         return jobs.Promise(key=f"sort:{one.mail_id}", kind="sort", lane=f"conversation:{one.number}", payload=payload)
 

@@ -1,6 +1,7 @@
 """The mail that rules send: a template's answer, as a draft that a person sends or by itself, and mails passed on.
 
-Never because of automatic mail, and no more than so many to one address in a day (RFC 3834; `automation/byitself.py`).
+Never because of automatic mail, and no more than so many to one address in a day (RFC 3834; `automation/byitself.py`);
+answers and what is passed on are counted apart.
 """
 
 from collections.abc import Collection, Sequence
@@ -19,7 +20,7 @@ from bridge.routing.sheet import Sheet
 from bridge.sentences import say
 from bridge.slack import richtext
 from bridge.slack.markdown import literal, rich_text
-from bridge.templates import Values
+from bridge.templates import Values, repeatable
 
 PER_SENDER = 3  # answers of rules to one sender in a day, where the mailbox's acknowledgement says no other number
 PASSED_ON = 200  # mails that rules pass on to one address in a day
@@ -52,8 +53,9 @@ class RuledMail:
             await sheet.amiss(conn, rule, filled)
             return
         to = rules.recipients(DraftKind.REPLY, mail, own=self._own).to[:1]
-        most = sheet.mailbox.ack.per_sender if sheet.mailbox.ack else PER_SENDER
-        if not to or (sends and not await _may(conn, sheet, rule, to[0], most=most)):
+        if sends:
+            to = (mail.written_by or rules.answered_by_itself(mail.message, own=self._own),)
+        if not to or (sends and not await self._may_answer(conn, sheet, rule, to[0])):
             return
         draft = byitself.draft_of(
             sheet.next_draft(),
@@ -81,7 +83,7 @@ class RuledMail:
         if why_not:
             await sheet.note(conn, rule, "not passed on", why_not)
             return
-        if not await _may(conn, sheet, rule, to, most=PASSED_ON):
+        if not await self._may_pass_on(conn, sheet, rule, to):
             return
         draft = byitself.draft_of(
             sheet.next_draft(),
@@ -99,6 +101,23 @@ class RuledMail:
         await byitself.promise(conn, draft)
         await sheet.note(conn, rule, "forward")
 
+    async def _may_answer(self, conn: AsyncConnection, sheet: Sheet, rule: Rule, to: Address) -> bool:
+        """Whether one more answer may go there; written down where it may not."""
+        ack = sheet.mailbox.ack
+        most, per_hour = (ack.per_sender, ack.per_hour) if ack else (PER_SENDER, byitself.PER_HOUR)
+        may = await byitself.allowed(conn, sheet.conversation, to, most=most, per_hour=per_hour)
+        if not may:
+            await sheet.note(conn, rule, "not sent", "too many automatic mails went to that address, or in this hour")
+        return may
+
+    async def _may_pass_on(self, conn: AsyncConnection, sheet: Sheet, rule: Rule, to: Address) -> bool:
+        """Whether one more mail may be passed on there; written down where it may not."""
+        zone = sheet.mailbox.pace.hours.zone
+        may = await byitself.may_pass_on(conn, sheet.conversation, to, most=PASSED_ON, zone=zone)
+        if not may:
+            await sheet.note(conn, rule, "not passed on", "as many as may be were passed on to that address today")
+        return may
+
 
 def _filled(template: Template | str, sheet: Sheet) -> Template | str:
     """The template with the mail's facts filled in, or why it cannot be."""
@@ -107,7 +126,7 @@ def _filled(template: Template | str, sheet: Sheet) -> Template | str:
     values = Values(
         number=sheet.conversation.number,
         subject=sheet.mail.message.subject or sheet.conversation.subject,
-        sender=sheet.mail.customer,
+        sender=repeatable(sheet.mail.customer),
         mailbox=sheet.mailbox.address,
         hours=sheet.mailbox.pace.hours,
     )
@@ -115,11 +134,3 @@ def _filled(template: Template | str, sheet: Sheet) -> Template | str:
         return canned.filled(template, values, literal=literal)
     except Refused as refused:
         return str(refused)
-
-
-async def _may(conn: AsyncConnection, sheet: Sheet, rule: Rule, to: Address, *, most: int) -> bool:
-    """Whether one more may go there today."""
-    may = await byitself.allowed(conn, sheet.conversation, to.email.lower(), most=most)
-    if not may:
-        await sheet.note(conn, rule, "not sent", "too many automatic mails went to that address")
-    return may

@@ -3,12 +3,13 @@
     the rulebook's promise -> job "sort", in the conversation's lane -> Slack is asked where it may show and who may act
     -> one change of the store: channel, owner, tags, priority, status, drafts, the job "webhook"
 
-Every act is in the audit log with its rule's name. What cannot be done is left out, with its reason there and on the
-card: a rule never loses a mail, nor holds one up.
+What is shown already moves to another channel as where an agent says so (`bridge/moving.py`). Every act is in the audit
+log with its rule's name. What cannot be done is left out, with its reason there and on the card: a rule never loses a
+mail, nor holds one up.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import structlog
@@ -16,9 +17,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.agents import MayAct
 from bridge.canned import Template
-from bridge.desk import Mailbox, changed_by_itself, obey, told
+from bridge.channels import usable
+from bridge.desk import Mailbox, changed_by_itself, obey, told, write_down
 from bridge.errors import Misconfigured, Permanent, Refused
+from bridge.guard import lessons
 from bridge.model import (
+    BRIDGE,
     Address,
     ChannelId,
     Conversation,
@@ -27,19 +31,22 @@ from bridge.model import (
     Job,
     MailboxName,
     MailId,
+    Spam,
     Status,
     UserId,
     Where,
     now,
 )
+from bridge.moving import move_on, shut_out
 from bridge.notices import tell
-from bridge.routing.matching import Rule, Share, unpacked
+from bridge.routing.matching import On, Rule, Share, unpacked
+from bridge.routing.rulebook import Rulebook
 from bridge.routing.ruledmail import RuledMail
-from bridge.routing.sheet import Sheet
+from bridge.routing.sheet import Sheet, by_rule
 from bridge.sentences import say
 from bridge.slack.blocks import inert
 from bridge.slack.gateway import Gateway
-from bridge.store import conversations, effects, jobs, mails, rulings
+from bridge.store import acts, automatics, cards, conversations, effects, jobs, mails, rulings
 from bridge.store.database import Store
 from bridge.where import acting
 
@@ -47,17 +54,21 @@ log = structlog.get_logger()
 
 ASKED = 10  # people of a channel who may act: of so many, those whose turn is nearest, one is chosen
 
+PLACED = ("move", "stay")
+"""What the log says where somebody has said where a conversation shows."""
+
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Known:
-    """What was asked before anything is changed: where it is to show, and why not where a rule says; who may be its
-    owner; the template of its answer, or why there is none.
+    """What was asked before anything is changed: where it is to show, and why not where a rule says; its owner, where
+    they may not act there; who may be its owner; the template of its answer, or why there is none.
     """
 
     channel: ChannelId
     trouble: str
+    lost: UserId | None
     candidates: Sequence[UserId]
     template: Template | str
 
@@ -72,32 +83,49 @@ class Sorting:
         gateway: Gateway,
         agents: MayAct,
         mailboxes: Mapping[MailboxName, Mailbox],
+        rulebook: Rulebook,
         mail: RuledMail,
+        own: Collection[str] = (),
     ) -> None:
+        """`own`: our mailboxes' addresses, in lower case."""
         self._store = store
         self._gateway = gateway
         self._agents = agents
         self._mailboxes = mailboxes
+        self._rulebook = rulebook
         self._mail = mail
+        self._own = own
         self._ids: dict[str, ChannelId] = {}  # of channels by the names in the settings
 
     async def sort(self, job: Job) -> None:
         """The job "sort". Done once: a second run finds that it was, and changes nothing."""
         found = [unpacked(one) for one in job.payload["rules"]]
         mail_id = MailId(job.payload["mail"])
+        await self._rulebook.look_around(self._store)
         async with self._store.read() as conn:
             before = await self._sheet(conn, job, mail_id)
+            placing = await self._placing(conn, before, found) if before else None
         if before is None:
             return
-        channel, trouble = await self._channel(before.conversation, found)
-        candidates = await self._candidates(before.conversation, channel, found)
+        channel, trouble = await self._channel(before.conversation, placing)
+        lost = await shut_out(self._agents, before.conversation, channel)
+        owner = None if lost else before.conversation.owner
+        candidates = await self._candidates(replace(before.conversation, owner=owner), channel, found)
         template = await self._mail.template(found)
         async with self._store.write() as conn:
+            if any(rule.then.template or rule.then.forward for rule in found):
+                await automatics.hold(conn, before.mailbox.name)
+            await conversations.hold(conn, [before.conversation.number])
             sheet = await self._sheet(conn, job, mail_id)
             if sheet is None or not (await effects.begin(conn, job.key)).fresh:
                 return
             with acting(Where.RULE):
-                known = _Known(channel=channel, trouble=trouble, candidates=candidates, template=template)
+                if sheet.mail.folder is Folder.JUNK:
+                    number = sheet.conversation.number
+                    await write_down(conn, number, "not sorted", user=BRIDGE, detail="it went to junk before")
+                    await effects.finish(conn, job.key, {})
+                    return
+                known = _Known(channel=channel, trouble=trouble, lost=lost, candidates=candidates, template=template)
                 await self._carry_out(conn, sheet, found, known)
                 await self._keep(conn, sheet)
             await effects.finish(conn, job.key, {})
@@ -109,15 +137,36 @@ class Sorting:
         mailbox = self._mailboxes.get(conversation.mailbox) if conversation else None
         if mail is None or conversation is None or mailbox is None:
             return None
-        why_not = {name: job.payload[name] for name in ("unanswerable", "unsendable")}
-        return Sheet(conversation=conversation, mail=mail, mailbox=mailbox, why_not=why_not)
+        by_now = await lessons.why_not_answered(conn, mail, own=self._own)
+        spam = by_now if mail.verdict and mail.verdict.level is Spam.SPAM else ""
+        why_not = {
+            "unanswerable": job.payload["unanswerable"] or by_now, "unsendable": job.payload["unsendable"] or spam
+        }  # fmt: skip
+        turn = job.payload.get("turn", "")  # not in what the version before promised
+        is_shown = await cards.is_begun(conn, conversation.number)
+        return Sheet(
+            conversation=conversation, mail=mail, mailbox=mailbox, why_not=why_not, turn=turn, is_shown=is_shown
+        )
+
+    async def _placing(self, conn: AsyncConnection, sheet: Sheet, found: Sequence[Rule]) -> Rule | None:
+        """The rule that says where it shows, if one does: the first that names a channel. Not where an agent has said,
+        or a rule before it, of whichever mail: else two rules would have it go to and fro. Of what is shown already,
+        only rules for every mail say so.
+        """
+        rule = next((one for one in found if one.then.channel), None)
+        if rule is None or (sheet.is_shown and rule.on is not On.EVERY):
+            return None
+        names = [one.name for one in self._rulebook.rules]
+        before = names[: names.index(rule.name)] if rule.name in names else names
+        placed = await acts.of_verbs(conn, sheet.conversation.number, PLACED)
+        said = any(one.actor != BRIDGE or any(by_rule(one, name) for name in before) for one in placed)
+        return None if said else rule
 
     # --- what is asked of Slack ---------------------------------------------------------------------------------------
 
-    async def _channel(self, conversation: Conversation, found: Sequence[Rule]) -> tuple[ChannelId, str]:
-        """Where it is to show, by the first rule that says so, and why not there. What has a card already stays."""
-        rule = next((one for one in found if one.then.channel), None)
-        if rule is None or conversation.card_ts:
+    async def _channel(self, conversation: Conversation, rule: Rule | None) -> tuple[ChannelId, str]:
+        """Where it is to show by the rule that says so, and why not there."""
+        if rule is None:
             return conversation.channel, ""
         try:
             channel = await self._usable(rule.then.channel)
@@ -133,14 +182,7 @@ class Sorting:
         """The channel of that name, where mail can be shown and handled; else Refused with the reason."""
         if name not in self._ids:
             self._ids[name] = await self._gateway.resolve_channel(name)
-        found = await self._gateway.channel(self._ids[name])
-        if found.is_archived:
-            raise Refused(say("#{channel} is archived.", channel=found.name))
-        if found.is_shared:
-            raise Refused(say("#{channel} is shared with another organisation.", channel=found.name))
-        if not found.is_member:
-            raise Refused(say("The bridge is not in #{channel}; invite it there.", channel=found.name))
-        return found.id
+        return await usable(self._gateway, self._ids[name])
 
     async def _candidates(self, conversation: Conversation, channel: ChannelId, found: Sequence[Rule]) -> list[UserId]:
         """Who may become its owner by the first rule that gives it to somebody: those who may act where it will show,
@@ -149,14 +191,18 @@ class Sorting:
         rule = _first_to_share(conversation, found)
         if rule is None:
             return []
-        people = rule.then.owners or sorted(await self._gateway.members(channel))
+        try:
+            people = rule.then.owners or sorted(await self._gateway.members(channel))
+        except (Refused, Permanent, Misconfigured) as error:
+            log.warning("nobody is known of whom a rule could give a mail to", rule=rule.name, reason=str(error))
+            return []
         async with self._store.read() as conn:
             in_turn = await _in_turn(conn, rule, people)
         able: list[UserId] = []
         for one in in_turn:
             try:
                 await self._agents.require(one, channel)
-            except (Refused, Permanent):
+            except (Refused, Permanent, Misconfigured):
                 continue
             able.append(one)
             if len(able) == ASKED and not rule.then.owners:
@@ -167,10 +213,10 @@ class Sorting:
 
     async def _carry_out(self, conn: AsyncConnection, sheet: Sheet, found: Sequence[Rule], known: _Known) -> None:
         decides = _Deciding()
+        if placing := await self._placing(conn, sheet, found):
+            await self._place(conn, sheet, placing, known)
         for rule in found:
             then = rule.then
-            if then.channel and decides("channel"):
-                await self._move(conn, sheet, rule, known)
             if then.share and decides("owner"):
                 await self._give(conn, sheet, rule, known)
             if then.tags:
@@ -190,11 +236,24 @@ class Sorting:
             if then.webhook:
                 await self._call(conn, sheet, rule)
 
-    async def _move(self, conn: AsyncConnection, sheet: Sheet, rule: Rule, known: _Known) -> None:
+    async def _place(self, conn: AsyncConnection, sheet: Sheet, rule: Rule, known: _Known) -> None:
+        before = sheet.conversation
         if known.trouble:
             await sheet.amiss(conn, rule, known.trouble)
-        elif not sheet.conversation.card_ts:
+        elif known.channel == before.channel:
+            if not any(by_rule(one, rule.name) for one in await acts.of_verbs(conn, before.number, PLACED)):
+                await sheet.note(conn, rule, "stay", before.channel)
+        elif not sheet.is_shown:
             await sheet.set(conn, rule, "move", channel=known.channel)
+        else:
+            here = f"<#{before.channel}>"
+            sentence = say("The rule “{rule}” moved this here from {channel}; what was said there stays there.",
+                           rule=inert(rule.name), channel=here)  # fmt: skip
+            values = await move_on(
+                conn, before, known.channel, change=changed_by_itself, sentence=sentence, lost=known.lost
+            )
+            await sheet.note(conn, rule, "move", told(before, values))
+            sheet.conversation = await conversations.get(conn, before.number) or before
 
     async def _give(self, conn: AsyncConnection, sheet: Sheet, rule: Rule, known: _Known) -> None:
         """Its owner is the first of those who may be, as it stands now: others may have been given one meanwhile."""

@@ -228,7 +228,9 @@ class AckSettings(_Model):
     )
     html: Annotated[str, AfterValidator(_html_template)] = ""
     per_sender: int = Field(default=3, ge=1, le=100)
-    """How many automatic mails one sender gets in 24 hours; then it is taken for a loop."""
+    """How many automatic mails one address gets in 24 hours; then it is taken for a loop."""
+    per_hour: int = Field(default=60, ge=1, le=10_000)
+    """How many the mailbox sends to all who write in an hour; then none until it is over."""
 
 
 class MailboxSettings(_Model):

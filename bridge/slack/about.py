@@ -7,6 +7,7 @@ Pure: records in, Block Kit out. Quiet where nothing is wrong or unusual: what i
 from datetime import timedelta
 
 from bridge.model import Authenticity, Automatic, Direction, Invitation, Joined, StoredMessage
+from bridge.rules import Proof, proof
 from bridge.sentences import mark, plural, say
 from bridge.slack.blocks import (
     NAME_LIMIT,
@@ -128,7 +129,14 @@ def passed_on(mail: StoredMessage) -> str:
     if mail.written_by is None:
         return ""
     teammate = inert(shorten(str(mail.message.author), NAME_LIMIT))
-    return say(":arrow_right: Forwarded by {who}; answers go to the customer.", who=teammate)
+    told = say(":arrow_right: Forwarded by {who}; answers go to the customer.", who=teammate)
+    if proof(mail.message) is Proof.GIVEN:
+        return told
+    customer = inert(shorten(mail.written_by.email, NAME_LIMIT))
+    doubt = say(
+        "Not verified: no mail server said that it is theirs, so make sure of {customer} first.", customer=customer
+    )
+    return f"{told}\n:warning: {doubt}"
 
 
 def why_here(mail: StoredMessage) -> str:

@@ -115,6 +115,7 @@ def _menu(stored: StoredMessage) -> Block:
         ("show_full", say("Show full text")),
         ("show_original", say("Show original")),
         ("split", say("Split from here …")),
+        ("move", say("Move to another channel …")),
     )
     return overflow("mail", [(f"{verb}:{value}", words) for verb, words in verbs])
 
@@ -298,6 +299,12 @@ def field(block_id: str, label: str, element: Block, *, optional: bool = False) 
     """An input of a modal."""
     made: Block = {"type": "input", "block_id": block_id, "label": plain(label), "element": element}
     return made | {"optional": optional}
+
+
+def channel_menu() -> Block:
+    """A menu of the channels that mail may show in."""
+    inside = {"include": ["public", "private"], "exclude_external_shared_channels": True}
+    return {"type": "conversations_select", "action_id": "value", "filter": inside}
 
 
 def plain(words: str) -> Block:

@@ -144,6 +144,15 @@ def pointer(conversation: Conversation, *, link: str) -> Surface:
     return Surface(text=escape(bare), blocks=[context(text)])
 
 
+def moved(conversation: Conversation, *, link: str) -> Surface:
+    """What stands in place of the card of a conversation that shows in another channel now: where it goes on."""
+    subject = inert(shorten(conversation.subject, HEADER_LIMIT)) or say("(no subject)")
+    there = say("moved to {channel}", channel=f"<#{conversation.channel}>")
+    text = f":arrow_right: *#{conversation.number}*  {subject}  ·  {there}  ·  <{link}|{say('goes on here')}>"
+    bare = say("#{number} goes on in another channel", number=conversation.number)
+    return Surface(text=escape(bare), blocks=[context(text)])
+
+
 def earlier_thread(conversation: Conversation, *, link: str) -> Surface:
     """The first message in the thread of a card that was posted anew: where the mails before it are."""
     before = f"<{link}|{say('The mails before')}>"

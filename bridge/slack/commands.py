@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 
 from bridge.errors import Refused
-from bridge.model import Mark, Number, Priority, UserId
+from bridge.model import ChannelId, Mark, Number, Priority, UserId
 from bridge.sentences import mark, say
 from bridge.settings.rules import tag
 
@@ -38,6 +38,7 @@ USAGE = {
     "priority": mark("priority N urgent, high, normal or low — how much it matters"),
     "merge": mark("merge N M — bring all of conversation N into M"),
     "split": mark("split N — make one of its mails, and those after it, a conversation of their own"),
+    "move": mark("move N #channel — show all of it in that channel from now on"),
     "snooze": mark("snooze N WHEN — put it aside: “tomorrow 9am”, “in 3 hours”, “next Monday”"),
     "log": mark("log N — what was done to it, and by whom"),
     "templates": mark("templates — the canned answers"),
@@ -48,6 +49,7 @@ USAGE = {
 NUMBERED = frozenset(USAGE) - {"inbox", "search", "new", "templates", "status", "help"}
 
 _USER = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*)?>")
+_CHANNEL = re.compile(r"<#([CG][A-Z0-9]+)(?:\|[^>]*)?>")
 _LINK = re.compile(r"<((?:https?|tel|ftp)[^|>]*)(?:\|([^>]*))?>")
 _MAILTO = re.compile(r"<mailto:([^|>]+)(?:\|[^>]*)?>")
 
@@ -107,6 +109,14 @@ class Command:
             usage = _usage(self.verb)
             raise Refused(say("Say which conversations: `/mail {usage}`, both as on their cards.", usage=usage))
         return number
+
+    @property
+    def channel(self) -> ChannelId:
+        """The channel that the rest names; `Refused` where it names none."""
+        found = _CHANNEL.search(self.rest)
+        if not found:
+            raise Refused(say("Say where to: `/mail {usage}`, a channel that Slack knows.", usage=_usage(self.verb)))
+        return ChannelId(found[1])
 
     @property
     def original(self) -> bool:

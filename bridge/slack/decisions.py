@@ -8,13 +8,13 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from bridge.errors import BridgeError
 from bridge.model import ChannelId, Ts, UserId
 from bridge.slack.gateway import Gateway
-from bridge.slack.notices import decided
+from bridge.slack.notices import Decided, decided
 
 Body = Mapping[str, Any]
 
 
-Decide = Callable[..., Awaitable[str]]
-"""What a button means, by its value; `channel` and `user` say where and who. The sentence on it, or Refused."""
+Decide = Callable[..., Awaitable[Decided]]
+"""What a button means, by its value; `channel` and `user` say where and who. What was decided, or Refused."""
 
 
 class Decisions:
@@ -27,17 +27,22 @@ class Decisions:
             app.action(action_id)(self.decide)
 
     async def decide(self, ack: AsyncAck, body: Body) -> None:
-        """What was pressed is done before it is acknowledged; then the buttons give way to who decided."""
+        """What was pressed is done before it is acknowledged; then the buttons give way to who decided, and to what
+        takes it back.
+        """
         action, channel, user = body["actions"][0], ChannelId(body["channel"]["id"]), UserId(body["user"]["id"])
         try:
             decide = self._buttons[action["action_id"]]
-            words = await decide(int(action["value"]), channel=channel, user=user)
+            by = await decide(str(action["value"]), channel=channel, user=user)
         except BridgeError as error:
             await ack()
             await self._gateway.ephemeral(channel, user, text=str(error))
             return
         await ack()
-        surface = decided(body["message"]["blocks"][0]["text"]["text"], words)
+        if "message" not in body:  # a list that one person sees: Slack does not tell what stands there
+            await self._gateway.ephemeral(channel, user, text=by.words)
+            return
+        surface = decided(body["message"]["blocks"][0]["text"]["text"], by)
         key = f"decided:{action['value']}"
         await self._gateway.update(
             channel, Ts(body["message"]["ts"]), text=surface.text, blocks=surface.blocks, key=key

@@ -30,7 +30,7 @@ VERBS = frozenset({
     mark("send now"), mark("undo"), mark("resend"), mark("mark delivered"), mark("stop acknowledging"),
     mark("mark read"), mark("mark unread"), mark("mark flagged"), mark("mark unflagged"), mark("not done"),
     mark("archive"), mark("restore"), mark("delete"), mark("spam"), mark("remove"), mark("merge"), mark("split"),
-    mark("move"), mark("tag"), mark("priority"), mark("propose"), mark("call"), mark("not answered"),
+    mark("move"), mark("stay"), mark("tag"), mark("priority"), mark("propose"), mark("call"), mark("not answered"),
     mark("not passed on"), mark("not sent"), mark("list"), mark("search"), mark("read"), mark("take up"),
     mark("discard"), mark("nudge"), mark("last mail"),
 })  # fmt: skip

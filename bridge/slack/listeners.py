@@ -15,6 +15,7 @@ from bridge.desk import Desk
 from bridge.errors import BridgeError
 from bridge.filing import Filing
 from bridge.model import (
+    ChannelId,
     Conversation,
     Direction,
     DraftId,
@@ -23,11 +24,12 @@ from bridge.model import (
     Mark,
     Number,
 )
+from bridge.moving import Moving
 from bridge.originals import Originals
 from bridge.regroup import Regroup
 from bridge.sentences import say
 from bridge.slack import modals, parting, reading
-from bridge.slack.acting import Acting
+from bridge.slack.acting import Acting, Listener
 from bridge.slack.commands import Command, parse_command
 from bridge.slack.composer import Composer
 from bridge.slack.typed import Typed
@@ -58,6 +60,7 @@ class Listeners:
         originals: Originals,
         typed: Typed,
         regroup: Regroup,
+        moving: Moving,
     ) -> None:
         self._windows = windows
         self._desk = desk
@@ -66,6 +69,7 @@ class Listeners:
         self._originals = originals
         self._typed = typed
         self._regroup = regroup
+        self._moving = moving
         self._menu: dict[str, Verb] = {
             "mark_read": functools.partial(filing.mark, mark=Mark.READ),
             "mark_unread": functools.partial(filing.mark, mark=Mark.UNREAD),
@@ -76,19 +80,37 @@ class Listeners:
             "spam": filing.spam,
         }
         app.action("new_mail")(composer.new_email)
-        app.action("reply")(self.reply)
-        app.action("claim")(self.claim)
-        app.action("release")(self.release)
-        app.action("close")(self.close)
-        app.action("reopen")(self.reopen)
-        app.action("snooze")(self.ask_snooze)
-        app.action("more")(self.more)
+        app.action("reply")(self._here(self.reply))
+        app.action("claim")(self._here(self.claim))
+        app.action("release")(self._here(self.release))
+        app.action("close")(self._here(self.close))
+        app.action("reopen")(self._here(self.reopen))
+        app.action("snooze")(self._here(self.ask_snooze))
+        app.action("more")(self._here(self.more))
         app.action("mail")(self.of_mail)
         app.action("show_mail")(self.show_mail)
         app.view("confirm_delete")(self.confirm_delete)
         app.view("snooze")(self.snooze)
         app.view("split")(self.split)
+        app.view("move")(self.move)
         app.command("/mail")(self.mail)
+
+    def _here(self, listener: Listener) -> Listener:
+        """What is pressed on a card, or on what was said beside it, is done there; where the conversation has moved to
+        another channel since, whoever pressed is told where to.
+        """
+
+        async def pressed(ack: AsyncAck, body: Body) -> None:
+            if channel := (body.get("channel") or {}).get("id"):  # on Home there is none
+                pressed = body["actions"][0]
+                value = option_of(body).rpartition(":")[2] if "selected_option" in pressed else value_of(body)
+                if sentence := await self._moving.gone_from(ChannelId(channel), Number(int(value))):
+                    await ack()
+                    await self._windows.tell(body, sentence)
+                    return
+            await listener(ack, body)
+
+        return pressed
 
     # --- buttons on a card --------------------------------------------------------------------------------------------
 
@@ -152,6 +174,8 @@ class Listeners:
         number = Number(int(typed))
         if verb == "split":
             await self._ask_split(body, number, chosen=MailId(int(which)))
+        elif verb == "move":
+            await self._ask_move(body, number)
         elif verb == "show_sent":
             await self._read_sent(body, number, DraftId(which))
         else:
@@ -172,7 +196,7 @@ class Listeners:
         else:
             await ack()
 
-    # --- delete and snooze --------------------------------------------------------------------------------------------
+    # --- delete, snooze, split and move -------------------------------------------------------------------------------
 
     async def _ask_delete(self, body: Body, number: Number) -> None:
         async def view() -> View:
@@ -187,6 +211,22 @@ class Listeners:
             return modals.snooze(await self._desk.conversation(number, user=user_of(body)))
 
         await self._windows.open(body, say("Snooze"), view)
+
+    async def _ask_move(self, body: Body, number: Number) -> None:
+        async def view() -> View:
+            return modals.move(await self._desk.conversation(number, user=user_of(body)))
+
+        await self._windows.open(body, say("Move"), view)
+
+    async def move(self, ack: AsyncAck, body: Body) -> None:
+        """To that channel."""
+        try:
+            number, channel = modals.carried_number(body["view"]), modals.chosen_channel(body["view"])
+            found = await self._moving.move(number, channel, user=user_of(body))
+        except BridgeError as error:
+            await ack(response_action="push", view=modals.notice(say("Move"), str(error)))  # an error names no channel
+        else:
+            await ack(response_action="update", view=modals.notice(say("Move"), reading.moved(found)))
 
     async def _ask_split(self, body: Body, number: Number, *, chosen: MailId | None = None) -> None:
         async def view() -> View:
@@ -271,8 +311,9 @@ class Listeners:
             case "delete" | "split" as verb:
                 ask = self._ask_delete if verb == "delete" else self._ask_split
                 return lambda: ask(body, number)
-            case "snooze" if not command.rest:
-                return lambda: self._ask_snooze(body, number)
+            case "snooze" | "move" as verb if not command.rest:
+                ask_for = self._ask_snooze if verb == "snooze" else self._ask_move
+                return lambda: ask_for(body, number)
             case verb if verb in WRITING:
                 return lambda: self._composer.write(body, WRITING[verb], number)
         return None

@@ -1,4 +1,4 @@
-"""What an agent is asked and shown: what leaves, a mail's full text, a sentence; delete and snooze.
+"""What an agent is asked and shown: what leaves, a mail's full text, a sentence; delete, snooze and move.
 
 Pure: records in, views out. Block and action ids are the contract's. The compose modal is in `bridge/slack/compose.py`.
 """
@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bridge.model import Address, Conversation, Draft, DraftState, Line, Number
+from bridge.model import Address, ChannelId, Conversation, Draft, DraftState, Line, Number
 from bridge.rules import Difference
 from bridge.sentences import mark, plural, say
 from bridge.slack.blocks import (
@@ -15,6 +15,7 @@ from bridge.slack.blocks import (
     Block,
     addresses,
     came_back,
+    channel_menu,
     clock,
     context,
     draft_buttons,
@@ -31,7 +32,7 @@ from bridge.slack.mrkdwn import escape, sections
 FULL_TEXT_SECTIONS = 90  # of the 100 blocks of a modal
 
 
-# --- delete and snooze ------------------------------------------------------------------------------------------------
+# --- delete, snooze and move ------------------------------------------------------------------------------------------
 
 
 def confirm_delete(conversation: Conversation, *, mails: int) -> Block:
@@ -72,8 +73,28 @@ def snooze(conversation: Conversation) -> Block:
     }
 
 
+def move(conversation: Conversation) -> Block:
+    """The modal that asks in which channel a conversation is to show."""
+    channel = field("channel", say("Channel"), channel_menu())
+    channel["hint"] = plain(say("All of it shows there from then on, and whoever may act there handles it."))
+    return {
+        "type": "modal",
+        "callback_id": "move",
+        "title": plain(say("Move #{number}", number=conversation.number)[:24]),
+        "submit": plain(say("Move")),
+        "close": plain(say("Cancel")),
+        "private_metadata": json.dumps({"number": conversation.number}),
+        "blocks": [channel],
+    }
+
+
+def chosen_channel(view: Mapping[str, Any]) -> ChannelId:
+    """The channel that was chosen."""
+    return ChannelId(view["state"]["values"]["channel"]["value"]["selected_conversation"])
+
+
 def carried_number(view: Mapping[str, Any]) -> Number:
-    """The conversation that one of these two modals is about."""
+    """The conversation that one of these modals is about."""
     return Number(json.loads(view["private_metadata"])["number"])
 
 

@@ -1,6 +1,7 @@
 """What a person is shown who asks: lists, one mail, its full text, its original. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +18,19 @@ from bridge.slack.mrkdwn import escape
 
 View = dict[str, Any]
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Muted:
+    """Who gets no automatic answers from a mailbox, since when; `token`: what a button calls that."""
+
+    email: str
+    mailbox: str
+    at: datetime
+    token: str
+
+
 TEXT_LIMIT = 3900  # characters of an answer's text
+SECTION_LIMIT = 2900  # of one that stands in a section, beside others
 
 WORDS = 80  # characters of a canned answer in a list
 
@@ -83,9 +96,11 @@ def status(
     reasons: Sequence[str],
     numbers: Sequence[str] = (),
     silent: Sequence[str] = (),
+    muted: Sequence[Muted] = (),
 ) -> dict[str, Any]:
     """How the mailboxes fare, and what is still to be done, as an answer to a command. `reasons`: why some is not;
-    `silent`: of filters that do not answer; `numbers`: the mailboxes', in words, a paragraph each.
+    `silent`: of filters that do not answer; `numbers`: the mailboxes', in words, a paragraph each;
+    `muted`: who gets no automatic answers, each with a button that takes it back.
     """
     lines = [_fares(one) for one in mailboxes]
     lines += [f":warning: {blocks.inert(one)}" for one in silent]
@@ -95,7 +110,18 @@ def status(
             plural(parked, ":warning: {n} thing could not be done:", ":warning: {n} things could not be done:")
         )
         lines += [f"• {blocks.inert(one)}" for one in reasons[:MOST_REASONS]]
-    return sentence("\n".join([*lines, *numbers])[:TEXT_LIMIT])
+    told = sentence("\n".join([*lines, *numbers])[:TEXT_LIMIT])
+    if not muted:
+        return told
+    shown = [blocks.section(blocks.shorten(told["text"], SECTION_LIMIT))]
+    shown.append(blocks.section(say(":mute: These senders get no automatic answers:")))
+    return told | {"blocks": [*shown, *(_muted(one) for one in muted)]}
+
+
+def _muted(one: Muted) -> blocks.Block:
+    facts = (blocks.inert(blocks.shorten(one.email, blocks.NAME_LIMIT)), blocks.inert(one.mailbox))
+    resume = blocks.button(say("Resume"), "resume_sender", one.token)
+    return blocks.section("  ·  ".join((*facts, say("since {moment}", moment=blocks.moment(one.at)))), accessory=resume)
 
 
 def _fares(mailbox: Mapping[str, str | None]) -> str:
@@ -147,6 +173,11 @@ def row(one: Conversation, *, at: datetime) -> str:
     facts += [answer_due(one.due, late=one.late(at))] if one.due else []
     facts += [blocks.person(one.owner) if one.owner else say("nobody's yet"), blocks.moment(one.updated)]
     return "  ·  ".join(facts)
+
+
+def moved(conversation: Conversation) -> str:
+    """Where a conversation shows from now on, for whoever moved it."""
+    return say("#{number} shows in <#{channel}> now.", number=conversation.number, channel=conversation.channel)
 
 
 def sentence(text: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from bridge.routing.matching import LONGEST, PATTERNS, On, Rule, Share, Then, Wh
 from bridge.sentences import say
 from bridge.settings import values
 from bridge.settings.rules import MOST_TAGS, tag
-from bridge.slack.blocks import Block, context, field, plain, shorten
+from bridge.slack.blocks import Block, channel_menu, context, field, plain, shorten
 from bridge.slack.ruling import PRIORITIES, signs
 
 View = dict[str, Any]
@@ -97,11 +97,7 @@ def _when(one: Rule, mailboxes: Sequence[str]) -> list[Block]:
 
 def _then(one: Rule, templates: Sequence[str], webhooks: Sequence[str]) -> list[Block]:
     then = one.then
-    where: Block = {
-        "type": "conversations_select",
-        "action_id": "value",
-        "filter": {"include": ["public", "private"], "exclude_external_shared_channels": True},
-    }
+    where = channel_menu()
     where |= {"initial_conversation": then.channel} if then.channel.startswith(("C", "G")) else {}
     people: Block = {"type": "multi_users_select", "action_id": "value", "max_selected_items": PATTERNS}
     people |= {"initial_users": list(then.owners)} if then.owners else {}

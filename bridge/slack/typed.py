@@ -8,6 +8,7 @@ from bridge.canned import Templates
 from bridge.desk import Desk
 from bridge.filing import Filing
 from bridge.model import ChannelId, Conversation, Mark, Number, UserId, now
+from bridge.moving import Moving
 from bridge.numbers.figures import Figures
 from bridge.regroup import Regroup
 from bridge.sentences import mark, say
@@ -48,8 +49,10 @@ class Typed:
         filing: Filing,
         searching: Searching,
         regroup: Regroup,
+        moving: Moving,
         templates: Templates,
         status: Callable[[], Awaitable[Mapping[str, Any]]],
+        quieted: Callable[[Collection[ChannelId]], Awaitable[Sequence[reading.Muted]]],
         numbers: Callable[[Collection[ChannelId]], Awaitable[Sequence[Figures]]],
     ) -> None:
         """`status`: what `reading.status` shows; `numbers`: those of the mailboxes that show in these channels."""
@@ -60,7 +63,9 @@ class Typed:
         self._filing = filing
         self._searching = searching
         self._regroup = regroup
+        self._moving = moving
         self._status = status
+        self._quieted = quieted
 
     async def say(self, command: Command, *, user: UserId) -> Said:
         """Do what was typed. Raises Refused with the sentence where it cannot be done."""
@@ -75,13 +80,16 @@ class Typed:
             case "status":
                 channels = await self._desk.channels(user)  # who may not see the mail learns nothing of the mailboxes
                 told = [numbers.line(one) for one in await self._numbers(channels)]
-                said = reading.status(**await self._status(), numbers=told)
+                said = reading.status(**await self._status(), numbers=told, muted=await self._quieted(channels))
             case "read":
                 said = reading.newest((await self._desk.messages(command.number, user=user))[1])
             case "log":
                 said = reading.log(*await self._desk.log(command.number, user=user))
             case "help":
                 said = reading.sentence(help_text())
+            case "move":
+                found = await self._moving.move(command.number, command.channel, user=user)
+                said = reading.sentence(reading.moved(found))
             case "tag" | "priority":
                 said = reading.sentence(await self._label(command, user=user))
             case _:

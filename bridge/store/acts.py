@@ -3,7 +3,7 @@
 Rows are added in the transaction of the act, and never changed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from sqlalchemy import RowMapping, insert, select
@@ -27,6 +27,12 @@ async def add_to_desk(conn: AsyncConnection, act: Act) -> None:
 async def of_conversation(conn: AsyncConnection, number: Number, *, limit: int) -> list[Act]:
     """What was done to a conversation, the newest first."""
     question = select(acts).where(acts.c.number == number).order_by(acts.c.id.desc()).limit(limit)
+    return [_act(row) for row in (await conn.execute(question)).mappings()]
+
+
+async def of_verbs(conn: AsyncConnection, number: Number, verbs: Collection[str]) -> list[Act]:
+    """All that was done to a conversation by these verbs, the oldest first."""
+    question = select(acts).where(acts.c.number == number, acts.c.verb.in_(verbs)).order_by(acts.c.id)
     return [_act(row) for row in (await conn.execute(question)).mappings()]
 
 

@@ -31,7 +31,7 @@ from bridge.model import (
     UserId,
     now,
 )
-from bridge.store import mails, search, wordindex
+from bridge.store import rows, search, wordindex
 from bridge.store.database import Store
 from bridge.store.schema import attachments, conversations, messages
 
@@ -88,7 +88,9 @@ async def bench(store: Store, *, mails_kept: int, rounds: int = 5) -> Measured:
     begun, below = time.perf_counter(), mails_kept + 1
     while below:
         async with store.write() as conn:
-            below = await wordindex.index_missing(conn, below=below) or 0
+            found = await wordindex.unindexed(conn, below=below)
+            await wordindex.index_missing(conn, wordindex.words_of(found))
+            below = min((one.id for one in found), default=MailId(0))
     spent = time.perf_counter() - begun
     async with store.write() as conn:
         if conn.dialect.name == "postgresql":  # as it does by itself, a minute after so much was written
@@ -210,7 +212,7 @@ def _row(number: int, message: Message, chance: random.Random) -> dict[str, Any]
         "received": _at(number),
         "folder": Folder.INBOX,
         "seen": chance.random() < 0.9,
-        **mails.columns(replace(message, attachments=()), Reading(new=(Line.of(message.text),))),
+        **rows.columns(replace(message, attachments=()), Reading(new=(Line.of(message.text),))),
     }
 
 

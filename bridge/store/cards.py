@@ -82,10 +82,42 @@ async def surfaced(conn: AsyncConnection, number: Number, *, ts: Ts) -> None:
     await conn.execute(update(conversations).where(conversations.c.number == number).values(surfaced=ts))
 
 
-async def bump(conn: AsyncConnection, number: Number) -> None:
-    """The card is to be posted anew; the one there is has to point to it."""
+def card_key(number: Number, bumps: int) -> str:
+    """What the card goes by that was posted after so many others."""
+    return f"card:{number}:{bumps}" if bumps else f"card:{number}"
+
+
+async def is_begun(conn: AsyncConnection, number: Number) -> bool:
+    """Whether its channel shows the conversation, by a card or in a digest, or somebody has begun to post its card."""
+    row = (await conn.execute(select(conversations).where(conversations.c.number == number))).mappings().one()
+    if row["card_ts"] or row["shown"]:
+        return True
+    return await effects.is_known(conn, card_key(number, row["bumps"]))
+
+
+async def bump(conn: AsyncConnection, conversation: Conversation) -> bool:
+    """The card is to be posted anew; the one there is has to point to it. False where it is there no more."""
     anew = {"former_ts": conversations.c.card_ts, "card_ts": None, "bumps": conversations.c.bumps + 1}
-    await conn.execute(update(conversations).where(conversations.c.number == number).values(**anew))
+    still = (conversations.c.number == conversation.number) & (conversations.c.card_ts == conversation.card_ts)
+    return bool((await conn.execute(update(conversations).where(still).values(**anew))).rowcount)
+
+
+async def leave(conn: AsyncConnection, conversation: Conversation, *, at: datetime) -> list[tuple[str, Ts | None]]:
+    """Its channel shows the conversation no more, in no digest either: its card is to be posted anew elsewhere.
+
+    Returns what is left behind: the keys of its cards there, with their messages where these are known. Of one without,
+    somebody may be posting it, or have died of it.
+    """
+    number, which = conversation.number, conversations.c.number == conversation.number
+    row = (await conn.execute(select(conversations).where(which))).mappings().one()
+    bumps, former = row["bumps"], row["former_ts"]
+    left = [(card_key(number, bumps), Ts(row["card_ts"]) if row["card_ts"] else None)]
+    left += [(card_key(number, bumps - 1), Ts(former))] if former else []
+    gone = {"card_ts": None, "former_ts": None, "surfaced": None, "digest": None}
+    await conn.execute(update(conversations).where(which).values(bumps=bumps + 1, carded=at, **gone))
+    if row["digest"] is not None:
+        await redraw(conn, row["digest"], at=at)
+    return left
 
 
 async def pointed(conn: AsyncConnection, number: Number) -> None:

@@ -124,9 +124,12 @@ async def touch(conn: AsyncConnection, number: Number) -> int:
     return int((await conn.execute(which.values(version=version + 1).returning(version))).scalar_one())
 
 
-async def card_posted(conn: AsyncConnection, number: Number, *, ts: Ts) -> None:
-    """Remember the Slack message that is the conversation's card."""
-    await conn.execute(update(conversations).where(conversations.c.number == number).values(card_ts=ts, surfaced=ts))
+async def card_posted(conn: AsyncConnection, number: Number, *, ts: Ts, bumps: int) -> None:
+    """Remember the Slack message that is the conversation's card, unless it is to be posted anew since; `bumps`: how
+    often it had been when this one was begun.
+    """
+    still = (conversations.c.number == number) & (conversations.c.bumps == bumps)
+    await conn.execute(update(conversations).where(still).values(card_ts=ts, surfaced=ts))
 
 
 async def mark_shown(conn: AsyncConnection, number: Number, *, version: int) -> None:
@@ -166,6 +169,11 @@ async def by_card(conn: AsyncConnection, *, channel: ChannelId, ts: Ts) -> Conve
     return _conversation(row) if row else None
 
 
+async def mailboxes(conn: AsyncConnection) -> list[MailboxName]:
+    """Those that have any."""
+    return [MailboxName(one) for one in (await conn.execute(select(conversations.c.mailbox).distinct())).scalars()]
+
+
 async def unfinished(conn: AsyncConnection, *, channels: Sequence[ChannelId], limit: int) -> list[Conversation]:
     """What is not closed in those channels: what is overdue first, then the longest untouched."""
     question = (
@@ -196,7 +204,7 @@ async def listed(conn: AsyncConnection, *, mailbox: MailboxName | None, closed: 
 
 
 async def channel_of(conn: AsyncConnection, mailbox: MailboxName) -> ChannelId | None:
-    """Where that mailbox's newest conversation shows that no rule has moved, or None before it has one."""
+    """Where that mailbox's newest conversation shows that nothing has moved, or None before it has one."""
     moved = exists().where(acts.c.number == conversations.c.number, acts.c.verb == "move")
     newest = select(conversations.c.channel).where(conversations.c.mailbox == mailbox, ~moved)
     found = (await conn.execute(newest.order_by(conversations.c.number.desc()).limit(1))).scalar()

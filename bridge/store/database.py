@@ -13,12 +13,12 @@ SQLAlchemy raised it. What the databases do differently stands in `sqlite.py` an
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from datetime import datetime
 from typing import Any, Protocol, cast
 
-from sqlalchemy import Insert, Table, func, insert, make_url, select
+from sqlalchemy import ColumnElement, Insert, Table, false, func, insert, make_url, or_, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import ArgumentError, DBAPIError
@@ -30,6 +30,7 @@ from bridge.model import now
 from bridge.sentences import say
 from bridge.store import migrations
 from bridge.store.postgresql import Postgresql
+from bridge.store.schema import last_ids
 from bridge.store.sqlite import Sqlite
 from bridge.store.turns import Turns
 
@@ -58,6 +59,9 @@ class Backend(Protocol):
 
     def ring(self) -> None:
         """Called after the commit of a transaction with new work."""
+
+    async def empty_log(self) -> bool:
+        """See `Store.empty_log`."""
 
     def runner(self, wake: Callable[[], None]) -> AbstractAsyncContextManager[None]:
         """Run jobs for as long as the context lasts; `wake` is called when there is new work."""
@@ -117,6 +121,13 @@ class Store:
             if rings:
                 self._backend.ring()
 
+    async def empty_log(self) -> bool:
+        """Have what was deleted stand in no log of changes either, as far as that is ours; False where somebody who
+        reads meanwhile keeps it.
+        """
+        with self._named():
+            return await self._backend.empty_log()
+
     def runner(self, wake: Callable[[], None]) -> AbstractAsyncContextManager[None]:
         """Be a runner of jobs while the context lasts: `wake` is called whenever any process commits new work.
 
@@ -143,11 +154,36 @@ def ring_at_commit(conn: AsyncConnection) -> None:
 
 
 async def insert_all(conn: AsyncConnection, table: Table, rows: Sequence[Mapping[str, Any]]) -> list[int]:
-    """Insert rows into a table whose key is `id`; their ids, in the order of the rows."""
+    """Insert rows into a table whose key is `id`; their ids, in the order of the rows. An id is never given twice: keys
+    of jobs and effects, and buttons in Slack, go by it longer than its row stands.
+    """
     if not rows:
         return []
+    if conn.dialect.name == "sqlite":
+        ids = await _new_ids(conn, table, len(rows))
+        await conn.execute(insert(table), [{**row, "id": one} for row, one in zip(rows, ids, strict=True)])
+        return list(ids)
     adding = insert(table).returning(table.c.id, sort_by_parameter_order=True)
     return list((await conn.execute(adding, rows)).scalars())
+
+
+async def _new_ids(conn: AsyncConnection, table: Table, count: int) -> range:
+    """SQLite by itself gives the id of a deleted row again, where it was the highest; PostgreSQL counts on.
+    AUTOINCREMENT would need the table made anew, and what hangs on its rows would go with the old one.
+    """
+    given = select(last_ids.c.id).where(last_ids.c.name == table.name)
+    first = 1 + max((await conn.scalar(given)) or 0, (await conn.scalar(select(func.max(table.c.id)))) or 0)
+    ids = range(first, first + count)
+    await conn.execute(insert_or_replace(conn, last_ids), {"name": table.name, "id": ids[-1]})
+    return ids
+
+
+def begins_with(column: ColumnElement[str], beginnings: Iterable[str]) -> ColumnElement[bool]:
+    """Whether a text begins with one of these: one look at each row, however many they are."""
+    by_length: dict[int, list[str]] = {}
+    for one in beginnings:
+        by_length.setdefault(len(one), []).append(one)
+    return or_(false(), *(func.substr(column, 1, length).in_(those) for length, those in by_length.items()))
 
 
 def insert_new(conn: AsyncConnection, table: Table) -> Insert:
@@ -190,7 +226,7 @@ def _insert_new(dialect: str, table: Table) -> Insert:
 def _backend(url: str) -> Backend:
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # the latter where the port is no number
         raise Misconfigured(
             "BRIDGE_DATABASE_URL is no database URL; write sqlite:///path or postgresql://user@host/name."
         ) from None

@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import now
-from bridge.store.database import insert_new
+from bridge.store.database import begins_with, insert_new
 from bridge.store.schema import effects
 
 # Made once: SQLAlchemy takes longer to make a statement than SQLite to run it. Columns to set come with the parameters.
@@ -42,6 +42,11 @@ async def begin(conn: AsyncConnection, key: str, *, attempt: str = "the only one
     return Effect(key=key, begun=row.begun, result=row.result, fresh=False, tried=row.tried)
 
 
+async def is_known(conn: AsyncConnection, key: str) -> bool:
+    """Whether somebody has meant to do that."""
+    return (await conn.execute(_KNOWN, {"wanted": key})).first() is not None
+
+
 async def try_again(conn: AsyncConnection, key: str, *, attempt: str) -> None:
     """Write down that the effect is about to be tried once more: whoever looked before has not found it."""
     await conn.execute(_FINISH, {"wanted": key, "attempt": attempt, "tried": now()})
@@ -62,7 +67,15 @@ async def forget(conn: AsyncConnection, key: str) -> None:
     await conn.execute(delete(effects).where(effects.c.key == key))
 
 
+SHOWN = ("mail:", "draft:", "file:")
+"""Beginnings of the keys of what shows mails, answers and their files in Slack: only they say where these are, so that
+a person's can be taken away. They go with the mail or answer.
+"""
+
+
 async def forget_finished(conn: AsyncConnection, *, before: datetime, limit: int = 1000) -> int:
-    """Delete effects done before that time, at most `limit`; how many. Only what no job will ask for again."""
-    old = select(effects.c.key).where(effects.c.done < before).limit(limit)
+    """Delete effects done before that time, at most `limit`; how many. Only what no job will ask for again, and nobody
+    else.
+    """
+    old = select(effects.c.key).where(effects.c.done < before, ~begins_with(effects.c.key, SHOWN)).limit(limit)
     return (await conn.execute(delete(effects).where(effects.c.key.in_(old)))).rowcount

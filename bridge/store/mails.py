@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, case, func, insert, select, update
+from sqlalchemy import ColumnElement, RowMapping, case, func, insert, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import (
@@ -30,17 +30,18 @@ from bridge.store import files, raws, wordindex
 from bridge.store.database import insert_all, insert_new
 from bridge.store.packing import (
     clean,
+    kept_id,
     pack_addresses,
-    pack_message,
-    pack_reading,
     pack_verdict,
     unpack_addresses,
     unpack_message,
     unpack_reading,
     unpack_verdict,
 )
+from bridge.store.rows import Ready, ready
 from bridge.store.schema import (
     arrivals,
+    former_digests,
     mailboxes,
     message_refs,
     messages,
@@ -95,10 +96,14 @@ async def seen_places(
     conn: AsyncConnection, mailbox: MailboxName, *, uidvalidity: int, uids: Collection[int]
 ) -> set[int]:
     """Which of those uids the ledger has already."""
-    question = select(arrivals.c.uid).where(
-        arrivals.c.mailbox == mailbox, arrivals.c.uidvalidity == uidvalidity, arrivals.c.uid.in_(uids)
-    )
-    return set((await conn.execute(question)).scalars())
+    wanted, found = list(uids), set[int]()
+    for start in range(0, len(wanted), ASKED_AT_ONCE):
+        some = wanted[start : start + ASKED_AT_ONCE]
+        question = select(arrivals.c.uid).where(
+            arrivals.c.mailbox == mailbox, arrivals.c.uidvalidity == uidvalidity, arrivals.c.uid.in_(some)
+        )
+        found |= set((await conn.execute(question)).scalars())
+    return found
 
 
 async def next_uid(conn: AsyncConnection, mailbox: MailboxName, *, uidvalidity: int) -> int:
@@ -124,11 +129,14 @@ async def known(conn: AsyncConnection, mailbox: MailboxName, digest: str) -> Mai
 
 
 async def known_among(conn: AsyncConnection, mailbox: MailboxName, digests: Collection[str]) -> Mapping[str, MailId]:
-    """Of these digests, those that the mailbox has a message of, with the messages' ids."""
+    """Of these digests, those that the mailbox has a message of, or had before it was read again; with their ids."""
     question = select(messages.c.digest, messages.c.id).where(
         messages.c.mailbox == mailbox, messages.c.digest.in_(digests)
     )
-    return {row.digest: MailId(row.id) for row in await conn.execute(question)}
+    former = select(former_digests.c.digest, former_digests.c.mail_id).where(
+        former_digests.c.mailbox == mailbox, former_digests.c.digest.in_(digests)
+    )
+    return {row[0]: MailId(row[1]) for row in await conn.execute(union_all(former, question))}
 
 
 async def add(
@@ -146,14 +154,17 @@ async def add(
     elsewhere: bool = False,
     joined: Joined = Joined.BEGAN,
     written_by: Address | None = None,
+    made: Ready | None = None,
 ) -> MailId:
     """Keep a message as read, its attachments' list, and every Message-ID it speaks of.
 
-    `joined`: why it came to that conversation; `written_by`: the customer, where a teammate passed their mail on.
+    `joined`: why it came to that conversation; `written_by`: the customer, where a teammate passed their mail on;
+    `made`: the two made ready beforehand, which a text of any length must be.
     """
+    made = made or ready(message, reading)
     row = _row(
         message,
-        reading,
+        made,
         written_by,
         mailbox=mailbox,
         number=number,
@@ -167,7 +178,7 @@ async def add(
     )
     mail_id = MailId((await insert_all(conn, messages, [row]))[0])
     await files.add(conn, [(mail_id, message)], holds=direction is Direction.IN)
-    await wordindex.index(conn, [(mail_id, message)])
+    await wordindex.index(conn, [(mail_id, made.words)])
     await refer(conn, mailbox=mailbox, number=number, ids=ids_of(message))
     return mail_id
 
@@ -175,14 +186,15 @@ async def add(
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incoming:
     """A mail to be taken in: its place (uidvalidity, uid), what it says, and the conversation it belongs to. `state` is
-    the ledger's word for it, `joined` why it came there, `passed_on` the customer's mail that a teammate passes on.
+    the ledger's word for it, `joined` why it came there, `passed_on` the customer's mail that a teammate passes on;
+    `made`: the message made ready to be kept.
     """
 
     place: tuple[int, int]
     state: str
     number: Number
     message: Message
-    reading: Reading
+    made: Ready
     digest: str
     raw: bytes | None
     received: datetime
@@ -196,7 +208,7 @@ async def take_in(conn: AsyncConnection, mailbox: MailboxName, incoming: Sequenc
     rows = [
         _row(
             one.message,
-            one.reading,
+            one.made,
             one.passed_on.author if one.passed_on else None,
             mailbox=mailbox,
             number=one.number,
@@ -211,9 +223,8 @@ async def take_in(conn: AsyncConnection, mailbox: MailboxName, incoming: Sequenc
     ]
     mail_ids = [MailId(one) for one in await insert_all(conn, messages, rows)]
     kept = [*zip(mail_ids, incoming, strict=True)]
-    read = [(mail_id, one.message) for mail_id, one in kept]
-    await files.add(conn, read, holds=True)
-    await wordindex.index(conn, read)
+    await files.add(conn, [(mail_id, one.message) for mail_id, one in kept], holds=True)
+    await wordindex.index(conn, [(mail_id, one.made.words) for mail_id, one in kept])
     spoken_of = [(one, message) for one in incoming for message in (one.message, one.passed_on) if message]
     await _refer(conn, mailbox, [(name, one.number) for one, message in spoken_of for name in ids_of(message)])
     seen = [_seen(mailbox, one.place, state=one.state, mail_id=mail_id, seen=now()) for mail_id, one in kept]
@@ -221,14 +232,27 @@ async def take_in(conn: AsyncConnection, mailbox: MailboxName, incoming: Sequenc
     return mail_ids
 
 
-async def reread(conn: AsyncConnection, mail_id: MailId, message: Message, *, reading: Reading) -> None:
-    """Replace what was read of a mail by a new reading of the same bytes; the thread has yet to show it."""
+async def reread(conn: AsyncConnection, mail_id: MailId, message: Message, *, made: Ready, digest: str) -> None:
+    """Replace what was read of a mail by a new reading of the same bytes; the thread has yet to show it. It is known by
+    its digest as it is read now, and by the one it had before.
+    """
+    await _known_by_another(conn, mail_id, digest)
     author = case((messages.c.written_by.is_(None), clean(message.author.email.lower())), else_=messages.c.author)
     fresh = {"shared": False, "quarantined": False, "readings": messages.c.readings + 1, "author": author}
-    fresh |= columns(message, reading)
+    fresh |= made.columns
     await conn.execute(update(messages).where(messages.c.id == mail_id).values(**fresh))
     await files.replace(conn, mail_id, message)
-    await wordindex.index(conn, [(mail_id, message)])
+    await wordindex.index(conn, [(mail_id, made.words)])
+
+
+async def _known_by_another(conn: AsyncConnection, mail_id: MailId, digest: str) -> None:
+    mine = messages.c.id == mail_id
+    before = (await conn.execute(select(messages.c.mailbox, messages.c.digest).where(mine))).one()
+    if await known(conn, before.mailbox, digest):  # its own already, or the mail has come in a second time since
+        return
+    row = {"mailbox": before.mailbox, "digest": before.digest, "mail_id": mail_id}
+    await conn.execute(insert_new(conn, former_digests), row)
+    await conn.execute(update(messages).where(mine).values(digest=digest))
 
 
 async def get(conn: AsyncConnection, mail_id: MailId) -> StoredMessage | None:
@@ -284,19 +308,20 @@ def _still(stored: StoredMessage) -> tuple[ColumnElement[bool], ...]:
 
 
 def ids_of(message: Message) -> list[str]:
-    """Every Message-ID that a message speaks of, its own among them, as `referred` knows them."""
+    """Every Message-ID that a message speaks of, its own among them."""
     named = (message.message_id, *message.in_reply_to, *message.references, *outlook_thread(message))
-    return list(dict.fromkeys(_as_kept(one) for one in named if one))
+    return list(dict.fromkeys(one for one in named if one))
 
 
 async def refer(conn: AsyncConnection, *, mailbox: MailboxName, number: Number, ids: Iterable[str]) -> None:
     """These Message-IDs belong to that conversation, unless they belong to another already."""
-    await _refer(conn, mailbox, [(_as_kept(one), number) for one in ids if one])
+    await _refer(conn, mailbox, [(one, number) for one in ids if one])
 
 
 async def _refer(conn: AsyncConnection, mailbox: MailboxName, named: Sequence[tuple[str, Number]]) -> None:
     """Each of these belongs to its conversation, unless it belongs to another already; the first says so."""
-    in_order = sorted(named, key=lambda one: one[0])  # so that no two who refer at once wait for each other
+    kept = [(kept_id(name), number) for name, number in named]
+    in_order = sorted(kept, key=lambda one: one[0])  # so that no two who refer at once wait for each other
     rows = [{"mailbox": mailbox, "message_id": one, "number": number} for one, number in in_order]
     if rows:
         await conn.execute(insert_new(conn, message_refs), rows)
@@ -305,44 +330,28 @@ async def _refer(conn: AsyncConnection, mailbox: MailboxName, named: Sequence[tu
 async def referred(conn: AsyncConnection, *, mailbox: MailboxName, ids: Sequence[str]) -> Mapping[str, Number]:
     """Of these Message-IDs, those that the mailbox knows, with their conversations."""
     found: dict[str, Number] = {}
-    wanted = list(dict.fromkeys(map(_as_kept, ids)))
+    names = {one: kept_id(one) for one in ids}
+    wanted = list(dict.fromkeys(names.values()))
     for start in range(0, len(wanted), ASKED_AT_ONCE):
         question = select(message_refs.c.message_id, message_refs.c.number).where(
             message_refs.c.mailbox == mailbox,
             message_refs.c.message_id.in_(wanted[start : start + ASKED_AT_ONCE]),
         )
         found |= {row.message_id: Number(row.number) for row in await conn.execute(question)}
-    return found
-
-
-def _as_kept(message_id: str) -> str:
-    return clean(message_id)[:998]
+    return {one: found[kept] for one, kept in names.items() if kept in found}
 
 
 # --- rows and records -------------------------------------------------------------------------------------------------
 
 
-def columns(message: Message, reading: Reading) -> dict[str, Any]:
-    """What the table keeps of a message as read."""
-    people = (*message.from_, *message.to, *message.cc, *message.reply_to)
-    return {
-        "message_id": clean(message.message_id),
-        "subject": clean(message.subject),
-        "people": clean(" ".join(str(one) for one in people)),
-        "head": pack_message(message),
-        "text": clean(message.text),
-        "reading": pack_reading(reading),
-    }
-
-
-def _row(message: Message, reading: Reading, written_by: Address | None, **values: Any) -> dict[str, Any]:
+def _row(message: Message, made: Ready, written_by: Address | None, **values: Any) -> dict[str, Any]:
     """A new message's row; `values` are the columns that its words do not say."""
     customer = written_by or message.author
     whose = {
         "author": clean(customer.email.lower()),
         "written_by": pack_addresses([written_by])[0] if written_by else None,
     }
-    return {"shared": False, "readings": 1, **whose, **values, **columns(message, reading)}
+    return {"shared": False, "readings": 1, **whose, **values, **made.columns}
 
 
 def _seen(mailbox: MailboxName, place: tuple[int, int], **row: Any) -> dict[str, Any]:

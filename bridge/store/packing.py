@@ -1,5 +1,7 @@
 """Records to JSON and back: what a column holds of a Message, its Reading and a Draft's recipients. Pure."""
 
+import hashlib
+import json
 from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime
@@ -19,6 +21,26 @@ from bridge.model import (
     Verdict,
 )
 
+LONGEST_ID = 998
+"""Bytes: of a line of a header (RFC 5322 section 2.1.1). PostgreSQL's indexes take 2,704 in all."""
+
+
+class WrittenOut(str):
+    """JSON as text: a column takes it as it is."""
+
+    __slots__ = ()
+
+
+def written_out(value: Any) -> WrittenOut:
+    """A value for a column of JSON, written out where there is time for it."""
+    return WrittenOut(json.dumps(value))
+
+
+def to_json(value: Any) -> str:
+    """What the databases' engines write a column of JSON with."""
+    return value if isinstance(value, WrittenOut) else json.dumps(value)
+
+
 _STYLES = {"b": "bold", "i": "italic", "s": "strike", "c": "code"}
 
 
@@ -27,6 +49,13 @@ def clean(text: str) -> str:
     if "\x00" in text:
         text = text.replace("\x00", "")
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def kept_id(message_id: str) -> str:
+    """A Message-ID as it is kept where it is looked for, and looked for: one that no index takes, by its hash."""
+    kept = clean(message_id)
+    written = kept.encode()
+    return kept if len(written) <= LONGEST_ID else f"sha256:{hashlib.sha256(written).hexdigest()}"
 
 
 def pack_addresses(addresses: Iterable[Address]) -> list[list[str]]:

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import Address, Direction, MailboxName, MailId, Message, Number
 from bridge.routing.matching import LOOKED_AT, On
+from bridge.store import conversations
 from bridge.store.packing import unpack_addresses, unpack_message
 from bridge.store.schema import attachments, messages, raw_chunks
 
@@ -44,7 +45,9 @@ async def newest(conn: AsyncConnection, *, mailboxes: Collection[str], on: On, l
         messages.c.direction == Direction.IN
     )
     if mailboxes:
-        question = question.where(func.lower(messages.c.mailbox).in_({one.lower() for one in mailboxes}))
+        wanted = {one.casefold() for one in mailboxes}  # each database has its own idea of what a small letter is
+        there = [one for one in await conversations.mailboxes(conn) if one.casefold() in wanted]
+        question = question.where(messages.c.mailbox.in_(there))
     if on is On.NEW:
         question = question.where(begins)
     rows = (await conn.execute(question.order_by(messages.c.id.desc()).limit(limit))).all()

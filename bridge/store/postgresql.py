@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from bridge.errors import Misconfigured, Temporary
 from bridge.sentences import mark, say
+from bridge.store.packing import to_json
 
 log = structlog.get_logger()
 
@@ -102,6 +103,7 @@ class Postgresql:
             max_overflow=0,
             pool_pre_ping=True,  # a connection that a restart or a firewall cut is replaced before it is used
             hide_parameters=True,  # an error's text must not hold mail
+            json_serializer=to_json,
         )
 
     async def before_upgrade(self, conn: AsyncConnection) -> None:
@@ -121,6 +123,10 @@ class Postgresql:
     async def announce(self, conn: AsyncConnection) -> None:
         """The server tells every listener at the commit."""
         await conn.execute(select(func.pg_notify(CHANNEL, "")))
+
+    async def empty_log(self) -> bool:
+        """The server keeps it, and what was deleted until it vacuums, by rules of its own."""
+        return True
 
     def ring(self) -> None:
         """NOTIFY has rung already."""

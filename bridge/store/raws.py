@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, exists, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bridge.model import DraftState
 from bridge.store.database import insert_all
 from bridge.store.schema import draft_files, drafts, messages, raw_chunks, raw_mails
 
@@ -54,4 +55,29 @@ async def forget(conn: AsyncConnection, *, before: datetime, limit: int = 100) -
     for table in (messages, drafts, draft_files):
         await conn.execute(update(table).where(table.c.raw_id.in_(gone)).values(raw_id=None))
     await conn.execute(delete(raw_mails).where(raw_mails.c.id.in_(gone)))
+    return len(gone)
+
+
+async def forget_unsent(conn: AsyncConnection, *, before: datetime, limit: int = 100) -> int:
+    """Delete bytes kept before that time for answers, at most `limit` of them; how many: files to send, and what was
+    composed and never left. What is still to leave, or was to since then, keeps its own; and so does what is a mail.
+    """
+    on_its_way = drafts.c.state.in_((DraftState.HELD, DraftState.QUEUED, DraftState.HANDING_OVER))
+    needed = or_(on_its_way, drafts.c.due >= before)
+    with_files = draft_files.join(drafts, drafts.c.id == draft_files.c.draft_id)
+    raw_id = raw_mails.c.id
+    speaks = (
+        exists().where(drafts.c.raw_id == raw_id),
+        exists().where(draft_files.c.raw_id == raw_id),
+    )
+    keeps = (
+        exists().where(messages.c.raw_id == raw_id),
+        exists().where(drafts.c.raw_id == raw_id, needed),
+        exists(select(draft_files.c.raw_id).select_from(with_files).where(draft_files.c.raw_id == raw_id, needed)),
+    )
+    old = select(raw_id).where(raw_mails.c.stored < before, or_(*speaks), ~or_(*keeps)).order_by(raw_id).limit(limit)
+    gone = (await conn.execute(old)).scalars().all()
+    for table in (drafts, draft_files):
+        await conn.execute(update(table).where(table.c.raw_id.in_(gone)).values(raw_id=None))
+    await conn.execute(delete(raw_mails).where(raw_id.in_(gone)))
     return len(gone)

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, delete, func, insert, select, update
+from sqlalchemy import RowMapping, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import Status, UserId
 from bridge.routing.matching import Rule, packed, unpacked
-from bridge.store.database import insert_or_replace, one_at_a_time
+from bridge.store.database import insert_all, insert_or_replace, one_at_a_time
 from bridge.store.packing import clean
 from bridge.store.schema import conversations, given, rules
 
@@ -47,7 +47,7 @@ async def add(conn: AsyncConnection, rule: Rule, *, by: UserId, at: datetime) ->
     """Keep a new rule, as the last, which does not act yet; its id."""
     last = await conn.scalar(select(func.max(rules.c.position)))
     values = {**_columns(rule), "position": (last or 0) + 1, "is_on": False, "changed_by": by, "changed": at}
-    return int((await conn.execute(insert(rules).values(**values).returning(rules.c.id))).scalar_one())
+    return (await insert_all(conn, rules, [values]))[0]
 
 
 async def replace(conn: AsyncConnection, rule_id: int, rule: Rule, *, by: UserId, at: datetime) -> bool:

@@ -161,7 +161,7 @@ messages = Table(
     Column("head", Json, nullable=False),  # addresses, dates, kinds: what is shown and answered, not searched
     Column("text", Text, nullable=False),
     Column("reading", Json, nullable=False),
-    Column("raw_id", ForeignKey("raw_mails.id"), nullable=True),
+    Column("raw_id", ForeignKey("raw_mails.id"), nullable=True, index=True),
     Column("received", Utc, nullable=False),
     Column("thread_ts", Text, nullable=True),
     Column("shared", Boolean, nullable=False, default=False),  # its files stand in the thread
@@ -181,6 +181,14 @@ messages = Table(
     Index(
         None, "mailbox", "received", "direction", "number"
     ),  # for numbers: texts would have to be read past otherwise
+)
+
+former_digests = Table(  # that a mail was known by before it was read again
+    "former_digests",
+    metadata,
+    Column("mailbox", Text, primary_key=True),
+    Column("digest", Text, primary_key=True),
+    Column("mail_id", ForeignKey("messages.id", ondelete="CASCADE"), nullable=False, index=True),
 )
 
 erased = Table(  # digests of mails that were taken out for good, so that they are not taken in again
@@ -342,7 +350,9 @@ drafts = Table(
     Column("view_id", Text, nullable=False, default=""),
     Column("reason", Text, nullable=False, default=""),
     Column("outcome", Json, nullable=False),
-    Column("raw_id", ForeignKey("raw_mails.id"), nullable=True),  # as composed; every try sends the same bytes
+    Column(
+        "raw_id", ForeignKey("raw_mails.id"), nullable=True, index=True
+    ),  # as composed; every try sends the same bytes
     Column("moved", Integer, nullable=False, default=0),  # how often it went on to another conversation
     Column("closes", Boolean, nullable=False, default=False),
     Column("later", Boolean, nullable=False, default=False),
@@ -419,7 +429,7 @@ draft_files = Table(
     Column("slack_id", Text, nullable=True),
     Column("mail_id", ForeignKey("messages.id"), nullable=True),
     Column("mail_position", Integer, nullable=False, default=0),
-    Column("raw_id", ForeignKey("raw_mails.id"), nullable=True),  # its bytes, once fetched from Slack
+    Column("raw_id", ForeignKey("raw_mails.id"), nullable=True, index=True),  # its bytes, once fetched from Slack
 )
 
 # --- what the bridge says by itself ----------------------------------------------------------------------------------
@@ -432,10 +442,12 @@ automatic_answers = Table(  # automatic mail by whom it went to: what its limit 
     Column("email", Text, nullable=False),
     Column("number", ForeignKey("conversations.number"), nullable=False),
     Column("at", Utc, nullable=False),
+    Column("kind", Text, nullable=False, server_default="answer"),  # bridge.store.automatics.Kind
     Index(None, "mailbox", "email", "at"),
+    Index(None, "mailbox", "at"),
 )
 
-quiet = Table(  # senders who get no automatic mail: a loop was seen, or an agent said so
+quiet = Table(  # who gets no automatic answers, by `rules.one_spelling`: a loop was seen, or an agent said so
     "quiet",
     metadata,
     Column("id", Id, primary_key=True),
@@ -468,6 +480,13 @@ given = Table(  # when a rule last gave a conversation to somebody: whose turn i
 )
 
 # --- the durable engine ---------------------------------------------------------------------------------------------
+
+last_ids = Table(  # SQLite's: the highest id that a table's rows ever had (see `database.insert_all`)
+    "last_ids",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("id", Id, nullable=False),
+)
 
 jobs = Table(
     "jobs",

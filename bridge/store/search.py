@@ -95,7 +95,8 @@ async def _candidates(
         return []  # nothing but signs was typed
     write = _tsquery if is_postgresql(conn) else _fts5
     words = [write(term, one) for term, one in wanted if not term.unwanted]
-    conditions, values = _conditions(query, channels=channels, user=user)
+    mailboxes = await _meant(conn, query.mailboxes) if query.mailboxes else []
+    conditions, values = _conditions(query, mailboxes=mailboxes, channels=channels, user=user)
     unwanted = [write(term, one) for term, one in wanted if term.unwanted]
     if words:
         both, without = (" & ", " & !") if is_postgresql(conn) else (" AND ", " NOT ")
@@ -117,6 +118,11 @@ async def _candidates(
         )
         for row in found
     ]
+
+
+async def _meant(conn: AsyncConnection, folded: Collection[str]) -> list[str]:
+    """The mailboxes of these names without their case, which each database takes away in its own way."""
+    return [name for name in await conversations.mailboxes(conn) if name.casefold() in folded]
 
 
 _MAILS = "messages JOIN conversations ON conversations.number = messages.number"
@@ -191,9 +197,11 @@ _TRAITS = {
 
 
 def _conditions(
-    query: Query, *, channels: Collection[ChannelId] | None, user: UserId
+    query: Query, *, mailboxes: Sequence[str], channels: Collection[ChannelId] | None, user: UserId
 ) -> tuple[list[str], dict[str, Any]]:
-    """Everything but the words, as SQL and the values in it."""
+    """Everything but the words, as SQL and the values in it. `mailboxes`: those that the query means, by their names as
+    they are.
+    """
     made: list[str] = []
     values: dict[str, Any] = {}
 
@@ -204,7 +212,7 @@ def _conditions(
     if channels is not None:
         add("conversations.channel IN :channels", channels=list(channels))
     if query.mailboxes:
-        add("lower(conversations.mailbox) IN :mailboxes", mailboxes=sorted(query.mailboxes))
+        add("conversations.mailbox IN :mailboxes", mailboxes=mailboxes)
     if query.statuses:
         add("conversations.status IN :statuses", statuses=sorted(query.statuses))
     if unwanted := [str(status) for one in query.without if (status := one.status)]:

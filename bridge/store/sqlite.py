@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from bridge.errors import Misconfigured
 from bridge.sentences import mark, say
 from bridge.store import onetrip
+from bridge.store.packing import to_json
 
 log = structlog.get_logger()
 
@@ -98,6 +99,10 @@ class Sqlite:
             os.write(pipe, b"\0")
         os.close(pipe)
 
+    async def empty_log(self) -> bool:
+        """Write all changes into the file itself and cut the log off; False where somebody still reads from it."""
+        return await asyncio.to_thread(_cut_log, self._path)
+
     @asynccontextmanager
     async def runner(self, wake: Callable[[], None]) -> AsyncIterator[None]:
         """Hold the lock and hear the pipe. Raises Misconfigured where another runner has the lock."""
@@ -113,6 +118,12 @@ class Sqlite:
         await self.reader.dispose()
         await self.writer.dispose()
         await self._threads.ended()
+
+
+def _cut_log(path: Path) -> bool:
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None, timeout=BUSY_TIMEOUT)) as connection:
+        [(busy, _, _)] = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    return not busy
 
 
 def _seconds(url: URL) -> float:
@@ -167,6 +178,7 @@ def _engine(
         max_overflow=0,
         pool_reset_on_return=None,  # every transaction is ended before its connection goes back
         hide_parameters=True,  # an error's text must not hold mail
+        json_serializer=to_json,
     )
 
     @event.listens_for(engine.sync_engine, "connect")

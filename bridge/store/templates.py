@@ -5,12 +5,12 @@ No two have one name, in whatever case it is written.
 
 from typing import Any
 
-from sqlalchemy import RowMapping, delete, func, insert, select, update
+from sqlalchemy import RowMapping, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.canned import Template
 from bridge.model import TemplateId
-from bridge.store.database import one_at_a_time
+from bridge.store.database import insert_all, one_at_a_time
 from bridge.store.packing import clean
 from bridge.store.schema import template_uses, templates
 
@@ -44,7 +44,7 @@ async def count(conn: AsyncConnection) -> int:
 
 async def add(conn: AsyncConnection, template: Template) -> None:
     """A new one, of a name that none has."""
-    await conn.execute(insert(templates).values(**_row(template), revision=1))
+    await insert_all(conn, templates, [{**_row(template), "revision": 1}])
 
 
 async def change(conn: AsyncConnection, template: Template) -> bool:

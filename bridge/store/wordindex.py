@@ -6,6 +6,7 @@ database would take apart itself, so that both find the same. What is asked of i
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Select, column, exists, literal, select, table, text
@@ -16,7 +17,9 @@ from bridge.store.schema import attachments, messages
 from bridge.store.words import tokens
 
 BATCH = 100
-"""Mails that are entered in one transaction: a tenth of a second, in which nothing else is written."""
+"""Mails that are entered in one transaction: a tenth of a second, in which nothing else is written. Their words are
+made before it.
+"""
 
 INDEXED = 100_000
 """Characters of a mail's text that can be found: the first. To take more apart would hold up other work."""
@@ -35,14 +38,35 @@ _FIELDS = ("subject", "sender", "recipients", "text")
 _index = table("search_words", column("rowid"), column("mail_id"))
 
 
-async def index(conn: AsyncConnection, mails: Iterable[tuple[MailId, Message]]) -> None:
+class Words:
+    """A mail's tokens by field, written out once as each kind of index takes them."""
+
+    def __init__(self, fields: Sequence[Sequence[str]]) -> None:
+        self.by_field = {name: " ".join(field) for name, field in zip(_FIELDS, fields, strict=True)}
+        self.tsvector = _tsvector(fields)
+
+
+def words(message: Message) -> Words:
+    """A mail's words; pure. For the longest texts it takes a quarter of a second."""
+    packed = {name: [(one.name, one.email) for one in getattr(message, name)] for name in _PEOPLE}
+    files = [one.filename for one in message.attachments]
+    return Words(_words(subject=message.subject, people=packed, files=files, body=message.text))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unindexed:
+    """A mail that the index does not know, as far as its words matter; `people` as its head keeps them."""
+
+    id: MailId
+    subject: str
+    people: Mapping[str, Any]
+    files: Sequence[str]
+    body: str
+
+
+async def index(conn: AsyncConnection, mails: Iterable[tuple[MailId, Words]]) -> None:
     """Enter mails' words, in place of those that stood for them."""
-    rows = []
-    for mail_id, message in mails:
-        packed = {name: [(one.name, one.email) for one in getattr(message, name)] for name in _PEOPLE}
-        files = [one.filename for one in message.attachments]
-        rows.append((mail_id, _words(subject=message.subject, people=packed, files=files, body=message.text)))
-    await _enter(conn, rows)
+    await _enter(conn, [*mails])
 
 
 async def missing(conn: AsyncConnection) -> bool:
@@ -50,28 +74,53 @@ async def missing(conn: AsyncConnection) -> bool:
     return bool(await conn.scalar(_unindexed(conn).limit(1)))
 
 
-async def index_missing(conn: AsyncConnection, *, below: int | None = None) -> int | None:
-    """Enter mails that the index does not know, up to BATCH of them, the newest first: of all, or of those below an id.
-
-    The id below which there may be more, or None where there are none.
-    """
+async def unindexed(conn: AsyncConnection, *, below: int | None = None) -> list[Unindexed]:
+    """Mails that the index does not know, up to BATCH of them, the newest first: of all, or of those below an id."""
     question = _unindexed(conn).order_by(messages.c.id.desc()).limit(BATCH)
     if below is not None:
         question = question.where(messages.c.id < below)
     ids = (await conn.execute(question)).scalars().all()
-    if not ids:
-        return None
     files: dict[int, list[str]] = {}
     listed = select(attachments.c.mail_id, attachments.c.filename).where(attachments.c.mail_id.in_(ids))
     for one in await conn.execute(listed):
         files.setdefault(one.mail_id, []).append(one.filename)
     kept = select(messages.c.id, messages.c.subject, messages.c.head, messages.c.text).where(messages.c.id.in_(ids))
-    rows = [
-        (MailId(row.id), _words(subject=row.subject, people=row.head, files=files.get(row.id, ()), body=row.text))
+    return [
+        Unindexed(id=MailId(row.id), subject=row.subject, people=row.head, files=files.get(row.id, []), body=row.text)
         for row in await conn.execute(kept)
     ]
-    await _enter(conn, rows)
-    return int(min(ids))
+
+
+def words_of(mails: Iterable[Unindexed]) -> list[tuple[MailId, Words]]:
+    """Their words; pure. It takes seconds where the texts are long."""
+    return [
+        (one.id, Words(_words(subject=one.subject, people=one.people, files=one.files, body=one.body))) for one in mails
+    ]
+
+
+async def index_missing(conn: AsyncConnection, mails: Sequence[tuple[MailId, Words]]) -> None:
+    """Enter mails that the index still does not know; those that were deleted meanwhile are passed over."""
+    ids = [mail_id for mail_id, _ in mails]
+    missing = set((await conn.execute(_unindexed(conn).where(messages.c.id.in_(ids)))).scalars())
+    if rows := [one for one in mails if one[0] in missing]:
+        await _enter(conn, rows)
+
+
+MERGED = 500
+"""Pages of SQLite's index that are put together in one step: a few hundredths of a second."""
+
+
+async def drop_deleted(conn: AsyncConnection, *, pages: int) -> bool:
+    """One step of having the words of deleted mails stand nowhere in SQLite's index, where they stay beside a mark that
+    they do not count. `pages`: -MERGED at the first step, MERGED from then on, as FTS5 asks for it; True while there is
+    more to do.
+    """
+    if is_postgresql(conn):
+        return False
+    changes = text("SELECT total_changes()")
+    before = (await conn.execute(changes)).scalar_one()
+    await conn.execute(text("INSERT INTO search_words (search_words, rank) VALUES ('merge', :pages)"), {"pages": pages})
+    return int((await conn.execute(changes)).scalar_one()) - int(before) > 1
 
 
 _PEOPLE = ("from_", "sender", "reply_to", "to", "cc", "bcc")
@@ -100,22 +149,19 @@ def _words(
     return kept[0], kept[1], kept[2], kept[3] + kept[4]
 
 
-async def _enter(conn: AsyncConnection, rows: Sequence[tuple[MailId, tuple[list[str], ...]]]) -> None:
+async def _enter(conn: AsyncConnection, rows: Sequence[tuple[MailId, Words]]) -> None:
     if is_postgresql(conn):
         statement = (
             "INSERT INTO search_words (mail_id, words) VALUES (:mail_id, CAST(CAST(:words AS text) AS tsvector)) "
             "ON CONFLICT (mail_id) DO UPDATE SET words = excluded.words"
         )
-        made = [{"mail_id": mail_id, "words": _tsvector(fields)} for mail_id, fields in rows]
+        made = [{"mail_id": mail_id, "words": found.tsvector} for mail_id, found in rows]
     else:
         statement = (
             "INSERT OR REPLACE INTO search_words (rowid, subject, sender, recipients, text) "
             "VALUES (:mail_id, :subject, :sender, :recipients, :text)"
         )
-        made = [
-            {"mail_id": mail_id, **{name: " ".join(field) for name, field in zip(_FIELDS, fields, strict=True)}}
-            for mail_id, fields in rows
-        ]
+        made = [{"mail_id": mail_id, **found.by_field} for mail_id, found in rows]
     await conn.execute(text(statement), made)
 
 

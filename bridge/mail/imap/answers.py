@@ -20,6 +20,7 @@ from bridge.model import now
 
 _LEADING_NUMBERS = re.compile(rb"[\d ]*")
 _NONSENSE = (ProtocolError, ValueError, TypeError, RecursionError)
+_NO_SIZE = 2**63  # bytes: RFC 9051 section 9
 _RANGES = re.compile(rb"(\d+)(?::(\d+))?")
 
 
@@ -60,9 +61,9 @@ class Fetched:
 
     @property
     def size(self) -> int:
-        """Its size in bytes, as the server believes it to be."""
+        """Its size in bytes, as the server believes it to be; 0 where that is none."""
         value = self.items.get(b"RFC822.SIZE")
-        return value if isinstance(value, int) else 0
+        return value if isinstance(value, int) and 0 <= value < _NO_SIZE else 0
 
     @property
     def received(self) -> datetime:
@@ -70,9 +71,9 @@ class Fetched:
         value = self.items.get(b"INTERNALDATE")
         try:
             time = parse_to_datetime(value, normalise=False) if isinstance(value, bytes) else now()
-        except (ValueError, OverflowError):
+            return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+        except (ValueError, OverflowError):  # a zone of a hundred hours, a year beyond all
             return now()
-        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
 
     def body(self, name: bytes) -> tuple[bytes | None, bool]:
         """The bytes of an item such as `BODY[]`, None where they were not told, and whether they are a part only."""
@@ -98,7 +99,8 @@ def fetched(response: Response) -> Fetched | None:
     try:
         number, items = parse_response(list(response.parts))
         pairs = zip(items[::2], items[1::2], strict=True)
-        return Fetched(number=int(number), items={bytes(key).upper(): value for key, value in pairs})
+        named = {key.upper(): value for key, value in pairs if isinstance(key, bytes)}
+        return Fetched(number=int(number), items=named)
     except _NONSENSE:
         return None
 

@@ -14,10 +14,12 @@ from typing import TypeVar
 
 import structlog
 
-from bridge.errors import Temporary
+from bridge.errors import BridgeError, Temporary
 from bridge.mail.imap.answers import Fetched
 from bridge.mail.imap.session import FIRST_PART, Session
+from bridge.mail.imap.wire import Stopped
 from bridge.model import Arrival, Batch, Cursor
+from bridge.sentences import say
 
 T = TypeVar("T")
 
@@ -107,7 +109,7 @@ class Reader:
 
     def take_pushed(self, session: Session) -> Taken | None:
         """The next batch, where it has the very next uids: one question instead of two. None says nothing."""
-        told = session.peek(b"%d:%d" % (self._next, self._next + _MAILS - 1))
+        told = self._attempt([], lambda: session.peek(b"%d:%d" % (self._next, self._next + _MAILS - 1)))
         uids = self._fresh(one.uid for one in told if one.uid is not None)
         if not uids or uids != list(range(self._next, self._next + len(uids))) or self._alone.intersection(uids):
             return None  # where one is missing, only a search can say whether it is there
@@ -188,15 +190,25 @@ class Reader:
         return self._attempt([uid], lambda: load(session, one, uid=uid, max_bytes=self._max_bytes))
 
     def _attempt(self, uids: Sequence[int], act: Callable[[], T]) -> T:
-        """Notes which mails were being asked for when the connection was lost."""
+        """Notes which mails were being asked for when the connection was lost, or whatever else went wrong: no mail
+        ends the watch of its mailbox.
+        """
         try:
             return act()
-        except Temporary as error:
-            if error.retry_after is None:
-                if len(uids) == 1:
-                    self._fail(uids[0])
-                self._alone.update(uids)
+        except BridgeError as error:
+            if isinstance(error, Temporary) and error.retry_after is None:
+                self._suspect(uids)
             raise
+        except Stopped:
+            raise
+        except Exception as error:
+            self._suspect(uids)
+            raise Temporary(say("The mail server said something that makes no sense."), detail=repr(error)) from error
+
+    def _suspect(self, uids: Sequence[int]) -> None:
+        if len(uids) == 1:
+            self._fail(uids[0])
+        self._alone.update(uids)
 
     def _put_off(self, session: Session, uid: int, *, size: int) -> None:
         if session.search(b"UID", b"%d" % uid) == [uid]:

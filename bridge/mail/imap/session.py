@@ -27,6 +27,7 @@ from bridge.sentences import mark, say
 FIRST_PART = 65_536
 """Bytes of each mail that are fetched together with its size: most mails are smaller, and one round trip is enough."""
 
+_LONGEST_HEAD = 262_144  # bytes of a header block that are asked for
 _POLL = 30.0  # seconds between looks where the server has no IDLE
 
 
@@ -164,12 +165,13 @@ class Session:
         return self._body(uid, item=b"BODY.PEEK[]", name=b"BODY[]")
 
     def head(self, uid: int) -> bytes | None:
-        """A mail's header block, or None where the server does not give it."""
-        return self._body(uid, item=b"BODY.PEEK[HEADER]", name=b"BODY[HEADER]")
+        """A mail's header block, or its beginning where it is too long; None where the server does not give it."""
+        head = self._body(uid, item=b"BODY.PEEK[HEADER]<0.%d>" % _LONGEST_HEAD, name=b"BODY[HEADER]")
+        return head[:_LONGEST_HEAD] if head else head
 
     def message_ids(self, uids: Sequence[int]) -> dict[int, str]:
         """The Message-ID of each of these mails that is there, angle brackets included, or an empty string."""
-        name = b"BODY[HEADER.FIELDS (MESSAGE-ID)]"
+        name = b"BODY[HEADER.FIELDS"  # some servers quote the field's name behind it
         told = self._mails(_listed(uids), b"(UID BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])")
         return {one.uid: _field(one.body(name)[0] or b"") for one in told if one.uid is not None}
 
