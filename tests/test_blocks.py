@@ -298,13 +298,6 @@ def test_every_full_text_original_and_home_is_a_view_that_slack_takes(
     assert check_view(results.modal(found, mail.message.subject, workspace="")) == []
 
 
-def test_of_lines_that_do_not_all_fit_the_first_stand_whole() -> None:
-    assert blocks.whole(["12345", "<link>", "9"], 12) == "12345\n<link>"
-    assert blocks.whole(["12345", "<link>", "9"], 11) == "12345"
-    assert blocks.whole(["12345", "9"], 3) == "123"
-    assert blocks.whole([], 5) == ""
-
-
 def test_a_long_text_goes_on_in_a_file_and_says_so() -> None:
     long = Reading(new=tuple(Line.of("All work and no play makes a dull mail. " * 5) for _ in range(200)))
     mail = StoredMessage(

@@ -369,18 +369,6 @@ def shorten(text: str, limit: int) -> str:
     return flat if len(flat) <= limit else flat[: limit - 1] + "…"
 
 
-def whole(lines: Sequence[str], limit: int) -> str:
-    """As many of the lines as fit, each as a whole: a link that is cut would show its insides. One that alone has too
-    much is cut all the same: Slack takes no empty text.
-    """
-    kept: list[str] = []
-    for line in lines:
-        if sum(map(len, kept)) + len(kept) + len(line) > limit:
-            break
-        kept.append(line)
-    return "\n".join(kept or [line[:limit] for line in lines[:1]])
-
-
 def inert(text: str) -> str:
     """Foreign words within a line of ours: on one line, and without a meaning to Slack, whatever they hold."""
     pieces, _ = sections([Line.of(shorten(text, 1000))], limit=2900, total=2900)

@@ -27,10 +27,9 @@ from bridge.slack.blocks import (
     recipients,
     section,
     shorten,
-    whole,
 )
 from bridge.slack.card import answer_due, status
-from bridge.slack.mrkdwn import escape
+from bridge.slack.mrkdwn import escape, whole
 from bridge.slack.results import linked_number
 
 View = dict[str, Any]

@@ -12,7 +12,8 @@ from typing import Any
 from bridge.model import Conversation, Number, Priority
 from bridge.routing.matching import On, Rule, Share, Then, When
 from bridge.sentences import mark, plural, say
-from bridge.slack.blocks import Block, button, context, inert, overflow, person, plain, section, shorten, whole
+from bridge.slack.blocks import Block, button, context, inert, overflow, person, plain, section, shorten
+from bridge.slack.mrkdwn import whole
 from bridge.slack.results import linked_number
 
 View = dict[str, Any]
