@@ -24,11 +24,18 @@ class MayAct(Protocol):
     async def require(self, user: UserId, channel: ChannelId) -> Member:
         """The person, if they may act in that channel; else `Refused` with the sentence they are told."""
 
+    async def member(self, user: UserId) -> Member:
+        """The person, if they are one whom mail may be shown to at all; else `Refused` with the sentence."""
+
 
 class Operator:
     """Whoever types commands on the bridge's own machine, where its database and its secrets are: may do everything."""
 
     async def require(self, user: UserId, channel: ChannelId) -> Member:  # noqa: ARG002 - in every channel
+        """That person."""
+        return await self.member(user)
+
+    async def member(self, user: UserId) -> Member:
         """That person, as nobody in Slack."""
         return Member(
             id=user,

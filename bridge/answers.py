@@ -9,6 +9,7 @@ A mail leaves only by a person's explicit act: what agents say in a thread never
 import asyncio
 import secrets
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -41,13 +42,12 @@ from bridge.rules import Difference
 from bridge.sentences import say, to_everyone
 from bridge.slack import richtext
 from bridge.slack.blocks import STATE_WORDS
-from bridge.slack.compose import typed
-from bridge.slack.forms import Carried, Form, Kept, Submission
+from bridge.slack.forms import Form, Submission
 from bridge.slack.gateway import Gateway, Member
 from bridge.slack.when import when
 from bridge.store import conversations, correspondents, drafts, forms, jobs, mails, raws
 from bridge.store.database import Store, current_time, one_at_a_time
-from bridge.writing import ANSWERS, new_draft_id, own_addresses
+from bridge.writing import ANSWERS, anew, own_addresses
 
 log = structlog.get_logger()
 
@@ -235,7 +235,7 @@ class Answers:
     async def _files(self, form: Submission, mailbox: Mailbox, *, user: UserId) -> tuple[DraftFile, ...]:
         """The files that go along: uploads, and those checked among the ones at hand."""
         async with self._store.read() as conn:
-            there = await enclosures.at_hand(conn, form.carried.number, author=user) if form.originals else {}
+            there = await enclosures.at_hand(conn, form.carried.number, author=user, said=form.said_files)
         files = (*form.uploads, *(there[value] for value in form.originals if value in there))
         if sum(one.size for one in files) * ENCODED > mailbox.max_bytes:
             limit = f"{mailbox.max_bytes / ENCODED / 1_000_000:.0f} MB"
@@ -261,27 +261,13 @@ class Answers:
             await write_down(conn, draft.number, "undo", user=user, detail=f"{draft.state} → {DraftState.CANCELLED}")
             stored = await mails.of_conversation(conn, draft.number)
         shown = await self._desk.conversation(draft.number, user=user)
-        return Form(
-            carried=Carried(
-                draft=new_draft_id(),
-                kind=draft.kind,
-                channel=shown.channel,
-                mailbox=draft.mailbox,
-                number=draft.number,
-                answers=draft.answers,
-                seen=max((one.id for one in stored), default=None),
-                opened=now(),
-                said=draft.said,
-            ),
-            to=typed(draft.to),
-            cc=typed(draft.cc),
-            bcc=typed(draft.bcc),
-            subject=draft.subject,
-            rich_text=draft.rich_text,
-            quote=draft.quote if draft.answers and draft.kind is not DraftKind.FORWARD else None,
-            closes=draft.closes,
-            originals=tuple(Kept(file=one, checked=True) for one in draft.files if one.slack_id or one.mail_id),
-        )
+        return anew(draft, channel=shown.channel, seen=max((one.id for one in stored), default=None))
+
+    async def proposed(self, draft_id: DraftId, *, user: UserId) -> Form:
+        """The modal's content of what a rule proposed, which goes on waiting until an answer is submitted."""
+        draft = await self._draft(draft_id, user=user)
+        shown = await self._desk.conversation(draft.number, user=user)
+        return anew(draft, channel=shown.channel, seen=draft.answers)
 
     async def take_back(self, draft: Draft) -> bool:
         """Undo a held answer whose author deleted the message that it was made of; False where it is held no more."""
@@ -300,7 +286,9 @@ class Answers:
         return True
 
     async def send_now(self, draft_id: DraftId, *, user: UserId) -> Draft:
-        """End the hold; what a rule proposed begins one, as the answer of whoever sends it."""
+        """End the hold; what a rule proposed begins one, as the answer of whoever sends it. Raises `AskAgain` where
+        there is something that they should know about that first.
+        """
         draft = await self._draft(draft_id, user=user)
         if draft.state is DraftState.PROPOSED:
             return await self._approve(draft, user=user)
@@ -317,8 +305,12 @@ class Answers:
         person = await self._agents.require(user, shown.channel)
         due, proposed = now() + self._mailbox(draft.mailbox).hold, {DraftState.PROPOSED}
         theirs: dict[str, Any] = {"author": user, "author_name": person.name, "due": due}
+        carried = replace(anew(draft, channel=shown.channel, seen=draft.answers).carried, opened=draft.created)
+        own = own_addresses(self._mailboxes)
         async with self._store.write() as conn:
             if await drafts.move(conn, draft.id, DraftState.HELD, out_of=proposed, **theirs):
+                await secondlook.look(conn, carried, to=(*draft.to, *draft.cc), bcc=draft.bcc, own=own, at=now())
+                await drafts.withdraw(conn, draft.number)
                 lane, payload = f"draft:{draft.id}", {"draft": draft.id}
                 key = f"send:{draft.id}"
                 await jobs.add(conn, key=key, kind="send", lane=lane, payload=payload, due=due, urgent=True)

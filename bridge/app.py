@@ -8,14 +8,16 @@
 import asyncio
 import contextlib
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import structlog
+from aiohttp import web
 from slack_bolt.async_app import AsyncApp
 
 from bridge import mailboxes as mailboxes_of
+from bridge import undone
 from bridge.accounts import Accounts
 from bridge.automation.housekeeping import keep_house
 from bridge.clockwork import Tenure
@@ -28,7 +30,7 @@ from bridge.ledger import all_in_words
 from bridge.limits import give_large_blocks_back
 from bridge.mail.local import Intake
 from bridge.metrics import Metrics
-from bridge.model import ChannelId, MailboxName, UserId
+from bridge.model import ChannelId, MailboxName, UserId, now
 from bridge.numbers.gathering import lately
 from bridge.parts import Parts, made
 from bridge.post import Post
@@ -75,6 +77,8 @@ class Bridge:
         self._finishing: list[Callable[[], Awaitable[None]]] = []
         self._health: list[Health] = []
         self._wake: Callable[[], None] | None = None
+        self._way_in: Connection | Requests | None = None
+        self._filters: Callable[[], list[dict[str, str]]] = list
         self.site: Site | None = None
         self.smtp: Intake | None = None
         self.lmtp: Intake | None = None
@@ -115,6 +119,7 @@ class Bridge:
                 before_writing=tenure.check,
             )
         )
+        await self._open_site(gateway=gateway, store=store, metrics=metrics)
         try:
             me = await _patiently(gateway.me)
         except Permanent as error:  # nothing works with such a token
@@ -141,8 +146,8 @@ class Bridge:
         await parts.summary.begin()
         await parts.desk.index_what_is_missing()
         await self._begin_work(parts)
-        filters = parts.checking.told
-        await self._connect(self._listen(parts), gateway=gateway, store=store, metrics=metrics, filters=filters)
+        self._filters = parts.checking.told
+        await self._connect(self._listen(parts))
         await self._watch(parts)
         await parts.canary.begin()  # not before there is a first watch, which would not see it
         log.info("bridge ready", mailboxes=len(mailboxes))
@@ -156,15 +161,19 @@ class Bridge:
         house = asyncio.create_task(keep_house(parts.store, retention=self._settings.retention), name="housekeeping")
         self._finishing.append(functools.partial(_cancel, house))
 
-    async def _status(self, parts: Parts) -> dict[str, Any]:
-        """What `/mail status` shows."""
+    async def _status(self, parts: Parts, channels: Collection[ChannelId]) -> dict[str, Any]:
+        """What `/mail status` shows to who may act in these channels."""
+        boxes = undone.visible(parts.mailboxes, channels)
         async with parts.store.read() as conn:
-            counts, parked, waiting = await jobs.counts(conn), await jobs.parked(conn), await jobs.owed(conn)
-            entered = await all_in_words(conn, list(parts.mailboxes))
-        told = [{**one.told(), "ledger": entered[one.name]} for one in self._health]
-        reasons = list(dict.fromkeys(reason for _, reason in parked if reason))
+            waiting, counts = await jobs.overdue(conn, at=now()), await jobs.counts(conn)
+            parked = await jobs.parked(conn)
+            entered = await all_in_words(conn, list(boxes))
+            whys = await undone.of_channels(conn, parked, mailboxes=parts.mailboxes, channels=channels)
+        told = [{**one.told(), "ledger": entered[one.name]} for one in self._health if one.name in boxes]
+        reasons = list(dict.fromkeys(filter(None, whys)))
         silent = [one["reason"] for one in parts.checking.told() if one["reason"]]
-        counted = {"waiting": waiting, "parked": counts[jobs.State.PARKED]}
+        undone_of_theirs = counts[jobs.State.PARKED] if len(whys) == len(parked) else len(whys)
+        counted = {"waiting": waiting, "parked": undone_of_theirs}
         return {"mailboxes": told, **counted, "reasons": reasons, "silent": silent}
 
     def _listen(self, parts: Parts) -> AsyncApp:
@@ -180,7 +189,8 @@ class Bridge:
             setup=functools.partial(_set_up, parts),
         )
         self._finishing.append(people.close)
-        searching = Searching(gateway=gateway, desk=desk)
+        windows = Windows(gateway)
+        searching = Searching(gateway=gateway, windows=windows, desk=desk)
         typed = Typed(
             gateway=gateway,
             desk=desk,
@@ -193,7 +203,7 @@ class Bridge:
             quieted=parts.acknowledge.quieted,
             numbers=functools.partial(lately, parts.store, parts.mailboxes, zone=ZoneInfo(self._settings.summary.zone)),
         )
-        app, windows = bolt_app(self._settings.slack, parts.me, gateway=gateway), Windows(gateway)
+        app = bolt_app(self._settings.slack, parts.me, gateway=gateway)
         acting, heard = Acting(app, done=people.touched), Heard(app, engine=parts.engine)
         composer = Composer(
             acting,
@@ -217,7 +227,7 @@ class Bridge:
             typed=typed,
         )
         Releasing(acting, windows=windows, release=parts.release)
-        Homes(app, acting, gateway=gateway, people=people)
+        Homes(app, acting, windows=windows, people=people)
         Administering(acting, windows=windows, admins=parts.admins)
         Rulings(acting, gateway=gateway, windows=windows, rules=parts.rules)
         searching.listen(app)
@@ -237,31 +247,35 @@ class Bridge:
         Events(heard, gateway=gateway, channels=parts.channels, spoken=spoken, me=parts.me.bot_user_id)
         return app
 
-    async def _connect(
-        self,
-        app: AsyncApp,
-        *,
-        gateway: Gateway,
-        store: Store,
-        metrics: Metrics,
-        filters: Callable[[], list[dict[str, str]]],
-    ) -> None:
-        """Open Slack's way in, and before it the site that tells whether it is open."""
-        app_token = self._settings.slack.app_token.get_secret_value()
-        way_in = Connection(app, token=app_token) if app_token else Requests(app)
+    async def _open_site(self, *, gateway: Gateway, store: Store, metrics: Metrics) -> None:
+        """The site that tells whether we are connected, before we are: whoever watches sees a bridge that waits."""
+
+        async def answer(request: web.Request) -> web.StreamResponse:
+            if not isinstance(self._way_in, Requests):
+                return web.Response(status=503)  # Slack sends it again
+            return await self._way_in.answer(request)
+
+        def filters() -> list[dict[str, str]]:
+            return self._filters()
+
         self.site = Site(
             self._settings.http,
             store=store,
             metrics=metrics,
             mailboxes=self._health,
-            connected=lambda: way_in.connected and not gateway.revoked,
+            connected=lambda: bool(self._way_in and self._way_in.connected) and not gateway.revoked,
             filters=filters,
-            routes=[(PATH, way_in.answer)] if isinstance(way_in, Requests) else (),
+            routes=() if self._settings.slack.app_token.get_secret_value() else [(PATH, answer)],
         )
         await self.site.start()
         self._closing.push_async_callback(self.site.stop)
-        self._finishing.append(way_in.stop)
-        await way_in.start()
+
+    async def _connect(self, app: AsyncApp) -> None:
+        """Open Slack's way in."""
+        app_token = self._settings.slack.app_token.get_secret_value()
+        self._way_in = Connection(app, token=app_token) if app_token else Requests(app)
+        self._finishing.append(self._way_in.stop)
+        await self._way_in.start()
 
     async def _watch(self, parts: Parts) -> None:
         watches, mailboxes, posts = parts.watches, parts.mailboxes, parts.posts

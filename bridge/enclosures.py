@@ -1,7 +1,10 @@
 """Enclosures: the files that can go along without being uploaded again.
 
-The attachments of a conversation's mails, the files of its drafts, and those of forms that their author has put down.
+The attachments of a conversation's mails, the files of its drafts, those of forms that their author has put down, and
+those of the message in Slack that an answer is made of.
 """
+
+from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -27,10 +30,12 @@ def attachments_of(mail: StoredMessage, *, checked: bool) -> tuple[Kept, ...]:
     )
 
 
-async def at_hand(conn: AsyncConnection, number: Number | None, *, author: UserId) -> dict[str, DraftFile]:
-    """What that person may choose from, by the options' values."""
+async def at_hand(
+    conn: AsyncConnection, number: Number | None, *, author: UserId, said: Sequence[DraftFile]
+) -> dict[str, DraftFile]:
+    """What that person may choose from, by the options' values. `said`: the files of the message it is made of."""
     kept = await forms.kept(conn, number=number, author=author)
-    files = [unpacked(one) for one in kept[0]["files"]] if kept else []
+    files = [*said, *(unpacked(one) for one in kept[0]["files"])] if kept else [*said]
     if number:
         stored = await mails.of_conversation(conn, number)
         files += [kept.file for mail in stored for kept in attachments_of(mail, checked=False)]

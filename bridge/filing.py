@@ -80,6 +80,9 @@ LEFT_BEHIND = mark(
     "folder until a mail client cleans it up."
 )
 NOWHERE = mark("Some mails are no longer in the mailbox: another mail client took them away.")
+LOST = mark(
+    "The mails of #{number} are no longer in the mailbox: another mail client took them away. They are looked for anew."
+)
 AWAY = mark("The mail server does not answer now; it is done as soon as it does.")
 ROUNDS = 4  # looks at what is still to be done: flags, moves, and what had been moved by somebody else
 
@@ -153,6 +156,8 @@ class Filing:
             before = [one for one in await mails.of_conversation(conn, number) if one.direction is Direction.IN]
             if not before:
                 raise Refused(say("#{number} has no mail of a customer yet.", number=number))
+            gone = all(one.folder is Folder.GONE for one in before)
+            lost = gone and not await places.of(conn, [one.id for one in before])
             if any(getattr(one, name) != value for one in before for name, value in stand.items()):
                 await mails.stand(conn, [one.id for one in before], **stand)
                 if (folder := stand.get("folder")) is Folder.JUNK:
@@ -166,6 +171,8 @@ class Filing:
                 await obey(conn, number, version=version)
                 detail = _told(before, stand, conversation=conversation, change=change or {})
                 await write_down(conn, number, verb, user=user, detail=detail)
+        if lost:
+            raise Refused(say(LOST, number=number))
         return await self._desk.conversation(number, user=user)
 
     # --- and what becomes of it ---------------------------------------------------------------------------------------

@@ -6,14 +6,14 @@ desk of many would soon meet Slack's limits if everybody's followed everything.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import structlog
 
-from bridge.desk import Desk, Mailbox
+from bridge.desk import Desk, Mailbox, told, write_down_of_desk
 from bridge.errors import BridgeError
 from bridge.model import ChannelId, MailboxName, UserId, now
 from bridge.slack import home
@@ -38,7 +38,7 @@ class Home:
         desk: Desk,
         gateway: Gateway,
         mailboxes: Mapping[MailboxName, Mailbox],
-        status: Callable[[], Awaitable[Mapping[str, Any]]],
+        status: Callable[[Collection[ChannelId]], Awaitable[Mapping[str, Any]]],
         setup: Callable[[UserId], Awaitable[Sequence[Block]]],
     ) -> None:
         self._store = store
@@ -79,10 +79,16 @@ class Home:
             return await people.get(conn, user)
 
     async def prefer(self, user: UserId, *, signature: str, reminders: bool) -> None:
-        """Keep what a person wants."""
+        """Keep what a person wants, and write down that they changed it."""
         before = await self.mine(user)
+        after = replace(before, signature=signature, reminders=reminders)
+        if after == before:
+            return
+        changes = ["signature: changed"] if after.signature != before.signature else []
+        changes += [told(before, {"reminders": reminders})] if after.reminders != before.reminders else []
         async with self._store.write() as conn:
-            await people.put(conn, replace(before, signature=signature, reminders=reminders))
+            await people.put(conn, after)
+            await write_down_of_desk(conn, "settings changed", user=user, detail=", ".join(changes))
 
     async def _follow(self, user: UserId) -> None:
         try:
@@ -126,7 +132,7 @@ class Home:
     async def _fare(
         self, channels: Sequence[ChannelId], counts: Mapping[MailboxName, int]
     ) -> tuple[home.MailboxState, ...]:
-        told = {one["name"]: one for one in (await self._status())["mailboxes"]}
+        told = {one["name"]: one for one in (await self._status(channels))["mailboxes"]}
         return tuple(
             home.MailboxState(
                 name=box.name,

@@ -253,6 +253,7 @@ class InStep:
             await changed_by_itself(conn, number)
             return
         before = await conversations.get(conn, number)
+        await drafts.withdraw(conn, number)
         await changed_by_itself(conn, number, status=Status.WAITING)
         await silence.begins(conn, self._mailboxes[post.name], number, since=arrival.received)
         await write_down(

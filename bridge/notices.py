@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bridge.channels import Channels
 from bridge.errors import Temporary
 from bridge.jobs import Engine
-from bridge.model import Job, Number, Ts, UserId, now
+from bridge.model import ChannelId, Job, Number, Ts, UserId, now
 from bridge.sentences import say
 from bridge.slack.blocks import in_slack
 from bridge.slack.gateway import Gateway
@@ -51,6 +51,12 @@ async def tell(
     told = {"whom": whom, "sentence": sentence, "about": about, "buttons": list(buttons), "broadcast": broadcast}
     payload = {"number": number, **told}
     await jobs.add(conn, key=f"tell:{key}", kind="tell", lane=f"conversation:{number}", payload=payload)
+
+
+async def announce(conn: AsyncConnection, channel: ChannelId, *, key: str, sentence: str) -> None:
+    """Promise to say something of ours in a channel, once."""
+    payload = {"channel": channel, "sentence": sentence}
+    await jobs.add(conn, key=f"announce:{key}", kind="announce", lane=f"channel:{channel}", payload=payload)
 
 
 async def wait_for_card(store: Store, job: Job) -> None:
@@ -111,3 +117,17 @@ class Notices:
                 await cards.surfaced(conn, conversation.number, ts=Ts(posted["ts"]))
 
         await self._engine.once(key, act=act, find=look, kept=kept)
+
+    async def announce(self, job: Job) -> None:
+        """The job "announce"."""
+        channel = ChannelId(job.payload["channel"])
+        surface = notice(None, job.payload["sentence"], about=None, buttons=())
+
+        async def act() -> dict[str, str]:
+            return {"ts": await self._channels.post(channel, text=surface.text, blocks=surface.blocks, key=job.key)}
+
+        async def look(since: datetime) -> dict[str, str] | None:
+            ts = await self._gateway.find(channel, key=job.key, since=since)
+            return {"ts": ts} if ts else None
+
+        await self._engine.once(job.key, act=act, find=look)

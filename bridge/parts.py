@@ -242,6 +242,7 @@ def made(
     zone = ZoneInfo(weekly.zone) if weekly.weekly else None
     summary = Summary(store, engine=engine, gateway=gateway, channels=channels, mailboxes=mailboxes, zone=zone)
     moving = Moving(store, engine=engine, gateway=gateway, channels=channels, desk=desk, agents=agents)
+    notices = Notices(store, engine=engine, gateway=gateway, channels=channels)
     kinds |= {
         "left": moving.leave,
         "summary": summary.tell,
@@ -251,7 +252,8 @@ def made(
         "closed_channel": channels.tell,
         "usable_channel": channels.try_again,
         "nudge": Nudges(store, operators=operators).nudge,
-        "tell": Notices(store, engine=engine, gateway=gateway, channels=channels).say,
+        "tell": notices.say,
+        "announce": notices.announce,
         "alarm": alarms.tell,
         "acknowledge": acknowledge.acknowledge,
         "loop": acknowledge.tell,

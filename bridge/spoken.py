@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.answers import Answers
-from bridge.desk import redraw
-from bridge.model import ChannelId, Draft, DraftState, Ts
+from bridge.desk import redraw, write_down
+from bridge.model import ChannelId, Draft, DraftState, Ts, UserId
 from bridge.sentences import mark, say, to_everyone
 from bridge.slack import richtext
 from bridge.store import drafts
@@ -33,7 +33,9 @@ class Spoken:
         """Whether an answer was made of that message that has not been stopped."""
         return bool(await self._made_of(channel, ts))
 
-    async def edited(self, channel: ChannelId, ts: Ts, *, before: dict[str, Any], after: dict[str, Any]) -> None:
+    async def edited(
+        self, channel: ChannelId, ts: Ts, *, before: dict[str, Any], after: dict[str, Any], user: UserId
+    ) -> None:
         """A person edited their message; `before` and `after` are its rich texts."""
         if before == after or not (made := await self._made_of(channel, ts)):
             return
@@ -46,6 +48,7 @@ class Spoken:
             async with self._store.write() as conn:
                 if follows and await drafts.reword(conn, draft.id, words):
                     await redraw(conn, draft.number)
+                    await write_down(conn, draft.number, "reword", user=user, detail="the message was edited")
                     continue
                 left = draft.state is not DraftState.HELD or follows
                 if await _remark(conn, draft, EDITED if left else APART):

@@ -1,18 +1,19 @@
 """Templates: an operator's words with the conversation's facts filled in (pure).
 
-Jinja in its sandbox: a template can show what it is given and nothing else. An unknown name is an error when the
-template is read, not a hole in a customer's mail. What is filled in comes from strangers, and is never read as a
+Of Jinja only what is listed here, in its sandbox: a template can show what it is given and choose by it, and nothing
+that takes longer than its own text is long, for it is filled in between two clicks of somebody else. An unknown name is
+an error when the template is read, not a hole in a mail. What is filled in comes from strangers, and is never read as a
 template itself; in HTML it is escaped, and no template can have it otherwise.
 """
 
 import functools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError, meta, nodes
+from jinja2 import StrictUndefined, Template, TemplateError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from bridge import languages
@@ -30,8 +31,22 @@ LONGEST = 20_000  # characters of what comes of one
 LONGEST_HTML = 200_000  # HTML says little with many of them, and cannot be cut
 
 _TAGS = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
-_RAW = ("safe", "tojson")
-"""Jinja's filters that would have what is filled in stand in HTML as it is."""
+
+FILTERS = ("default", "e", "escape", "lower", "replace", "title", "trim", "upper")
+"""None of them makes much of little, nor lets stand in HTML as it is what is filled in."""
+
+DEEPEST = 50  # nodes above a node
+MOST_NODES = 2_000
+LONGEST_NEW = 100  # characters that `replace` puts in a place
+
+_ALLOWED = (
+    nodes.Template, nodes.Output, nodes.TemplateData, nodes.If, nodes.CondExpr, nodes.Name, nodes.Getattr, nodes.Const,
+    nodes.Compare, nodes.Operand, nodes.And, nodes.Or, nodes.Not, nodes.Concat, nodes.Filter,
+)  # fmt: skip
+"""No loops, calls, sums, macros, names of one's own or parts by number: each of them can be made to take for ever."""
+
+_TOO_MUCH = (RecursionError, MemoryError, SyntaxError)
+"""What Python says of text that is nested too deep."""
 
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MONTHS = (
@@ -78,23 +93,22 @@ _SOMEBODY = Address(name="A", email="a@example.com")
 _TUESDAY = datetime(2026, 1, 6, tzinfo=UTC)
 _OPEN = Values(number=Number(1), subject="S", sender=_SOMEBODY, mailbox=_SOMEBODY, agent=_SOMEBODY, at=_TUESDAY)
 _CLOSED = replace(_OPEN, hours=Hours(spans=read(["mon 9:00-10:00"])))
+_NAMELESS = replace(_CLOSED, number=None, subject="", sender=Address(email="a@example.com"), agent=None)
+_SORTS = (_OPEN, _CLOSED, replace(_NAMELESS, hours=ALWAYS), _NAMELESS)
+"""Whoever it may be filled in for: what stands behind an `if` is tried as well."""
 
 
 def check(template: str) -> None:
     """Raises Refused with what is wrong where it is no template, or speaks of what there is not."""
-    _check(template, _environment(str))
-    for values in (_OPEN, _CLOSED):  # what stands behind an `if` is read as well
-        render(template, values)
+    for values in _SORTS:  # who has no name is somebody's customer too
+        _filled(_environment(str), template, _named(values, "en"))
 
 
 def check_html(template: str) -> None:
     """As `check`, of a template of HTML."""
-    tree = _check(template, _html())
-    if tree.find(nodes.EvalContextModifier):
-        raise Refused(say("what is filled in is escaped in all of it: take `autoescape` out."))
-    for values in (_OPEN, _CLOSED):
+    for values in _SORTS:
         if len(_filled(_html(), template, _named(values, "en"))) > LONGEST_HTML:
-            raise Refused(say("it is longer than {most} characters.", most=LONGEST_HTML))
+            raise _too_long()
 
 
 def render(
@@ -117,36 +131,82 @@ def language_of(template: str) -> Language:
     return "ko" if "ko" in languages.of(_TAGS.sub(" ", template)) else "en"
 
 
-def _check(template: str, environment: ImmutableSandboxedEnvironment) -> nodes.Template:
+@functools.lru_cache(maxsize=512)
+def _read(environment: ImmutableSandboxedEnvironment, template: str) -> Template:
+    """The template, of which nothing was carried out yet; raises Refused where it is none.
+
+    It is looked at before Jinja makes a program of it: that works out what is constant, however long it takes.
+    """
+    if len(template) > LONGEST_HTML:
+        raise _too_long()
     try:
         tree = environment.parse(template)
-        names = meta.find_undeclared_variables(tree)
+        _look(tree)
+        return environment.from_string(template)
     except TemplateError as error:
         raise Refused(say("line {line}: {why}.", line=getattr(error, "lineno", 1), why=_why(error))) from None
-    if unknown := sorted(names - NAMES):
-        raise _no(unknown[0], NAMES)
+    except _TOO_MUCH:
+        raise Refused(say("it is nested too deep, or has too many parts.")) from None
+
+
+def _look(tree: nodes.Template) -> None:
+    """Raises Refused at the first thing that a template may not have, and at the first fact that there is not."""
     facts = _named(_OPEN, "en")
-    for node in _attributes(tree):
-        owner, part = node.node, _part(node)
-        if not (isinstance(owner, nodes.Name) and owner.name in names and part is not None):
-            continue
-        fact = facts[owner.name]
-        if not ((isinstance(fact, dict) and part in fact) or hasattr(fact, part)):
-            known = {f"{owner.name}.{one}" for one in fact} if isinstance(fact, dict) else NAMES
-            raise _no(f"{owner.name}.{part}", known)
-    return tree
+    level: list[nodes.Node] = [tree]
+    seen = 0
+    for _ in range(DEEPEST):
+        seen += len(level)
+        if seen > MOST_NODES:
+            break
+        for node in level:
+            _look_at(node, facts)
+        level = [inner for node in level for inner in node.iter_child_nodes()]
+        if not level:
+            return
+    raise Refused(say("it is nested too deep, or has too many parts."))
 
 
-def _attributes(tree: nodes.Template) -> Iterator[nodes.Getattr | nodes.Getitem]:
-    yield from tree.find_all(nodes.Getattr)
-    yield from tree.find_all(nodes.Getitem)
-
-
-def _part(node: nodes.Getattr | nodes.Getitem) -> str | None:
-    """What a template wants of a fact, where it says so by a name."""
+def _look_at(node: nodes.Node, facts: Mapping[str, Any]) -> None:
+    if not isinstance(node, _ALLOWED) or (isinstance(node, nodes.Filter) and not _is_harmless(node)):
+        only = say(
+            "line {line}: beside words and facts it may have `if`, comparisons, `~` and the filters {filters}.",
+            line=node.lineno,
+            filters=", ".join(FILTERS),
+        )
+        raise Refused(only)
+    if isinstance(node, nodes.Name) and node.name not in facts:
+        raise _no(node.name, NAMES)
     if isinstance(node, nodes.Getattr):
-        return node.attr
-    return node.arg.value if isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str) else None
+        name = node.node.name if isinstance(node.node, nodes.Name) else ""
+        fact = facts.get(name)
+        if name in facts and not (isinstance(fact, dict) and node.attr in fact):
+            known = {f"{name}.{one}" for one in fact} if isinstance(fact, dict) else NAMES
+            raise _no(f"{name}.{node.attr}", known)
+        if not name:
+            raise _no(node.attr, NAMES)
+
+
+def _is_harmless(node: nodes.Filter) -> bool:
+    """One of the list, given constants; a replacement is short, and not of what was replaced before."""
+    told = [one.value for one in node.args if isinstance(one, nodes.Const)]
+    if node.name not in FILTERS or len(told) < len(node.args) or node.kwargs or node.dyn_args or node.dyn_kwargs:
+        return False
+    if node.name != "replace":
+        return True
+    inner = node.node.find_all(nodes.Filter) if node.node else ()
+    nested = isinstance(node.node, nodes.Filter) and node.node.name == "replace"
+    return (
+        len(told) == len(("old", "new"))
+        and all(isinstance(one, str) for one in told)
+        and bool(told[0])
+        and len(told[1]) <= LONGEST_NEW
+        and not nested
+        and all(one.name != "replace" for one in inner)
+    )
+
+
+def _too_long() -> Refused:
+    return Refused(say("it is longer than {most} characters.", most=LONGEST_HTML))
 
 
 def _no(name: str, known: frozenset[str] | set[str]) -> Refused:
@@ -154,11 +214,13 @@ def _no(name: str, known: frozenset[str] | set[str]) -> Refused:
 
 
 def _filled(environment: ImmutableSandboxedEnvironment, template: str, facts: dict[str, Any]) -> str:
+    """What comes of it. Raises Refused where it is no template, or fails with these facts."""
+    readable = _read(environment, template)
     try:
-        return environment.from_string(template).render(facts)
+        return readable.render(facts)
     except TemplateError as error:
         raise Refused(say("The template cannot be filled in: {why}.", why=_why(error))) from None
-    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+    except (ArithmeticError, LookupError, TypeError, ValueError, RecursionError, MemoryError) as error:
         raise Refused(say("The template cannot be filled in: {why}.", why=error)) from None
 
 
@@ -201,7 +263,4 @@ def _environment(written: Callable[[str], str]) -> ImmutableSandboxedEnvironment
 
 @functools.cache
 def _html() -> ImmutableSandboxedEnvironment:
-    environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=True)
-    for name in _RAW:
-        del environment.filters[name]
-    return environment
+    return ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=True)

@@ -24,6 +24,7 @@ from bridge.model import (
     Address,
     ChannelId,
     Direction,
+    Draft,
     DraftFile,
     DraftId,
     DraftKind,
@@ -107,6 +108,7 @@ class Writing:
         """The compose modal for a new mail, from the mailboxes that the user may write for."""
         offered = [box for box in self._mailboxes.values() if await self._may(user, box.channel)]
         if not offered:
+            await self._agents.member(user)  # who may not act at all is told so, and not of channels
             if channel:  # a shortcut comes from nowhere
                 await self._agents.require(user, channel)
             raise Refused(say("No mailbox shows in a channel of yours; an admin can invite you to one."))
@@ -130,9 +132,12 @@ class Writing:
         else:
             fresh = await self.blank_form(carried.channel, user=user)
         async with self._store.read() as conn:
-            files = await enclosures.at_hand(conn, carried.number, author=user)
+            files = await enclosures.at_hand(conn, carried.number, author=user, said=typed.said_files)
         there = {one.value for one in fresh.originals}
+        said = [Kept(file=one, checked=False) for one in typed.said_files]
+        there |= {one.value for one in said}
         chosen = [Kept(file=files[value], checked=True) for value in typed.originals if value in files.keys() - there]
+        chosen = [*said, *chosen]
         return await self._offering(replace(fresh, originals=(*chosen, *fresh.originals)).refilled(typed))
 
     async def _offering(self, form: Form) -> Form:
@@ -209,7 +214,7 @@ class Writing:
         """The modal was closed without being sent. Words and files are kept; that it was closed shows on the card."""
         carried, at = typed.carried, now()
         async with self._store.write() as conn:
-            files = await enclosures.at_hand(conn, carried.number, author=user)
+            files = await enclosures.at_hand(conn, carried.number, author=user, said=typed.said_files)
             await forms.forget(conn, number=carried.number, author=user)
             await forms.end(conn, carried.draft)
             if not richtext.is_blank(typed.rich_text) or typed.files:
@@ -268,4 +273,31 @@ def _taken_up(form: Form, kept: Mapping[str, Any], at: datetime) -> Form:
         closes=kept["closes"],
         originals=(*files, *(one for one in form.originals if one.value not in there)),
         told=(compose.taken_up(at), *form.told),
+    )
+
+
+def anew(draft: Draft, *, channel: ChannelId, seen: MailId | None) -> Form:
+    """The compose modal's content for a draft that did not leave, everything kept. `seen`: the newest mail of which its
+    reader knows.
+    """
+    return Form(
+        carried=Carried(
+            draft=new_draft_id(),
+            kind=draft.kind,
+            channel=channel,
+            mailbox=draft.mailbox,
+            number=draft.number,
+            answers=draft.answers,
+            seen=seen,
+            opened=now(),
+            said=draft.said,
+        ),
+        to=compose.typed(draft.to),
+        cc=compose.typed(draft.cc),
+        bcc=compose.typed(draft.bcc),
+        subject=draft.subject,
+        rich_text=draft.rich_text,
+        quote=draft.quote if draft.answers and draft.kind is not DraftKind.FORWARD else None,
+        closes=draft.closes,
+        originals=tuple(Kept(file=one, checked=True) for one in draft.files if one.slack_id or one.mail_id),
     )

@@ -109,6 +109,7 @@ DESK = {
     "show",
     "spoken",
     "teammates",
+    "undone",
     "watches",
     "where",
     "writing",

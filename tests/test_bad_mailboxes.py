@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,13 @@ from mailroom import (
 from onstage import Desk, ask, received, rich, said
 
 from bridge.commands import check
-from bridge.demo.stage import CHANNEL, Stage
+from bridge.demo.stage import CHANNEL, JONAS, MINA, Stage
+from bridge.desk import Mailbox
 from bridge.errors import Misconfigured
+from bridge.model import Address, ChannelId, MailboxName, Status, now
+from bridge.store import conversations, jobs
+from bridge.store.database import Store
+from bridge.undone import of_channels
 
 OpenStage = Callable[..., contextlib.AbstractAsyncContextManager[Stage]]
 
@@ -105,6 +111,60 @@ async def test_what_is_wrong_is_told_and_the_other_mailbox_works(
         assert says in said(mina.person.ephemerals(CHANNEL)[-1])
         failed = {one.part: f"{one.says} {one.fix}" for one in await check.check(stage.settings()) if not one.works}
         assert says in failed["channel of sales" if "channel" in wrong else "imap of sales"]
+
+
+async def test_who_may_not_act_in_a_mailboxes_channel_is_told_nothing_of_it(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    here = stage.slack.workspace
+    here.add_channel("board", channel_id="C0BOARD001", members=[MINA, here.bot_user_id])
+    stage.secrets = {"BOARD_PASSWORD": PASSWORD}
+    imap = 'imap = { host = "localhost", port = 1, username = "board", password_env = "BOARD_PASSWORD" }'
+    stage.others = (
+        '[[mailbox]]\nname = "board"\naddress = "board@fernhill.example.com"\nchannel = "#board"\n'
+        f'{imap}\nsmtp = {{ host = "{stage.world.host}", port = 25, security = "none", username = "" }}\n'
+    )
+    try:
+        await stage.start()
+        told = {}
+        for who in (MINA, JONAS):
+            person = Desk(stage, who).person
+            await person.command(CHANNEL, "/mail", "status")
+            told[who] = said(person.ephemerals(CHANNEL)[-1])
+            assert "*support* is watched" in told[who]
+        assert "*board*" in told[MINA]
+        assert "cannot be reached" in told[MINA]
+        assert "board" not in told[JONAS]
+        assert "cannot be reached" not in told[JONAS]
+    finally:
+        await stage.stop()
+
+
+async def test_why_something_was_not_done_is_told_only_where_its_mail_shows(store: Store) -> None:
+    """It may name a file, or a customer's address."""
+    ours, theirs = ChannelId("C0OURS0001"), ChannelId("C0THEIRS01")
+    boxes = {
+        MailboxName(name): Mailbox(
+            name=MailboxName(name), address=Address(email=f"{name}@acme.example"), channel=channel, hold=timedelta(0),
+            saves_sent=False, max_bytes=1 << 20,
+        )
+        for name, channel in (("ours", ours), ("theirs", theirs))
+    }  # fmt: skip
+    async with store.write() as conn:
+        numbers = [
+            await conversations.create(
+                conn, mailbox=name, channel=box.channel, subject="", status=Status.OPEN, at=now()
+            )
+            for name, box in boxes.items()
+        ]
+        payloads: list[dict[str, Any]] = [{"number": one} for one in numbers]
+        payloads += [{"channel": theirs}, {"mailbox": "theirs"}, {"mailbox": "ours"}, {"below": None}]
+        for at, payload in enumerate(payloads):
+            await jobs.add(conn, key=str(at), kind="k", payload=payload)
+        parked = [(job, job.key) for job in await jobs.claim(conn, limit=9, owner="o", lease=timedelta(1))]
+        parked.sort(key=lambda one: one[1])
+        assert await of_channels(conn, parked, mailboxes=boxes, channels=[ours]) == ["0", "4"]
+        assert await of_channels(conn, parked, mailboxes=boxes, channels=[theirs]) == ["1", "2", "3"]
+        assert len(await of_channels(conn, parked, mailboxes=boxes, channels=[ours, theirs])) == len(parked)
 
 
 async def test_a_mailbox_is_read_once_there_is_its_channel(

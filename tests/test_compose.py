@@ -22,6 +22,7 @@ from bridge.mail.parse import parse
 from bridge.mail.quotes import read as read_parts
 from bridge.mail.recipients import wire_address
 from bridge.model import Address, Attachment, Automatic, Line, Message, Span
+from bridge.slack.mrkdwn import sections
 
 SENT = datetime(2026, 2, 3, 14, 5, tzinfo=timezone(timedelta(hours=1)))
 DESK = Address(name="Support", email="support@example.org")
@@ -284,11 +285,29 @@ def test_a_link_that_shows_itself_needs_no_html() -> None:
     assert read(replace(BASIC, lines=(link,))).get_content_type() == "text/plain"
 
 
-@pytest.mark.parametrize("href", ["javascript:alert(1)", 'https://x.example/"onclick="x', "https://x\n", "data:x"])
+@pytest.mark.parametrize("href", ["javascript:alert(1)", "https://x\n", "data:x"])
 def test_only_safe_links_become_links(href: str) -> None:
     page = html_of(read(replace(BASIC, lines=(Line(spans=(Span(text="x", href=href, bold=True),)),))))
     assert "<a" not in page
     assert "onclick" not in page
+
+
+@pytest.mark.parametrize(
+    ("href", "leaves"),
+    [
+        ("https://e.example/a b", "https://e.example/a%20b"),
+        ('https://e.example/"onclick="x', "https://e.example/%22onclick=%22x"),
+        ("https://e.example/<x>", "https://e.example/%3Cx%3E"),
+        ("https://e.example/a|b`c\\d", "https://e.example/a%7Cb%60c%5Cd"),
+        ("ftp://files.example/x", "ftp://files.example/x"),
+    ],
+)
+def test_a_link_leaves_as_it_is_shown_in_slack(href: str, leaves: str) -> None:
+    spans = (Span(text="here", href=href),)
+    mail = read(replace(BASIC, lines=(Line(spans=spans),)))
+    assert f'<a href="{leaves}">here</a>' in html_of(mail)
+    assert f"here <{leaves}>" in text_of(mail)
+    assert f"<{leaves}|here>" in sections([Line(spans=spans)], limit=2900, total=2900)[0][0]
 
 
 def test_markup_in_the_words_stays_words() -> None:

@@ -1,6 +1,7 @@
 """Writing an answer, from the click to what leaves: what its author is told, asked, and never loses."""
 
 from datetime import timedelta
+from email.message import EmailMessage
 from typing import Any
 
 import pytest
@@ -408,6 +409,66 @@ async def spoken(stage: Stage, mina: Desk, words: str = "They leave today") -> t
     return card, ts
 
 
+async def with_file(stage: Stage, mina: Desk, words: str) -> str:
+    """A message with a file in the thread of a mail; its ts."""
+    await restarted(stage)
+    await ask(stage)
+    card = await mina.sees_card("Two bags")
+    await mina.sees(lambda: mina.line(card, "where are they?"))
+    slip = await mina.person.upload("slip.pdf", b"%PDF the slip")
+    photo = await mina.person.upload("photo.png", b"PNG the photo")
+    ts = await mina.person.say(CHANNEL, words, thread_ts=card["ts"], files=[slip, photo])
+    await mina.person.message_shortcut("send_as_email", CHANNEL, ts)
+    view = await mina.sees_compose()
+    assert len(initial(view, "originals")) == 2
+    return ts
+
+
+def enclosed(mail: EmailMessage) -> dict[str, bytes]:
+    """The files of a mail."""
+    return {one.get_filename() or "": bytes(one.get_content()) for one in mail.iter_attachments()}
+
+
+@pytest.mark.parametrize("words", ["The slip is attached", ""])
+async def test_a_messages_files_leave_with_the_mail_that_it_becomes(stage: Stage, mina: Desk, words: str) -> None:
+    await with_file(stage, mina, words)
+    await mina.person.submit({} if words else {"body": rich("The slip is attached")})
+    await mina.sees(lambda: "slip.pdf" in said(view_of(mina)))
+    await mina.person.click_view("send_now")
+    mail = await received(stage, "dana@example.com")
+    assert enclosed(mail) == {"slip.pdf": b"%PDF the slip", "photo.png": b"PNG the photo"}
+
+
+async def test_a_messages_file_that_is_unchecked_stays_in_slack(stage: Stage, mina: Desk) -> None:
+    """Also where the form is shown again in between, with what its author should know."""
+    await with_file(stage, mina, "The slip is attached")
+    slip = initial(view_of(mina), "originals")[0]["value"]
+    await mina.person.submit({"originals": [slip], "cc": "dana@examp1e.com"})
+    assert submit_label(mina) == "Send anyway"
+    assert [one["value"] for one in initial(view_of(mina), "originals")] == [slip]
+    await mina.person.submit()
+    await mina.sees(lambda: "slip.pdf" in said(view_of(mina)))
+    await mina.person.click_view("send_now")
+    assert list(enclosed(await received(stage, "dana@example.com"))) == ["slip.pdf"]
+
+
+async def test_a_messages_files_are_put_down_with_its_words(stage: Stage, mina: Desk) -> None:
+    await with_file(stage, mina, "The slip is attached")
+    await mina.person.close_view()
+    view = await mina.opens(await mina.sees_card("Two bags"))
+    assert len(initial(view, "originals")) == 2
+
+
+async def test_deleting_a_message_of_files_alone_undoes_the_held_mail(stage: Stage, mina: Desk) -> None:
+    ts = await with_file(stage, mina, "")
+    await mina.person.submit({"body": rich("The slip is attached")})
+    card = await mina.sees_card("Two bags")
+    await mina.sees(lambda: mina.line(card, "Leaves at"))
+    await mina.person.delete(CHANNEL, ts)
+    assert await mina.sees(lambda: mina.line(card, "Undone"))
+    assert stage.world.envelopes == []
+
+
 async def test_editing_the_message_edits_the_held_mail(stage: Stage, mina: Desk) -> None:
     card, ts = await spoken(stage, mina)
     await mina.person.submit()
@@ -423,6 +484,10 @@ async def test_editing_the_message_edits_the_held_mail(stage: Stage, mina: Desk)
     assert body
     assert "tomorrow" in body.get_content()
     assert "today" not in body.get_content()
+    await mina.person.command(CHANNEL, "/mail", "log 1")
+    told = await mina.sees(lambda: next(one for one in mina.person.ephemerals(CHANNEL) if "reword" in said(one)))
+    assert f"<@{MINA}>" in said(told)
+    assert "the message was edited" in said(told)
 
 
 async def test_deleting_the_message_undoes_the_held_mail(stage: Stage, mina: Desk) -> None:

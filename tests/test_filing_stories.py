@@ -143,6 +143,28 @@ async def test_a_mail_that_is_gone_for_good_is_said_so(mina: Desk, room: Mailroo
     await mina.sees(lambda: "took them away" in said(mina.cards()[0]))
 
 
+@pytest.mark.parametrize("verb", ["restore 1", "mark 1 read", "archive 1"])
+async def test_whoever_wants_something_done_to_mails_that_are_gone_is_told_so(
+    mina: Desk, room: Mailroom, verb: str
+) -> None:
+    await has_card(mina, room)
+    room.remove("Two bags")
+    await mina.sees(lambda: "No longer in the mailbox" in said(mina.cards()[0]))
+    await mina.person.command(CHANNEL, "/mail", verb)
+    (told,) = await mina.sees(lambda: mina.person.ephemerals(CHANNEL))
+    assert told["text"].startswith("The mails of #1 are no longer in the mailbox")
+
+
+async def test_a_mail_that_is_marked_as_deleted_and_still_there_can_be_brought_back(mina: Desk, room: Mailroom) -> None:
+    await has_card(mina, room)
+    room.mark("Two bags", add="\\Deleted")
+    await mina.sees(lambda: "No longer in the mailbox" in said(mina.cards()[0]))
+    await mina.person.command(CHANNEL, "/mail", "restore 1")
+    (told,) = await mina.sees(lambda: mina.person.ephemerals(CHANNEL))
+    assert told["text"] == "#1 is on its way back into the inbox."
+    await until(lambda: room.stands() == {"Two bags": ("inbox", set())})
+
+
 async def test_what_was_done_while_the_bridge_was_down_shows_when_it_is_up(
     stage: Stage, mina: Desk, room: Mailroom
 ) -> None:

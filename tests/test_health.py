@@ -6,10 +6,11 @@ import shutil
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import aiohttp
 import pytest
+from onstage import Desk, ask
 
 from bridge.config import Listen
 from bridge.demo.mails import SHOP
@@ -20,6 +21,7 @@ from bridge.mail.maildir import Maildir
 from bridge.mail.maildirsource import LocalSource
 from bridge.metrics import Metrics
 from bridge.model import MailboxName, now
+from bridge.slack.requests import PATH
 from bridge.store.database import Store
 
 ENOUGH = 20.0  # seconds a condition may take on a slow machine
@@ -91,6 +93,55 @@ async def test_without_slack_the_replica_is_alive_but_not_ready(stage: Stage) ->
             pass
     assert (await get_json(stage.url("/readyz")))[1]["slack"] == "not connected"
     assert (await get(stage.url("/healthz")))[0] == 200
+
+
+async def test_status_counts_what_is_behind_and_not_what_has_time(stage: Stage) -> None:
+    """A modal that is open, a snooze, tomorrow's housekeeping: each has a time of its own."""
+    mina = Desk(stage)
+    await ask(stage)
+    card = await mina.sees_card("Two bags")
+    await mina.opens(card)
+    await mina.person.command(CHANNEL, "/mail", "snooze 1 in 3 hours")
+    async with asyncio.timeout(ENOUGH):
+        while await behind(mina) != "0 things still to be done":
+            pass
+    stage.slack.faults.error("chat.update", times=None)
+    await mina.person.command(CHANNEL, "/mail", "claim 1")
+    assert await behind(mina) == "1 thing still to be done"
+
+
+async def behind(mina: Desk) -> str:
+    """What `/mail status` says is still to be done."""
+    before = len(mina.person.ephemerals(CHANNEL))
+    await mina.person.command(CHANNEL, "/mail", "status")
+    await mina.sees(lambda: len(mina.person.ephemerals(CHANNEL)) > before)
+    told = str(mina.person.ephemerals(CHANNEL)[-1]["text"])
+    return next(line for line in told.splitlines() if "still to be done" in line)
+
+
+@pytest.mark.parametrize("way", ["socket", "http"])
+@pytest.mark.parametrize("method", ["auth.test", "conversations.list"])
+async def test_a_bridge_that_waits_for_slack_is_alive_and_not_ready(
+    stage: Stage, way: Literal["socket", "http"], method: str
+) -> None:
+    """Whoever watches the process does not end it for an outage of Slack's; what Slack sends it is to send again."""
+    await stage.stop_bridge()
+    stage.way, stage.http = way, "127.0.0.1:0"
+    stage.slack.faults.error(method, times=None)
+    starting = asyncio.create_task(stage.start_bridge())
+    async with asyncio.timeout(ENOUGH):
+        while not (stage.bridge and stage.bridge.site and stage.bridge.site.port):  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.01)
+    assert (await get(stage.url("/healthz")))[0] == 200
+    status, body = await get_json(stage.url("/readyz"))
+    assert (status, body["slack"], body["database"]) == (503, "not connected", "answers")
+    assert (await get(stage.url("/metrics")))[0] == 200
+    async with aiohttp.ClientSession() as session, session.post(stage.url(PATH), data=b"x") as response:
+        assert response.status == (404 if way == "socket" else 503)
+    assert not starting.done()
+    stage.slack.faults.clear()
+    await starting
+    assert (await get(stage.url("/readyz")))[0] == 200
 
 
 async def test_an_app_that_was_uninstalled_is_not_ready(stage: Stage) -> None:

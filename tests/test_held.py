@@ -27,6 +27,7 @@ from bridge.model import (
     Verdict,
     now,
 )
+from bridge.sentences import Language, say, speaking
 from bridge.slack import blocks
 from bridge.slack.about import about
 
@@ -177,6 +178,22 @@ def test_however_many_are_held_the_message_is_one_that_slack_takes(name: str) ->
     check_message_blocks(surface.blocks)
     assert "53 more files are held back" in said({"blocks": surface.blocks})
     assert not any("<!channel>" in one for one in marked(surface.blocks))
+
+
+@pytest.mark.parametrize("name", ["&&&" * 40 + ".exe", "<!channel>" * 40, "", "송장.exe"])
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_the_question_is_asked_whatever_the_file_is_called(name: str, language: Language) -> None:
+    virus = Verdict(level=Spam.SPAM, by="ClamAV", virus="&" * 99)
+    for risk in Risk:
+        with speaking(language):
+            made = blocks.mail(mail := stored(risk, verdict=virus, name=name), about=about(mail))
+            warned = [
+                say("It comes into this thread, where everybody can open it. Are you sure that you know its sender?"),
+                say("A virus was found in this mail: {virus}.", virus="").rstrip(". "),
+            ]
+        asked = next(one for one in nodes(made.blocks) if one.get("action_id") == "release_file")["confirm"]["text"]
+        assert len(asked["text"]) <= 300
+        assert all(words in asked["text"] for words in warned)
 
 
 @pytest.mark.parametrize(

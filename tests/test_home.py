@@ -154,8 +154,12 @@ async def test_my_settings_are_kept_and_are_mine(stage: Stage, mina: Desk) -> No
     await mina.person.click_view("my_settings")
     await mina.sees(lambda: (mina.person.view() or {}).get("callback_id") == "my_settings")
     assert "Mina\\nFernhill <b>" in str(mina.person.view())
+    stage.slack.workspace.change_user(JONAS, is_admin=True)
     await jonas.person.open_home()
-    await home(jonas, "none of your own", "Reminders: on")
+    await home(jonas, "none of your own", "Reminders: on", "Agents")
+    await jonas.person.click_view("desk_log")
+    await jonas.sees(lambda: "signature: changed, reminders: yes → no" in said(jonas.person.view() or {}))
+    assert "Fernhill <b>" not in said(jonas.person.view() or {})
 
 
 async def test_only_an_admin_sees_how_the_desk_is_set_up(stage: Stage, mina: Desk) -> None:

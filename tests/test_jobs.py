@@ -275,13 +275,10 @@ async def test_questions_about_all_jobs(store: Store) -> None:
     async with store.read() as conn:
         assert (await jobs.counts(conn))[State.READY] == 3
         assert await jobs.lag(conn, now=AT) == timedelta(seconds=90)
-        assert await jobs.owed(conn, now=AT) == 1
         assert await jobs.next_due(conn, after=AT) == AT + timedelta(seconds=1)
     await claim(store, at=AT)
     async with store.read() as conn:
         assert await jobs.lag(conn, now=AT) == timedelta()
-        assert await jobs.owed(conn, now=AT) == 1
-        assert await jobs.owed(conn, now=AT + timedelta(seconds=2)) == 3
 
 
 async def test_what_is_done_can_be_forgotten_and_nothing_else(store: Store) -> None:

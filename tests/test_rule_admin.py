@@ -10,7 +10,7 @@ from onstage import Desk, actions, ask, initial, nodes, said
 from bridge.demo.double.blockkit import check_view
 from bridge.demo.double.inputs import first_value, holding
 from bridge.demo.mails import SHOP
-from bridge.demo.stage import CHANNEL, JONAS, STRANGER, Stage
+from bridge.demo.stage import CHANNEL, JONAS, MINA, Stage
 from bridge.model import Priority, UserId
 from bridge.routing.matching import On, Rule, Share, Then, When
 from bridge.slack import ruleform, ruling
@@ -100,15 +100,76 @@ async def test_a_rule_is_tried_on_past_mail_and_acts_once_it_is_switched_on(
     assert "rule switched on" in log
 
 
-async def test_an_admin_who_is_no_agent_learns_how_many_and_not_what(stage: Stage, mina: Desk) -> None:
+async def test_what_shows_where_an_admin_is_not_is_named_by_its_number_alone(
+    stage: Stage, mina: Desk, jonas: Desk
+) -> None:
+    here = stage.slack.workspace
+    here.add_channel("billing", channel_id="C0BILLING1", members=[MINA, here.bot_user_id])
     await ask(stage, subject="A refund, please")
     await mina.sees_card("A refund, please")
-    stage.slack.workspace.change_user(STRANGER, is_admin=True)
-    olga = Desk(stage, STRANGER)
-    await rules(olga)
-    tried = said(await write(olga, "Refunds", subject="refund", tag="money"))
+    await mina.person.command(CHANNEL, "/mail", "move 1 #billing")
+    await mina.sees(lambda: any(one.get("bot_id") for one in here.history("C0BILLING1")))
+    await rules(jonas)
+    tried = said(await write(jonas, "Refunds", subject="refund", tag="money"))
     assert "Would have matched *1* of the last 1 mails.\n*#1*" in tried
     assert "please" not in tried
+
+
+async def test_what_is_switched_on_is_what_was_looked_at(stage: Stage, jonas: Desk, mina: Desk) -> None:
+    """Another admin saves the rule anew while it is looked at, then takes it away."""
+    stage.slack.workspace.change_user(MINA, is_admin=True)
+    await rules(jonas)
+    await write(jonas, "One", tag="first")
+    await rules(mina, "One")
+    await choose(mina, "edit", "One")
+    await window(mina, "Edit rule")
+    await mina.person.submit({"tag": "second"})
+    await window(mina, "Try it", "#second")
+    await jonas.person.click_view("switch_rule_on")
+    await window(jonas, "Try it", "Somebody changed this rule meanwhile")
+    await jonas.person.close_view()
+    await window(jonas, "Rules", ":white_circle: off", "#second")
+    await choose(jonas, "edit", "One")
+    await window(jonas, "Edit rule")
+    await jonas.person.click_view("remove_rule")
+    await window(jonas, "Edit rule", "is removed")
+    await mina.person.click_view("switch_rule_on")
+    await window(mina, "Try it", "Somebody removed this rule meanwhile")
+
+
+async def test_an_admin_who_is_no_agent_lets_no_mail_out_by_a_rule(stage: Stage, mina: Desk, jonas: Desk) -> None:
+    """They see no mail: neither by passing it on, nor in another channel, nor by what a rule would have matched."""
+    await ask(stage, subject="A refund, please")
+    await mina.sees_card("A refund, please")
+    await rules(jonas)
+    await write(jonas, "Out", forward="jonas@elsewhere.example")
+    stage.slack.workspace.leave(CHANNEL, JONAS)
+    await jonas.person.click_view("switch_rule_on")
+    await window(jonas, "Try it", "every mailbox that this rule looks at")
+    await jonas.person.close_view()
+    await window(jonas, "Rules", ":white_circle: off")
+    for block, value in (("forward", "jonas@elsewhere.example"), ("channel", CHANNEL)):
+        await jonas.person.click_view("new_rule")
+        await window(jonas, "New rule")
+        answer = await jonas.person.submit({"name": f"By {block}", block: value})
+        assert list((answer or {})["errors"]) == [block]
+        await jonas.person.close_view()
+    tried = await write(jonas, "Refunds", subject="refund", tag="money")
+    assert "Would have matched" not in said(tried)
+    assert "#1" not in said(tried)
+    await jonas.person.click_view("switch_rule_on")  # it shows nobody anything
+    await window(jonas, "Try it", "It is on")
+
+
+async def test_a_channel_is_told_that_its_mail_is_passed_on(stage: Stage, mina: Desk, jonas: Desk) -> None:
+    await rules(jonas)
+    await write(jonas, "Books", forward="books@elsewhere.example")
+    assert not mina.card("books@elsewhere.example")
+    await jonas.person.click_view("switch_rule_on")
+    await window(jonas, "Try it", "It is on")
+    told = said(await mina.sees_card("books@elsewhere.example"))
+    assert f"<@{JONAS}>" in told
+    assert "“Books”" in told
 
 
 async def test_rules_of_the_file_come_first_and_are_not_changed_here(stage: Stage, jonas: Desk) -> None:
@@ -216,6 +277,31 @@ def test_a_rule_is_the_same_after_it_was_opened_and_saved() -> None:
     values = {block["block_id"]: {"value": first_value(one)} for block, one in holding(form["blocks"])}
     assert ruleform.typed({**form, "state": {"values": values}}) == rule
     assert ruleform.rule_id_of(form) == 7
+
+
+def saved(rule: Rule, **there: list[str]) -> Rule:
+    """The rule as it is once the form was opened and saved, with nothing changed."""
+    form = ruleform.form(rule, rule_id=7, **({"mailboxes": ["support"], "templates": [], "webhooks": []} | there))
+    assert check_view(form) == []
+    values = {block["block_id"]: {"value": first_value(one)} for block, one in holding(form["blocks"])}
+    return ruleform.typed({**form, "state": {"values": values}})
+
+
+@pytest.mark.parametrize("others", [True, False])
+def test_what_a_rule_names_that_is_gone_stays_named(others: bool) -> None:
+    """Without its mailbox it would look at all mail."""
+    then = Then(template="Hours", sends=True, webhook="crm", tags=("a",))
+    rule = Rule(name="R", when=When(mailboxes=("sales",), subject=("x",)), then=then)
+    there = {"mailboxes": ["support", "shop"], "templates": ["Other"], "webhooks": ["erp"]} if others else {}
+    assert saved(rule, **there) == rule
+
+
+def test_every_template_that_there_may_be_can_be_chosen() -> None:
+    names = [f"{'가' * 70} {number}" for number in range(300)]
+    rule = Rule(name="R", then=Then(template=names[299]))
+    assert saved(rule, templates=names) == rule
+    form = str(ruleform.form(None, rule_id=None, mailboxes=["support"], templates=names, webhooks=[]))
+    assert all(name in form for name in names)
 
 
 def test_the_window_holds_as_many_rules_as_there_may_be() -> None:

@@ -23,6 +23,7 @@ from bridge.store import acts
 from bridge.store.database import Store
 
 BILLING = "C0BILLING1"
+ANSWERED = "\\Answered"
 DANA_WROTE = b"From: " + DANA.encode()
 Staged = Callable[..., Awaitable[Stage]]
 
@@ -359,6 +360,60 @@ async def test_what_was_proposed_is_withdrawn_once_somebody_answers(staged: Stag
     assert "At ten, today." in text_of(await received(stage, "dana@example.com"))
     assert await mina.sees(lambda: mina.line(card, "Undone"))
     assert not mina.line(card, "Proposed")
+
+
+OPENING = HOURS + rule("Opening", 'subject = "open"', 'template = "Hours"')
+EVERY = HOURS + rule("Opening", 'subject = "open"', 'template = "Hours"', 'on = "every"')
+
+
+async def test_who_sends_a_proposed_answer_is_asked_once_where_the_customer_wrote_again(staged: Staged) -> None:
+    stage = await staged(OPENING)
+    mina = Desk(stage)
+    first = await ask(stage, subject="When do you open?")
+    card = await mina.sees_card("When do you open?")
+    line = await mina.sees(lambda: mina.line(card, "Proposed"))
+    await ask(stage, subject="Re: When do you open?", text="Never mind.", in_reply_to=first)
+    await mina.sees(lambda: mina.line(card, "Never mind."))
+    await mina.person.click(CHANNEL, (line or {})["ts"], "send_now")
+    view = await mina.sees_compose()
+    assert "Never mind." in json.dumps(view)
+    assert "we open at nine" in json.dumps(view)
+    assert mina.line(card, "Proposed")
+    assert not stage.world.inbox["dana@example.com"]
+    await mina.person.submit({})
+    assert "we open at nine" in text_of(await received(stage, "dana@example.com"))
+    assert await mina.sees(lambda: not mina.line(card, "Proposed"))
+    assert len(stage.world.inbox["dana@example.com"]) == 1
+
+
+async def test_what_was_proposed_is_withdrawn_once_somebody_answers_from_another_mail_client(staged: Staged) -> None:
+    stage = await staged(OPENING)
+    mina = Desk(stage)
+    first = await ask(stage, subject="When do you open?")
+    card = await mina.sees_card("When do you open?")
+    assert await mina.sees(lambda: mina.line(card, "Proposed"))
+    answer = EmailMessage()
+    answer["From"], answer["To"], answer["Subject"] = SHOP.email, "dana@example.com", "Re: When do you open?"
+    answer["Message-ID"], answer["In-Reply-To"] = "<phone@fernhill.example.com>", first
+    answer.set_content("At ten.")
+    room = LocalRoom(stage.data / "mail" / "support")
+    room.file_sent(answer.as_bytes())
+    room.mark("When do you open?", add=ANSWERED)  # as mail clients do; it has the bridge look at once
+    assert await mina.sees(lambda: mina.line(card, "Undone"))
+    assert not mina.line(card, "Proposed")
+
+
+async def test_a_newer_mails_proposal_takes_the_place_of_the_older_one(staged: Staged) -> None:
+    stage = await staged(EVERY)
+    mina = Desk(stage)
+    first = await ask(stage, subject="When do you open?")
+    card = await mina.sees_card("When do you open?")
+    assert await mina.sees(lambda: mina.line(card, "Proposed"))
+    second = await ask(stage, subject="Re: When do you open?", text="And on Sundays?", in_reply_to=first)
+    assert await mina.sees(lambda: mina.line(card, "Undone"))
+    line = await mina.sees(lambda: mina.line(card, "Proposed"))
+    await mina.person.click(CHANNEL, (line or {})["ts"], "send_now")
+    assert (await received(stage, "dana@example.com"))["In-Reply-To"] == second
 
 
 async def test_a_template_that_is_sent_answers_by_itself_instead_of_the_acknowledgement(staged: Staged) -> None:

@@ -80,6 +80,71 @@ def test_a_template_cannot_leave_its_sandbox(escape: str) -> None:
         check(escape)
 
 
+BOMBS = (
+    "{{ 'a' * 10 ** 10 }}",
+    "{{ 10 ** 10 ** 9 }}",
+    "{{ 'x'|center(10 ** 9) }}",
+    "{{ 'x'|center(1000000000) }}",
+    "{{ '%1000000000d' % 1 }}",
+    "{{ 'a'|replace('a', 'aaaaaaaaaa')|replace('a', 'aaaaaaaaaa')|replace('a', 'aaaaaaaaaa') }}",
+    "{{ subject|replace('', 'aaaaaaaaaa') }}",
+    "{{ subject|replace('a', subject) }}",
+    "{% for a in range(9999) %}{% for b in range(9999) %}{% for c in range(9999) %}{% endfor %}{% endfor %}{% endfor %}",
+    "{% macro again() %}{{ again() }}{% endmacro %}{{ again() }}",
+    "{% set a = 'aaaaaaaaaa' %}{% set a = a ~ a %}{{ a }}",
+    "{{ range(100000)|list }}",
+    "{{ lipsum(100000) }}",
+    "{{ " + "not " * 20_000 + "number }}",
+    "{{ " + "(" * 20_000 + "number" + ")" * 20_000 + " }}",
+    "{{ number" + "|upper" * 20_000 + " }}",
+    "{% if number %}" * 200 + "{% endif %}" * 200,
+    "{% if number %}" + "{% elif number %}" * 20_000 + "{% endif %}",
+)
+
+
+@pytest.mark.parametrize("bomb", BOMBS, ids=range(len(BOMBS)))
+def test_a_template_that_would_take_the_service_down_is_refused_at_once(bomb: str) -> None:
+    """Be it saved by an admin, or kept from before such were refused."""
+    for reader in (check, check_html):
+        with pytest.raises(Refused):
+            reader(bomb)
+    with pytest.raises(Refused):
+        render(bomb, FACTS)
+    with pytest.raises(Refused):
+        render_html(bomb, FACTS)
+
+
+@pytest.mark.parametrize(
+    ("template", "made"),
+    [
+        ("{# a word to ourselves #}{{ sender.name|upper }}", "DANA REYES"),
+        ("{{ '  two bags '|trim|title }} {{ subject|lower }}", "Two Bags two bags"),
+        ("{{ subject|replace('Two', '2') }}", "2 bags"),
+        ("{{ agent.name|default('us') }}", "Mina Park"),
+        ("{{ 'a' ~ '-' ~ number }}", "a-1042"),
+        ("{{ 'x' if hours.open else 'y' }}", "x"),
+        ("{% if 'bags' in subject and not (number == 7 or false) %}a{% elif number %}b{% else %}c{% endif %}", "a"),
+        ("{% raw %}{{ number }}{% endraw %}", "{{ number }}"),
+    ],
+)
+def test_what_a_template_may_do(template: str, made: str) -> None:
+    check(template)
+    assert render(template, FACTS) == made
+
+
+@pytest.mark.parametrize("failing", ["{{ number < 7 }}", "{% if not sender.name %}{{ number > 7 }}{% endif %}"])
+def test_what_fails_for_whoever_has_no_name_is_refused_when_it_is_read(failing: str) -> None:
+    with pytest.raises(Refused):
+        check(failing)
+    with pytest.raises(Refused):
+        check_html(failing)
+
+
+def test_what_a_template_may_not_do_is_told_with_its_line() -> None:
+    with pytest.raises(Refused, match=r"^line 2: .*`if`.*upper"):
+        check("Hello\n{% for one in subject %}{{ one }}{% endfor %}")
+
+
 def test_a_strangers_name_formats_nothing_and_links_nowhere() -> None:
     evil = "**B** _i_ [pay](https://evil.example) <https://evil.example> `c`\n\n- {{ agent.name }} https://evil.example"
     facts = Values(number=None, sender=Address(name=evil, email="e@x"), subject="", mailbox=SHOP)
@@ -199,7 +264,7 @@ def test_a_time_is_told_in_the_language_of_the_template(template: Template, told
     assert words(text) == [told]
 
 
-@pytest.mark.parametrize("unknown", ["hours.close", "hours['opns']", "sender.phone", "number.x"])
+@pytest.mark.parametrize("unknown", ["hours.close", "sender.phone", "number.x"])
 def test_what_is_unknown_behind_an_if_is_refused_when_it_is_read(unknown: str) -> None:
     """Else it would be found out on the first evening, by a customer."""
     for template in (
@@ -226,11 +291,10 @@ ESCAPED = "&lt;script&gt;&#39;&#34;&amp;&lt;/b&gt;"
     [
         ("<b title='{{ sender.name }}'>{{ sender.name }}</b>", f"<b title='{ESCAPED}'>{ESCAPED}</b>"),
         ("<b>{{ sender.name|e }}</b>", f"<b>{ESCAPED}</b>"),
-        ("{% set hello %}<i>{{ sender.name }}</i>{% endset %}{{ hello }}", f"<i>{ESCAPED}</i>"),
-        ("{% macro bold(it) %}<b>{{ it }}</b>{% endmacro %}{{ bold(sender.name) }}", f"<b>{ESCAPED}</b>"),
+        ("{{ sender.name|e|replace('&lt;', '<') }}", ESCAPED),
+        ("{{ sender.name|replace('script', '<b>') }}", "&lt;&lt;b&gt;&gt;&#39;&#34;&amp;&lt;/b&gt;"),
+        ("{{ sender.name|default('<b>') }}", ESCAPED),
         ("{{ '<b>' ~ sender.name }}", f"&lt;b&gt;{ESCAPED}"),
-        ("{{ '<b>{}</b>'.format(sender.name) }}", f"&lt;b&gt;{ESCAPED}&lt;/b&gt;"),
-        ("{{ [sender.name, sender.name]|join('<br>') }}", f"{ESCAPED}&lt;br&gt;{ESCAPED}"),
         ("<p>{{ subject }}</p>", "<p>{{ number }}</p>"),
     ],
 )

@@ -181,7 +181,10 @@ def draft_of(
 
 
 async def propose(conn: AsyncConnection, draft: Draft) -> None:
-    """Keep a draft that leaves only when a person says so; then it is theirs."""
+    """Keep a draft that leaves only when a person says so; then it is theirs. What was proposed to earlier mail of that
+    conversation is withdrawn.
+    """
+    await drafts.withdraw(conn, draft.number)
     await _keep(conn, replace(draft, state=DraftState.PROPOSED, automatic=Automatic.NO))
 
 

@@ -1,8 +1,8 @@
 """A mail's body as it goes out: lines to plain text and to HTML, and plain text to lines (pure).
 
-The HTML is safe whatever the lines hold: text is escaped, links are http, https, mailto or tel, there are no scripts,
-classes or outside resources, and styles stand inline because mail clients drop everything else. Depth is capped, so
-that no client has to draw a thousand nested quotes. What the operator wrote as HTML stands as it was written.
+The HTML is safe whatever the lines hold: text is escaped, links are http, https, ftp, mailto or tel, there are no
+scripts, classes or outside resources, and styles stand inline because mail clients drop everything else. Depth is
+capped, so that no client has to draw a thousand nested quotes. What the operator wrote as HTML stands as written.
 """
 
 import re
@@ -14,7 +14,8 @@ from urllib.parse import quote
 from bridge.model import Line, Span
 
 _DEEPEST = 12  # levels of quoting or of lists that are drawn; deeper ones stand at this level
-_LINKS = ("http://", "https://", "mailto:", "tel:")
+_LINKS = ("http://", "https://", "ftp://", "mailto:", "tel:")
+_ENCODED = re.compile(r'[|<>\\`" ]')  # as they are shown in Slack, where a link holds none of them either
 _QUOTE = '<blockquote type="cite" style="margin:0 0 0 .8ex;border-left:2px solid #ccc;padding-left:1ex">'
 _HEAD = '<!doctype html><html><head><meta charset="utf-8"></head><body dir="auto">\n'
 _CODE = '<code style="background:#f4f4f4;border-radius:3px;padding:0 3px">'
@@ -89,10 +90,10 @@ def _clean(text: str) -> str:
 
 
 def _href(span: Span) -> str:
-    """The span's link, where it is one that may go out."""
+    """The span's link as it may stand in a mail (RFC 3986, section 2), where it is one that may go out."""
     href = span.href
-    safe = href.lower().startswith(_LINKS) and href.isprintable() and not set(href) & set(' <>"')
-    return href if safe else ""
+    safe = href.lower().startswith(_LINKS) and href.isprintable()
+    return _ENCODED.sub(lambda sign: f"%{ord(sign[0]):02X}", href) if safe else ""
 
 
 def _address_of(span: Span) -> str:

@@ -8,6 +8,8 @@ until one says `stop`. Where two rules say what there can be only one of (channe
 answer), the first decides. How rules that joining goes by are is another matter, in `bridge/rules.py`.
 """
 
+import hashlib
+import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -234,6 +236,11 @@ def packed(rule: Rule) -> dict[str, Any]:
     when = {name: value for name in When.__dataclass_fields__ if (value := getattr(rule.when, name)) not in ((), None)}
     then = {name: value for name in Then.__dataclass_fields__ if (value := getattr(rule.then, name))}
     return {"name": rule.name, "on": rule.on, "stop": rule.stop, "when": when, "then": then}
+
+
+def version(rule: Rule) -> str:
+    """Another one for whatever else a rule says, in 16 hexadecimal digits."""
+    return hashlib.sha256(json.dumps(packed(rule), sort_keys=True).encode()).hexdigest()[:16]
 
 
 def unpacked(kept: dict[str, Any]) -> Rule:

@@ -7,6 +7,7 @@ from typing import Any
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bridge.model import UserId, Where
+from bridge.slack.unreadable import Unreadable, report
 from bridge.where import acting
 
 Body = Mapping[str, Any]
@@ -46,8 +47,13 @@ class Acting:
 
     def _following(self, listener: Listener) -> Listener:
         async def followed(ack: AsyncAck, body: Body) -> None:
-            with acting(where(body)):
-                await listener(ack, body)
+            try:
+                with acting(where(body)):
+                    await listener(ack, body)
+            except Unreadable as error:
+                report(error)
+                await ack()  # also where that has happened: bolt forgets it when a listener fails soon after
+                return
             self._done(UserId(body.get("user_id") or body["user"]["id"]))
 
         return followed

@@ -16,7 +16,7 @@ from bridge.model import Named
 from bridge.sentences import say
 from bridge.slack import canned, setup
 from bridge.slack.acting import Acting
-from bridge.slack.windows import Body, View, Windows, option_of, user_of, value_of
+from bridge.slack.windows import Body, View, Windows, number_of, option_of, user_of
 
 
 class Administering:
@@ -52,11 +52,11 @@ class Administering:
         """Another page of them, in the place of the one that is shown."""
         await ack()
         try:
-            view = canned.window(await self._admins.templates(user=user_of(body)), page=int(value_of(body)))
+            view = canned.window(await self._admins.templates(user=user_of(body)), page=number_of(body))
         except BridgeError as error:
             await self._windows.tell(body, str(error))
         else:
-            await self._windows.draw(body["view"]["id"], view)
+            await self._windows.draw(body, body["view"]["id"], view)
 
     async def new(self, ack: AsyncAck, body: Body) -> None:
         """New template."""
@@ -125,7 +125,7 @@ class Administering:
             return
         with contextlib.suppress(BridgeError):  # what was done is done
             found = await self._admins.templates(user=user_of(body))
-            await self._windows.draw(beneath, canned.window(found, page=canned.page_of(found, template)))
+            await self._windows.redraw(beneath, canned.window(found, page=canned.page_of(found, template)))
 
     # --- agents, and the log ------------------------------------------------------------------------------------------
 

@@ -20,7 +20,8 @@ from bridge.slack import digest, modals
 from bridge.slack.acting import Acting
 from bridge.slack.gateway import Gateway
 from bridge.slack.heard import Heard
-from bridge.slack.windows import Body, View, Windows, option_of, user_of, value_of
+from bridge.slack.unreadable import number_in
+from bridge.slack.windows import Body, View, Windows, number_of, option_of, user_of, value_of
 from bridge.where import acting
 
 log = structlog.get_logger()
@@ -75,7 +76,7 @@ class Aside:
         """A line's menu: `verb:number`, in the message or in the window."""
         verb, _, number = option_of(body).partition(":")
         try:
-            told = await self._floods.act(verb, Number(int(number)), user=user_of(body))
+            told = await self._floods.act(verb, Number(number_in(number)), user=user_of(body))
         except BridgeError as error:
             told = str(error)
         await ack()
@@ -89,7 +90,7 @@ class Aside:
         await ack()
 
         async def view() -> View:
-            return await self._floods.page(int(value_of(body)), page=0, user=user_of(body))
+            return await self._floods.page(number_of(body), page=0, user=user_of(body))
 
         await self._windows.open(body, say(TITLE), view)
 
@@ -97,14 +98,14 @@ class Aside:
         """Another page."""
         await ack()
         number, _, page = value_of(body).partition(":")
-        await self._draw(body, int(number), int(page))
+        await self._draw(body, number_in(number), number_in(page))
 
     async def _draw(self, body: Body, number: int, page: int, *, told: str = "") -> None:
         try:
             view = await self._floods.page(number, page=page, user=user_of(body), told=told)
         except Refused as refusal:
             view = modals.notice(say(TITLE), str(refusal))
-        await self._windows.draw(body["view"]["id"], view)
+        await self._windows.draw(body, body["view"]["id"], view, otherwise=told)
 
     # --- reactions ----------------------------------------------------------------------------------------------------
 

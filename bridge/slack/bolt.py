@@ -3,11 +3,13 @@ whoever acts is answered.
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from slack_bolt.async_app import AsyncApp, AsyncBoltContext
 from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.response import BoltResponse
 
 from bridge.config import SlackSettings
 from bridge.errors import BridgeError
@@ -15,6 +17,7 @@ from bridge.model import UserId
 from bridge.sentences import read_by
 from bridge.slack import web
 from bridge.slack.gateway import Gateway, Identity
+from bridge.slack.unreadable import Unreadable, report
 
 PATIENCE = 0.5  # seconds for a person's language: a click waits for its answer, in whichever it comes
 Next = Callable[[], Awaitable[None]]
@@ -51,4 +54,17 @@ def bolt_app(slack: SlackSettings, me: Identity, *, gateway: Gateway) -> AsyncAp
         signing_secret=slack.signing_secret.get_secret_value(),
     )
     app.use(in_their_language)
+    app.error(_failed)
     return app
+
+
+async def _failed(error: Exception, response: BoltResponse | None, logger: logging.Logger) -> BoltResponse | None:
+    """Acknowledge what Slack never sends, with a line of the log; of everything else the log tells where it failed.
+
+    `response`: what Slack is answered, unless that has happened.
+    """
+    if not isinstance(error, Unreadable):
+        logger.error("Failed to run listener function (error: %s)", error, exc_info=error)
+        return None
+    report(error)
+    return None if response is None else BoltResponse(status=200)

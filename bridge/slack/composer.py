@@ -4,8 +4,10 @@ As everywhere: what changes something is committed before it is acknowledged. Wh
 was filled in.
 """
 
+import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from slack_bolt.async_app import AsyncAck
@@ -13,16 +15,33 @@ from slack_bolt.async_app import AsyncAck
 from bridge.answers import Answers, Invalid
 from bridge.desk import Desk
 from bridge.errors import BridgeError, Temporary
-from bridge.model import Address, ChannelId, Draft, DraftId, DraftKind, DraftState, MailboxName, Number, Ts
+from bridge.model import (
+    Address,
+    ChannelId,
+    Draft,
+    DraftFile,
+    DraftId,
+    DraftKind,
+    DraftState,
+    FileId,
+    MailboxName,
+    Number,
+    Ts,
+)
 from bridge.proposals import Proposals
 from bridge.secondlook import AskAgain
 from bridge.sentences import say
 from bridge.slack import compose, modals, richtext
 from bridge.slack.acting import Acting
-from bridge.slack.forms import Form, submission, tells_words
+from bridge.slack.faults import Gone
+from bridge.slack.forms import Form, Submission, submission, tells_words, upload
 from bridge.slack.gateway import Gateway
+from bridge.slack.unreadable import number_in
 from bridge.slack.windows import Body, View, Windows, modal_of, user_of, value_of
 from bridge.writing import Writing
+
+NO_FILE = frozenset({"tombstone", "hidden_by_limit"})
+"""Modes of a file object behind which there is no file to be had."""
 
 
 class Composer:
@@ -92,7 +111,9 @@ class Composer:
             else:
                 found = await self._writing.form(DraftKind.REPLY, conversation.number, user=user_of(body))
             words = richtext.of_message(said)
-            return found.with_words(words, said=(channel, Ts(said["ts"]))) if words else found
+            words = None if words is None or richtext.is_blank(words) else words
+            files = [upload(one) for one in said.get("files") or () if one.get("mode") not in NO_FILE]
+            return found.made_of(words, said=(channel, Ts(said["ts"])), files=files) if words or files else found
 
         await self._open(body, DraftKind.REPLY, form)
 
@@ -139,8 +160,8 @@ class Composer:
 
     async def submitted(self, ack: AsyncAck, body: Body) -> None:
         """Send was pressed: the Draft is committed, then the view shows what leaves and to whom."""
-        typed = submission(body["view"])
         try:
+            typed = await self._typed(body)
             draft = await self._answers.submit(typed, user=user_of(body))
             view = await self._leaving(draft)
         except Invalid as wrong:
@@ -156,9 +177,28 @@ class Composer:
             await ack(response_action="update", view=view)
             await self._answers.seen(draft)
 
+    async def _typed(self, body: Body) -> Submission:
+        """What was typed, and what Slack knows of the files of the message that it was made of.
+
+        Raises Gone where one that is to go along was deleted, and what else Slack says.
+        """
+        typed = submission(body["view"])
+
+        async def ask(file_id: FileId) -> DraftFile | None:
+            try:
+                found = await self._gateway.file(file_id)
+            except Gone:
+                if f"slack:{file_id}" in typed.originals:
+                    raise
+                return None
+            return DraftFile(slack_id=found.id, filename=found.name, content_type=found.mimetype, size=found.size)
+
+        found = await asyncio.gather(*map(ask, typed.carried.files))
+        return replace(typed, said_files=tuple(one for one in found if one))
+
     async def _asked_again(self, body: Body, asked: AskAgain) -> View:
         """The modal as it was filled in, with what its author should know above it."""
-        form = await self._writing.refilled(submission(body["view"]), user=user_of(body))
+        form = await self._writing.refilled(await self._typed(body), user=user_of(body))
         told = compose.asked_again(asked.news, asked.alike, asked.bounced)
         return compose.compose(form.asking(told, carried=asked.carried))
 
@@ -167,6 +207,8 @@ class Composer:
         typed = submission(body["view"])
         try:
             if tells_words(body["view"]):
+                with contextlib.suppress(BridgeError):  # words are worth more than files that Slack no longer has
+                    typed = await self._typed(body)
                 await self._writing.put_down(typed, user=user_of(body))
             else:
                 await self._writing.end(typed.carried)
@@ -176,14 +218,23 @@ class Composer:
     async def template(self, ack: AsyncAck, body: Body) -> None:
         """A canned answer was chosen: its text is filled in."""
         await ack()
-        typed = submission(body["view"])
+        try:
+            typed = await self._typed(body)
+        except BridgeError as error:
+            channel = submission(body["view"]).carried.channel
+            await self._windows.instead(body, "", str(error), channel=channel)
+            return
         try:
             form = await self._writing.with_template(typed, user=user_of(body))
         except BridgeError as error:
             form = (await self._writing.refilled(typed, user=user_of(body))).telling(f":warning: {error}")
         view = compose.compose(form)
-        await self._gateway.update_view(typed.view_id, compose.without_body(view))
-        await self._gateway.update_view(typed.view_id, view)
+        try:
+            await self._windows.redraw(typed.view_id, compose.without_body(view))
+            await self._windows.redraw(typed.view_id, view)
+        except BridgeError as error:  # nobody knows which of the two views stands there, and one of them has no text
+            kept = say("Everything that you typed is kept, and is there again when you open it again.")
+            await self._kept(body, form, f"{error} {kept}", view_id=typed.view_id)
 
     # --- what is on its way -------------------------------------------------------------------------------------------
 
@@ -200,17 +251,32 @@ class Composer:
         try:
             view = await self._begun(form, body)
             if view_id:
-                await self._gateway.update_view(view_id, view)
+                await self._windows.redraw(view_id, view)
             else:
                 await self._gateway.open_view(body["trigger_id"], view)
         except BridgeError as error:
-            await self._writing.put_down(form.submitted(), user=user_of(body))
             kept = say("It was undone, and nothing was sent; Reply has its words again.")
-            await self._windows.tell({**body, "view": None}, f"{error} {kept}")
+            await self._kept(body, form, f"{error} {kept}", view_id=view_id)
+
+    async def _kept(self, body: Body, form: Form, sentence: str, *, view_id: str) -> None:
+        """Put down what cannot be shown in its modal, and say so."""
+        await self._writing.put_down(form.submitted(), user=user_of(body))
+        await self._windows.instead(body, view_id, sentence, channel=form.carried.channel)
 
     async def send_now(self, ack: AsyncAck, body: Body) -> None:
         """Send now."""
         await self._decide(ack, body, self._answers.send_now)
+
+    async def _look_again(self, body: Body, draft_id: DraftId, asked: AskAgain) -> None:
+        """What a rule proposed, in the modal, with what should be known before it is sent from there."""
+
+        async def form() -> Form:
+            made = await self._answers.proposed(draft_id, user=user_of(body))
+            told = compose.asked_again(asked.news, asked.alike, asked.bounced)
+            carried = replace(made.carried, seen=asked.carried.seen, asked=asked.carried.asked)
+            return made.asking(told, carried=carried)
+
+        await self._open(body, DraftKind.REPLY, form)
 
     async def resend(self, ack: AsyncAck, body: Body) -> None:
         """Send again, after a failure or where delivery is uncertain."""
@@ -222,16 +288,21 @@ class Composer:
 
     async def _decide(self, ack: AsyncAck, body: Body, verb: Callable[..., Awaitable[Draft]]) -> None:
         draft_id, _, seen = value_of(body).partition(":")
-        about = {"seen": int(seen)} if seen else {}
+        about = {"seen": number_in(seen)} if seen else {}
         try:
             draft = await verb(DraftId(draft_id), user=user_of(body), **about)
+        except AskAgain as asked:
+            await ack()
+            await self._look_again(body, DraftId(draft_id), asked)
+            return
         except BridgeError as error:
             await ack()
             await self._windows.tell(body, str(error))
             return
         await ack()
         if view_id := modal_of(body):
-            await self._gateway.update_view(view_id, await self._leaving(draft))
+            done = say("It is done; the window could not show it, the conversation's thread does.")
+            await self._windows.draw(body, view_id, await self._leaving(draft), otherwise=done)
 
     async def _leaving(self, draft: Draft) -> dict[str, Any]:
         words, told = richtext.lines(draft.rich_text), None

@@ -9,6 +9,7 @@ from bridge.errors import BridgeError
 from bridge.model import ChannelId, Ts, UserId
 from bridge.slack.gateway import Gateway
 from bridge.slack.notices import Decided, decided
+from bridge.slack.windows import value_of
 
 Body = Mapping[str, Any]
 
@@ -31,9 +32,10 @@ class Decisions:
         takes it back.
         """
         action, channel, user = body["actions"][0], ChannelId(body["channel"]["id"]), UserId(body["user"]["id"])
+        value = value_of(body)
         try:
             decide = self._buttons[action["action_id"]]
-            by = await decide(str(action["value"]), channel=channel, user=user)
+            by = await decide(value, channel=channel, user=user)
         except BridgeError as error:
             await ack()
             await self._gateway.ephemeral(channel, user, text=str(error))

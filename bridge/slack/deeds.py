@@ -9,6 +9,7 @@ from datetime import datetime
 
 from bridge.model import BRIDGE, ELSEWHERE, Act, Where
 from bridge.sentences import mark, say
+from bridge.slack import details
 from bridge.slack.blocks import inert, moment, person
 
 PLACES = {
@@ -32,7 +33,10 @@ VERBS = frozenset({
     mark("archive"), mark("restore"), mark("delete"), mark("spam"), mark("remove"), mark("merge"), mark("split"),
     mark("move"), mark("stay"), mark("tag"), mark("priority"), mark("propose"), mark("call"), mark("not answered"),
     mark("not passed on"), mark("not sent"), mark("list"), mark("search"), mark("read"), mark("take up"),
-    mark("discard"), mark("nudge"), mark("last mail"),
+    mark("discard"), mark("nudge"), mark("last mail"), mark("reword"),
+    mark("rule made"), mark("rule changed"), mark("rule switched on"), mark("rule switched off"), mark("rule moved"),
+    mark("rule removed"), mark("template made"), mark("template changed"), mark("template removed"),
+    mark("agents changed"), mark("settings changed"),
 })  # fmt: skip
 STATES = frozenset({
     mark("status"), mark("open"), mark("waiting"), mark("snoozed"), mark("closed"), mark("wakes"), mark("owner"),
@@ -42,6 +46,8 @@ STATES = frozenset({
     mark("uncertain"), mark("cancelled"), mark("proposed"), mark("suggested"), mark("taken up"),
     mark("discarded"),
     mark("channel"), mark("tags"), mark("priority"), mark("urgent"), mark("high"), mark("low"),
+    mark("program"), mark("script"), mark("macro"), mark("shortcut"), mark("disk image"), mark("page"),
+    mark("admins"), mark("released"),
 })  # fmt: skip
 _CHANGE = re.compile(r"(\w+: )?[^→,]+ → [^→,]+(, \w+: [^→,]+ → [^→,]+)*")
 _WORD = re.compile(r"[a-z]+( [a-z]+)?")
@@ -55,9 +61,18 @@ def line(act: Act) -> str:
     verb, detail, by = _said(act.verb), act.detail, ""
     if ruled := _BY_RULE.fullmatch(detail):
         by, detail = say("by the rule “{rule}”", rule=inert(ruled[1])) + "  ", ruled[2] or ""
-    if _CHANGE.fullmatch(detail):
-        detail = _WORD.sub(lambda found: _said(found[0]), detail)
+    detail = details.told(detail, otherwise=_in_words)
     return f"{moment(act.at)}  ·  {_actor(act)}  ·  *{inert(verb)}*  {by}{_drawn(inert(detail))}"
+
+
+def of_desk(act: Act) -> tuple[str, str]:
+    """What an admin did to the desk, and its detail, in words."""
+    return _said(act.verb), details.of_desk(act.detail, otherwise=_in_words)
+
+
+def _in_words(detail: str) -> str:
+    """From what to what, or one of our words by itself."""
+    return _WORD.sub(lambda found: _said(found[0]), detail) if _CHANGE.fullmatch(detail) else _said(detail)
 
 
 def _drawn(detail: str) -> str:

@@ -24,6 +24,7 @@ from bridge.slack.blocks import (
 )
 from bridge.slack.card import STATUS_WORDS
 from bridge.slack.mrkdwn import escape
+from bridge.slack.unreadable import expected
 
 IN_MESSAGE = 12  # lines of the message, which all have to fit into 13,000 characters
 IN_WINDOW = 20  # lines of one page of the window
@@ -78,8 +79,9 @@ def window(
 
 def carried(view: dict[str, Any]) -> tuple[int, int]:
     """The digest and the page that a window shows."""
-    kept = json.loads(view["private_metadata"])
-    return int(kept["digest"]), int(kept["page"])
+    with expected("page"):
+        kept = json.loads(view["private_metadata"])
+        return int(kept["digest"]), int(kept["page"])
 
 
 def _line(conversation: Conversation, author: Address, *, carded: bool = False) -> Block:

@@ -91,7 +91,8 @@ class Events:
             return
         was, words = richtext.of_message(before), richtext.of_message(after)
         if was and words:
-            await self._heard.once(body, lambda: self._spoken.edited(channel, ts, before=was, after=words))
+            user = UserId((after.get("edited") or {}).get("user") or after.get("user") or before["user"])
+            await self._heard.once(body, lambda: self._spoken.edited(channel, ts, before=was, after=words, user=user))
 
     async def internal_talk(self, _body: Body) -> None:
         """What nobody listens to is acknowledged, and nothing else happens to it."""

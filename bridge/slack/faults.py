@@ -12,8 +12,14 @@ from bridge.sentences import mark, say
 ONCE = frozenset({"chat.postMessage", "chat.postEphemeral", "files.completeUploadExternal"})
 """Methods whose effect would stand twice if they were called twice: a silence after one of them is uncertain."""
 
+WINDOWS = frozenset({"views.open", "views.push", "views.update"})
+"""Methods that somebody waits for in front of a window: what Slack says of one window holds back no other."""
+
 DEFAULT_RETRY_AFTER = 30.0
 """Seconds to wait after a 429 without a readable Retry-After: what Slack's own SDK waits."""
+
+WINDOW_RETRY_AFTER = 1.0
+"""The same for a window, before which nobody waits for longer; Slack writes no fraction of a second."""
 
 
 class Gone(Permanent):
@@ -192,12 +198,12 @@ def unreached(method: str, *, detail: str) -> Temporary:
     return Temporary(say("Slack cannot be reached: check the network and the proxy."), detail=f"{method}: {detail}")
 
 
-def retry_after(headers: Mapping[str, str]) -> float:
+def retry_after(method: str, headers: Mapping[str, str]) -> float:
     """Seconds that a 429 asks to be left alone (RFC 9110, section 10.2.3; Slack writes seconds, not dates)."""
     try:
         return max(0.0, float(headers.get("Retry-After", "")))
     except ValueError:
-        return DEFAULT_RETRY_AFTER
+        return WINDOW_RETRY_AFTER if method in WINDOWS else DEFAULT_RETRY_AFTER
 
 
 def limited(method: str, *, seconds: float) -> Temporary:

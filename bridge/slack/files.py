@@ -126,7 +126,7 @@ def _check(response: aiohttp.ClientResponse, file: SlackFile) -> None:
     if 300 <= status < 400:
         raise Permanent(say(_SIGN_IN), detail=f"download: status {status}")
     if status == 429:
-        raise faults.limited("download", seconds=faults.retry_after(response.headers))
+        raise faults.limited("download", seconds=faults.retry_after("download", response.headers))
     if status >= 500:
         raise Temporary(say("Slack did not hand the file out."), detail=f"download: status {status}")
     if status != 200:

@@ -24,6 +24,7 @@ from bridge.model import (
     Ts,
     UserId,
 )
+from bridge.slack.unreadable import expected
 
 ASKED_MOST = 100  # signs of addresses that private_metadata, of 3,000 characters, carries
 NOTHING: dict[str, Any] = {"type": "rich_text", "elements": []}
@@ -61,7 +62,8 @@ class Carried:
 
     `seen`: the conversation's newest mail, and `opened` when the person began (both move on with each warning that they
     were shown); `asked`: signs of the addresses that they were asked about already; `said`: the message in a thread
-    that it was made of; `proposal`: the assistant's draft that it was.
+    that it was made of, and `files`: those that hang on that message, which Slack can be asked about; `proposal`: the
+    assistant's draft that it was.
     """
 
     draft: DraftId
@@ -74,6 +76,7 @@ class Carried:
     opened: datetime | None = None
     asked: tuple[str, ...] = ()
     said: tuple[ChannelId, Ts] | None = None
+    files: tuple[FileId, ...] = ()
     proposal: DraftId | None = None
 
     def packed(self) -> str:
@@ -90,6 +93,7 @@ class Carried:
                 "opened": self.opened.timestamp() if self.opened else None,
                 "asked": self.asked[-ASKED_MOST:],
                 "said": self.said,
+                "files": self.files,
                 "proposal": self.proposal,
             }
         )
@@ -111,6 +115,7 @@ class Carried:
             opened=datetime.fromtimestamp(opened, UTC) if opened else None,
             asked=tuple(told.get("asked") or ()),
             said=(ChannelId(said[0]), Ts(said[1])) if said else None,
+            files=tuple(told.get("files") or ()),
             proposal=told.get("proposal"),
         )
 
@@ -145,9 +150,13 @@ class Form:
     told: tuple[str, ...] = ()
     again: bool = False
 
-    def with_words(self, rich_text: dict[str, Any], *, said: tuple[ChannelId, Ts]) -> "Form":
-        """The same form with the text of a message filled in."""
-        return replace(self, rich_text=rich_text, carried=replace(self.carried, said=said))
+    def made_of(
+        self, rich_text: dict[str, Any] | None, *, said: tuple[ChannelId, Ts], files: Sequence[DraftFile]
+    ) -> "Form":
+        """The same form with the text of a message filled in, and its files, which go along unless that is undone."""
+        carried = replace(self.carried, said=said, files=tuple(one.slack_id for one in files if one.slack_id))
+        offered = (*(Kept(file=one, checked=True) for one in files), *self.originals)
+        return replace(self, rich_text=rich_text, originals=offered, carried=carried)
 
     def telling(self, sentence: str) -> "Form":
         """The same form with a sentence above it, in mrkdwn."""
@@ -174,7 +183,12 @@ class Form:
             template=self.template,
             uploads=tuple(uploads),
             originals=tuple(one.value for one in self.originals if one.checked),
+            said_files=tuple(one.file for one in self.originals if one.value in self._said),
         )
+
+    @property
+    def _said(self) -> set[str]:
+        return {f"slack:{one}" for one in self.carried.files}
 
     def refilled(self, typed: "Submission") -> "Form":
         """The same form as a person has filled it in; uploads stay in their input, which nothing can fill."""
@@ -213,6 +227,7 @@ class Submission:
     template: str
     uploads: tuple[DraftFile, ...]
     originals: tuple[str, ...]  # values of the checked ones
+    said_files: tuple[DraftFile, ...] = ()  # of the message that it was made of, checked or not, once Slack was asked
 
     @property
     def files(self) -> bool:
@@ -225,7 +240,8 @@ class Submission:
 
 def submission(view: Mapping[str, Any]) -> Submission:
     """What an agent typed, from the view of any payload about it: submitted, closed, or a template chosen."""
-    carried = Carried.unpacked(view["private_metadata"])
+    with expected("form"):
+        carried = Carried.unpacked(view["private_metadata"])
     found = ((view.get("state") or {}).get("values") or {}).items()
     values: dict[str, Any] = {block_id: held["value"] for block_id, held in found if "value" in held}
     return Submission(
@@ -241,7 +257,7 @@ def submission(view: Mapping[str, Any]) -> Submission:
         closes=bool(_checked(values, "then")),
         later=_words(values, "later"),
         template=_chosen(values, "template"),
-        uploads=tuple(_upload(one) for one in (values.get("files") or {}).get("files") or ()),
+        uploads=tuple(upload(one) for one in (values.get("files") or {}).get("files") or ()),
         originals=_checked(values, "originals"),
     )
 
@@ -263,7 +279,8 @@ def _checked(values: Mapping[str, Any], block_id: str) -> tuple[str, ...]:
     return tuple(one["value"] for one in (values.get(block_id) or {}).get("selected_options") or ())
 
 
-def _upload(file: Mapping[str, Any]) -> DraftFile:
+def upload(file: Mapping[str, Any]) -> DraftFile:
+    """A file in Slack, by its file object in any payload."""
     return DraftFile(
         slack_id=FileId(file["id"]),
         filename=file.get("name") or "file",

@@ -9,6 +9,8 @@ from bridge.slack.blocks import Block, and_more, button, inert, mail_value, mark
 
 HELD_SHOWN = 10  # files with a button each, of the 50 blocks that a message may have
 NAMED = 3  # on the card
+NAME_ASKED = 80  # characters of a file's name in the question, before what means something to Slack is written out
+CONFIRM_MOST = 300  # characters of a question
 
 RISKS = {
     Risk.PROGRAM: mark("it is a program"),
@@ -72,7 +74,7 @@ def _why(file: StoredFile) -> str:
 def _release(mail: StoredMessage, file: StoredFile) -> Block:
     assert file.held  # noqa: S101 - the caller looked
     virus = mail.verdict.virus if mail.verdict else ""
-    warning = say("A virus was found in this mail: {virus}.", virus=shorten(virus, 60)) if virus else ""
+    warning = say("A virus was found in this mail: {virus}.", virus=inert(shorten(virus, 30))) if virus else ""
     question = say("It comes into this thread, where everybody can open it. Are you sure that you know its sender?")
     made = button(
         shorten(say("Release {name}", name=file.filename), 75),
@@ -81,12 +83,23 @@ def _release(mail: StoredMessage, file: StoredFile) -> Block:
     )
     made["confirm"] = {
         "title": plain(say("Release this file?")),
-        "text": marked(f"{inert(shorten(file.filename, 80))}: {say(RISKS[file.held])}. {warning} {question}"[:300]),
+        "text": marked(_asked(f"{question} {warning}".strip(), file)),
         "confirm": plain(say("Release it")),
         "deny": plain(say("Keep it out")),
         "style": "danger",
     }
     return made
+
+
+def _asked(question: str, file: StoredFile) -> str:
+    """The question, and after it the file and why it is held, as much of its name as there is room for."""
+    assert file.held  # noqa: S101 - the caller looked
+    why = say(RISKS[file.held])
+    for most in range(NAME_ASKED, 0, -1):
+        asked = f"{question}\n{inert(shorten(file.filename, most))}: {why}."
+        if len(asked) <= CONFIRM_MOST:
+            return asked
+    return f"{question}\n{why}."[:CONFIRM_MOST]
 
 
 def _name(file: StoredFile) -> str:

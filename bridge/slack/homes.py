@@ -1,19 +1,14 @@
 """What is done on Home that is done nowhere else: it is opened, and a person changes their own settings."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bridge.errors import BridgeError
 from bridge.home import Home
 from bridge.model import UserId
 from bridge.sentences import mark, say
-from bridge.slack import home, modals
+from bridge.slack import home
 from bridge.slack.acting import Acting
-from bridge.slack.gateway import Gateway
-
-Body = Mapping[str, Any]
+from bridge.slack.windows import Body, View, Windows, user_of
 
 TITLE = mark("My settings")
 
@@ -21,8 +16,8 @@ TITLE = mark("My settings")
 class Homes:
     """Registers itself with a bolt app."""
 
-    def __init__(self, app: AsyncApp, acting: Acting, *, gateway: Gateway, people: Home) -> None:
-        self._gateway = gateway
+    def __init__(self, app: AsyncApp, acting: Acting, *, windows: Windows, people: Home) -> None:
+        self._windows = windows
         self._people = people
         app.event("app_home_opened")(self.opened)
         acting.action("my_settings")(self.ask)
@@ -36,19 +31,18 @@ class Homes:
     async def ask(self, ack: AsyncAck, body: Body) -> None:
         """Change: the modal with what they have set."""
         await ack()
-        view_id = await self._gateway.open_view(body["trigger_id"], modals.loading(say(TITLE)))
-        try:
-            person = await self._people.mine(UserId(body["user"]["id"]))
-            view = home.settings(signature=person.signature, reminders=person.reminders)
-        except BridgeError as error:
-            view = modals.notice(say(TITLE), str(error))
-        await self._gateway.update_view(view_id, view)
+
+        async def view() -> View:
+            person = await self._people.mine(user_of(body))
+            return home.settings(signature=person.signature, reminders=person.reminders)
+
+        await self._windows.open(body, say(TITLE), view)
 
     async def keep(self, ack: AsyncAck, body: Body) -> None:
         """Save."""
         signature, reminders = home.chosen(body["view"])
         try:
-            await self._people.prefer(UserId(body["user"]["id"]), signature=signature, reminders=reminders)
+            await self._people.prefer(user_of(body), signature=signature, reminders=reminders)
         except BridgeError as error:
             await ack(response_action="errors", errors={"signature": str(error)})
         else:

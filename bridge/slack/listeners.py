@@ -33,7 +33,8 @@ from bridge.slack.acting import Acting, Listener
 from bridge.slack.commands import Command, parse_command
 from bridge.slack.composer import Composer
 from bridge.slack.typed import Typed
-from bridge.slack.windows import Body, View, Windows, option_of, user_of, value_of
+from bridge.slack.unreadable import number_in
+from bridge.slack.windows import Body, View, Windows, number_of, option_of, parts_of, user_of, value_of
 
 log = structlog.get_logger()
 
@@ -104,7 +105,7 @@ class Listeners:
             if channel := (body.get("channel") or {}).get("id"):  # on Home there is none
                 pressed = body["actions"][0]
                 value = option_of(body).rpartition(":")[2] if "selected_option" in pressed else value_of(body)
-                if sentence := await self._moving.gone_from(ChannelId(channel), Number(int(value))):
+                if sentence := await self._moving.gone_from(ChannelId(channel), Number(number_in(value))):
                     await ack()
                     await self._windows.tell(body, sentence)
                     return
@@ -117,11 +118,11 @@ class Listeners:
     async def reply(self, ack: AsyncAck, body: Body) -> None:
         """Reply: the compose modal."""
         await ack()
-        await self._composer.write(body, DraftKind.REPLY, Number(int(value_of(body))))
+        await self._composer.write(body, DraftKind.REPLY, Number(number_of(body)))
 
     async def claim(self, ack: AsyncAck, body: Body) -> None:
         """Claim, or take over: who had it is said."""
-        number, user = Number(int(value_of(body))), user_of(body)
+        number, user = Number(number_of(body)), user_of(body)
         try:
             before = await self._desk.conversation(number, user=user)
             await self._desk.claim(number, user=user)
@@ -148,12 +149,12 @@ class Listeners:
     async def ask_snooze(self, ack: AsyncAck, body: Body) -> None:
         """Snooze, of a nudge: until when is asked."""
         await ack()
-        await self._ask_snooze(body, Number(int(value_of(body))))
+        await self._ask_snooze(body, Number(number_of(body)))
 
     async def more(self, ack: AsyncAck, body: Body) -> None:
         """The card's menus: `verb:number`."""
         verb, _, typed = option_of(body).partition(":")
-        number = Number(int(typed))
+        number = Number(number_in(typed))
         if act := self._menu.get(verb):
             await self._change(ack, body, act, number)
             return
@@ -170,26 +171,26 @@ class Listeners:
     async def of_mail(self, ack: AsyncAck, body: Body) -> None:
         """The menu of one mail in the thread: `verb:number:mail`; of one that was sent, with its draft's id."""
         await ack()
-        verb, typed, which = option_of(body).split(":")
-        number = Number(int(typed))
+        verb, typed, which = parts_of(option_of(body), count=3)
+        number = Number(number_in(typed))
         if verb == "split":
-            await self._ask_split(body, number, chosen=MailId(int(which)))
+            await self._ask_split(body, number, chosen=MailId(number_in(which)))
         elif verb == "move":
             await self._ask_move(body, number)
         elif verb == "show_sent":
             await self._read_sent(body, number, DraftId(which))
         else:
-            await self._read(body, number, mail_id=MailId(int(which)), original=verb == "show_original")
+            await self._read(body, number, mail_id=MailId(number_in(which)), original=verb == "show_original")
 
     async def show_mail(self, ack: AsyncAck, body: Body) -> None:
         """The full text of one mail."""
         await ack()
         number, _, mail_id = value_of(body).partition(":")
-        await self._read(body, Number(int(number)), mail_id=MailId(int(mail_id)))
+        await self._read(body, Number(number_in(number)), mail_id=MailId(number_in(mail_id)))
 
     async def _change(self, ack: AsyncAck, body: Body, verb: Verb, number: Number | None = None) -> None:
         try:
-            await verb(number or Number(int(value_of(body))), user=user_of(body))
+            await verb(number or Number(number_of(body)), user=user_of(body))
         except BridgeError as error:
             await ack()
             await self._windows.tell(body, str(error))

@@ -28,6 +28,7 @@ from bridge.slack.blocks import (
     shorten,
 )
 from bridge.slack.mrkdwn import escape, sections
+from bridge.slack.unreadable import expected
 
 FULL_TEXT_SECTIONS = 90  # of the 100 blocks of a modal
 
@@ -95,12 +96,14 @@ def chosen_channel(view: Mapping[str, Any]) -> ChannelId:
 
 def carried_number(view: Mapping[str, Any]) -> Number:
     """The conversation that one of these modals is about."""
-    return Number(json.loads(view["private_metadata"])["number"])
+    with expected("number"):
+        return Number(int(json.loads(view["private_metadata"])["number"]))
 
 
 def typed_until(view: Mapping[str, Any]) -> str:
     """What was typed as the time."""
-    return (view["state"]["values"]["until"]["value"].get("value") or "").strip()
+    with expected("time"):
+        return (view["state"]["values"]["until"]["value"].get("value") or "").strip()
 
 
 # --- what leaves ------------------------------------------------------------------------------------------------------

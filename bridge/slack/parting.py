@@ -8,6 +8,7 @@ from bridge.errors import Refused
 from bridge.model import Conversation, MailId, StoredMessage
 from bridge.sentences import say
 from bridge.slack.blocks import Block, marked, plain, shorten
+from bridge.slack.unreadable import expected, number_in
 
 MOST = 100  # options of a menu
 LABEL_LIMIT = 75  # characters of one
@@ -38,7 +39,8 @@ def split(conversation: Conversation, messages: Sequence[StoredMessage], *, chos
 
 def asked_split(view: Mapping[str, Any]) -> MailId:
     """The mail that was chosen, from the view of a `view_submission` payload."""
-    return MailId(int(view["state"]["values"]["mail"]["value"]["selected_option"]["value"]))
+    with expected("mail"):
+        return MailId(number_in(view["state"]["values"]["mail"]["value"]["selected_option"]["value"]))
 
 
 def _option(mail: StoredMessage) -> Block:

@@ -6,7 +6,8 @@ from bridge.errors import BridgeError
 from bridge.guard.release import Release
 from bridge.model import MailId
 from bridge.slack.acting import Acting
-from bridge.slack.windows import Body, Windows, user_of, value_of
+from bridge.slack.unreadable import number_in
+from bridge.slack.windows import Body, Windows, parts_of, user_of, value_of
 
 
 class Releasing:
@@ -19,9 +20,9 @@ class Releasing:
 
     async def release(self, ack: AsyncAck, body: Body) -> None:
         """`number:mail:position`, once Slack has asked whether it is meant."""
-        _, mail_id, position = value_of(body).split(":")
+        _, mail_id, position = parts_of(value_of(body), count=3)
         try:
-            await self._release.release(MailId(int(mail_id)), int(position), user=user_of(body))
+            await self._release.release(MailId(number_in(mail_id)), number_in(position), user=user_of(body))
         except BridgeError as error:
             await ack()
             await self._windows.tell(body, str(error))

@@ -9,10 +9,13 @@ Source: https://docs.slack.dev/authentication/verifying-requests-from-slack.
 import asyncio
 import re
 
+import structlog
 from aiohttp import web
 from slack_bolt.adapter.aiohttp import to_aiohttp_response
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.request.async_request import AsyncBoltRequest
+
+log = structlog.get_logger()
 
 PATH = "/slack/events"
 """Where Slack posts everything: events, clicks and commands."""
@@ -60,7 +63,13 @@ class Requests:
         self._answering.add(task)
         try:
             headers: dict[str, str | list[str]] = dict(request.headers)
-            asked = AsyncBoltRequest(body=body, query=request.query_string, headers=headers)  # type: ignore[arg-type]
+            try:
+                asked = AsyncBoltRequest(body=body, query=request.query_string, headers=headers)  # type: ignore[arg-type]
+            except (ValueError, TypeError, AttributeError):  # it reads the body before anything proves who sent it
+                asked = None
+            if asked is None or not isinstance(asked.body, dict):
+                log.warning("what was posted in Slack's place cannot be read")
+                return web.Response(status=400)
             return await to_aiohttp_response(await self._app.async_dispatch(asked))
         finally:
             self._answering.discard(task)

@@ -7,6 +7,7 @@ has one. Whatever the block holds, nothing is raised: a block is data from outsi
 It must not ask Slack for names: the caller hands in what it knows (`names`).
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,7 +16,8 @@ from typing import Any
 from bridge.model import Line, Span
 
 _DEEPEST = 16  # containers inside containers; Slack itself nests two
-_LINKS = ("http://", "https://", "mailto:", "tel:")
+_LINKS = ("http://", "https://", "ftp://", "mailto:", "tel:")
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://\S", re.IGNORECASE)
 
 # Slack sends the characters of nearly every emoji in `unicode`; these names are met without, in text made by programs.
 _EMOJI = {
@@ -192,7 +194,10 @@ def _spans(container: Mapping[str, Any], *, names: Callable[[str], str]) -> Iter
 def _text(element: Mapping[str, Any], *, names: Callable[[str], str]) -> str:
     match element.get("type"):
         case "link":
-            return _string(element, "text") or _string(element, "url")
+            words, url = _string(element, "text"), _string(element, "url")
+            # No link outside, and without its address nobody could tell any more where it led.
+            lost = words and words != url and _ADDRESS.match(url) and not _href(element)
+            return f"{words} ({url})" if lost else words or url
         case "emoji":
             return _emoji(element)
         case "user" | "usergroup" | "channel" as kind:

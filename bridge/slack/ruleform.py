@@ -17,7 +17,7 @@ from bridge.slack.ruling import PRIORITIES, signs
 
 View = dict[str, Any]
 
-OPTIONS = 100  # of a menu, at most
+OPTIONS = 100  # of a menu, or of a group in it, at most
 TEXT = 3000  # characters of an input, at most
 
 SIGNS: Mapping[str, tuple[str, bool]] = {
@@ -78,10 +78,12 @@ def _when(one: Rule, mailboxes: Sequence[str]) -> list[Block]:
     headers = [f"{name}: {pattern}" for name, patterns in when.headers for pattern in patterns or ("*",)]
     told = say("All that is filled in must hold; of several lines, one. `*` stands for anything: `*@example.com`.")
     blocks = [field("on", say("Looks at"), _menu(on, one.on)), context(told)]
-    if len(mailboxes) > 1:
-        chosen = [name for name in mailboxes if name.casefold() in {box.casefold() for box in when.mailboxes}]
-        blocks.append(field("mailbox", say("Mailboxes"), _menus([(name, name) for name in mailboxes], chosen),
-                            optional=True))  # fmt: skip
+    if len(mailboxes) > 1 or when.mailboxes:
+        wanted = {box.casefold() for box in when.mailboxes}
+        known = {name.casefold() for name in mailboxes}
+        chosen = [name for name in mailboxes if name.casefold() in wanted]
+        chosen += [name for name in when.mailboxes if name.casefold() not in known]
+        blocks.append(field("mailbox", say("Mailboxes"), _menus(_named(mailboxes, chosen), chosen), optional=True))
     blocks += [
         field("from", say("From"), _lines(when.from_), optional=True),
         field("to", say("To or Cc"), _lines(when.to), optional=True),
@@ -112,16 +114,20 @@ def _then(one: Rule, templates: Sequence[str], webhooks: Sequence[str]) -> list[
         field("tag", say("Tags"), _line(" ".join(then.tags), most=400), optional=True),
         field("priority", say("Priority"), _menu(priorities, then.priority), optional=True),
     ]
-    if templates:
+    if templates or then.template:
         how = [("draft", say("As a draft that somebody sends")), ("send", say("Sent by itself, never to machines"))]
         blocks += [
-            field("template", say("Answer with the template"), _menu([(name, name) for name in templates],
-                                                                     then.template), optional=True),
+            field(
+                "template",
+                say("Answer with the template"),
+                _menu(_named(templates, [then.template]), then.template),
+                optional=True,
+            ),
             field("how", say("How it is answered"), _menu(how, "send" if then.sends else "draft")),
-        ]  # fmt: skip
+        ]
     blocks.append(field("forward", say("Pass on to (addresses)"), _lines(then.forward), optional=True))
-    if webhooks:
-        options = [(name, name) for name in webhooks]
+    if webhooks or then.webhook:
+        options = _named(webhooks, [then.webhook])
         blocks.append(field("webhook", say("Call"), _menu(options, then.webhook), optional=True))
     acts = [("close", say("Close it")), ("spam", say("Move it to junk")), ("stop", say("Try no further rules"))]
     done = [name for name, is_so in (("close", then.close), ("spam", then.spam), ("stop", one.stop)) if is_so]
@@ -246,20 +252,39 @@ def _lines(initial: Sequence[str]) -> Block:
     return _line("\n".join(initial), most=TEXT) | {"multiline": True}
 
 
-def _options(named: Sequence[tuple[str, str]]) -> list[Block]:
-    return [{"text": plain(shorten(words, 75)), "value": value} for value, words in named[:OPTIONS]]
+def _named(there: Sequence[str], kept: Sequence[str]) -> list[tuple[str, str]]:
+    """Options of those names. One that the rule names stays among them where it is gone: saving would drop it else, and
+    the rule would mean something else.
+    """
+    gone = [name for name in kept if name and name not in there]
+    return [(name, name) for name in there] + [(name, say("{name} (not there now)", name=name)) for name in gone]
+
+
+def _options(named: Sequence[tuple[str, str]]) -> tuple[Block, list[Block]]:
+    """The options as an element has them, in groups where they are more than a menu holds; and all of them."""
+    options = [{"text": plain(shorten(words, 75)), "value": value} for value, words in named]
+    if len(options) <= OPTIONS:
+        return {"options": options}, options
+    groups = [
+        {
+            "label": plain(f"{start + 1} – {min(start + OPTIONS, len(options))}"),
+            "options": options[start : start + OPTIONS],
+        }
+        for start in range(0, len(options), OPTIONS)
+    ]
+    return {"option_groups": groups}, options
 
 
 def _menu(named: Sequence[tuple[str, str]], chosen: str | None) -> Block:
-    options = _options(named)
-    element: Block = {"type": "static_select", "action_id": "value", "options": options}
+    held, options = _options(named)
+    element: Block = {"type": "static_select", "action_id": "value"} | held
     initial = next((one for one in options if one["value"] == chosen), None)
     return element | ({"initial_option": initial} if initial else {})
 
 
 def _menus(named: Sequence[tuple[str, str]], chosen: Sequence[str], *, kind: str = "multi_static_select") -> Block:
-    options = _options(named)
-    element: Block = {"type": kind, "action_id": "value", "options": options}
+    held, options = _options(named)
+    element: Block = {"type": kind, "action_id": "value"} | held
     initial = [one for one in options if one["value"] in chosen]
     return element | ({"initial_options": initial} if initial else {})
 

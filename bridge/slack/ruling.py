@@ -6,11 +6,10 @@ Pure. How a rule is written is in `bridge/slack/ruleform.py`.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 from bridge.model import Conversation, Number, Priority
-from bridge.routing.matching import On, Rule, Share, Then, When
+from bridge.routing.matching import On, Rule, Share, Then, When, version
 from bridge.sentences import mark, plural, say
 from bridge.slack.blocks import Block, button, context, inert, overflow, person, plain, section, shorten
 from bridge.slack.mrkdwn import whole
@@ -22,8 +21,6 @@ OF_FILE_SHOWN = 40  # rules of bridge.toml in the window; as many may be made in
 NAMED = 12  # conversations that are named of those that a rule would have matched
 WORDS = 300  # characters of each line of what a rule says: eighty rules stand in one window
 TOLD = 2_900  # characters of a section
-
-NOTHING_KNOWN: Mapping[Number, Conversation] = MappingProxyType({})
 
 PRIORITIES = {
     Priority.URGENT: mark("urgent"),
@@ -96,13 +93,13 @@ def trial(
     *,
     of: int,
     unknown: int,
-    known: Mapping[Number, Conversation] = NOTHING_KNOWN,
-    workspace: str = "",
+    known: Mapping[Number, Conversation],
+    workspace: str,
 ) -> View:
     """What a rule would have matched of so many mails, and the button that switches it on.
 
-    `known`: those of the conversations that whoever tries it may see; an admin need not be an agent. `workspace`: its
-    address, for links to cards.
+    `known`: those of the conversations that whoever tries it may see: one may show in a channel that they are not in.
+    `workspace`: its address, for links to cards.
     """
     told = plural(
         len(matched),
@@ -110,7 +107,7 @@ def trial(
         "Would have matched *{n}* of the last {of} mails.",
         of=of,
     )
-    blocks: list[Block] = [section(f"*{inert(one.rule.name)}*\n{in_words(one.rule)}"[:TOLD]), section(told)]
+    blocks = [section(told)]
     if numbers := list(dict.fromkeys(matched)):
         lines = [_matched(number, known.get(number), workspace) for number in numbers[:NAMED]]
         blocks.append(section(whole(lines, TOLD)))
@@ -126,8 +123,18 @@ def trial(
                 )
             )
         )
+    return _trial(one, blocks)
+
+
+def untried(one: Shown, why: str) -> View:
+    """As `trial`, for who may not be told what it would have matched."""
+    return _trial(one, [section(why)])
+
+
+def _trial(one: Shown, told: Sequence[Block]) -> View:
+    blocks = [section(f"*{inert(one.rule.name)}*\n{in_words(one.rule)}"[:TOLD]), *told]
     if one.id is not None and not one.is_on:
-        blocks.append({"type": "actions", "elements": [_switch_on(one.id)]})
+        blocks.append({"type": "actions", "elements": [_switch_on(one.id, one.rule)]})
     elif one.is_on:
         blocks.append(context(say("It is on.")))
     return {
@@ -147,8 +154,9 @@ def _matched(number: Number, conversation: Conversation | None, workspace: str) 
     return f"{linked_number(conversation, workspace=workspace)}  {subject}"
 
 
-def _switch_on(rule_id: int) -> Block:
-    return button(say("Switch on"), "switch_rule_on", str(rule_id), style="primary")
+def _switch_on(rule_id: int, rule: Rule) -> Block:
+    """What is switched on is what was looked at: the button's value is `id:version`."""
+    return button(say("Switch on"), "switch_rule_on", f"{rule_id}:{version(rule)}", style="primary")
 
 
 # --- a rule in words --------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """What admins press about rules, each to one verb of `bridge.routing.ruling`. Whoever is no admin is refused there."""
 
 import asyncio
+import contextlib
 
 from slack_bolt.async_app import AsyncAck
 
@@ -8,13 +9,14 @@ from bridge.answers import Invalid
 from bridge.errors import BridgeError
 from bridge.model import UserId
 from bridge.routing.matching import Rule
-from bridge.routing.ruling import Rules
+from bridge.routing.ruling import NoAgent, Rules
 from bridge.sentences import say
 from bridge.slack import modals, ruleform, ruling
 from bridge.slack.acting import Acting
 from bridge.slack.gateway import Gateway
 from bridge.slack.ruling import Shown
-from bridge.slack.windows import Body, View, Windows, option_of, user_of, value_of
+from bridge.slack.unreadable import number_in
+from bridge.slack.windows import Body, View, Windows, number_of, option_of, parts_of, user_of, value_of
 
 AT_ONCE = 1.0
 """Seconds that trying a rule may take for the answer to the submission to show it: Slack waits for three."""
@@ -65,13 +67,13 @@ class Rulings:
         user = user_of(body)
         try:
             if verb == "off":
-                await self._rules.switch(int(which), is_on=False, user=user)
+                await self._rules.switch_off(number_in(which), user=user)
             else:
-                await self._rules.move(int(which), by=-1 if verb == "up" else 1, user=user)
+                await self._rules.move(number_in(which), by=-1 if verb == "up" else 1, user=user)
             view = ruling.window(await self._rules.listed(user=user))
         except BridgeError as error:
             view = modals.notice(say("Rules"), str(error))
-        await self._windows.draw(body["view"]["id"], view)
+        await self._windows.draw(body, body["view"]["id"], view)
 
     async def _look(self, body: Body, verb: str, which: str) -> None:
         user = user_of(body)
@@ -80,7 +82,7 @@ class Rulings:
             if which.startswith("file:"):
                 rule = await self._rules.of_file(which.removeprefix("file:"), user=user)
                 return await self._trial(Shown(rule=rule), user=user)
-            found = await self._rules.get(int(which), user=user)
+            found = await self._rules.get(number_in(which), user=user)
             if verb == "edit":
                 return await self._form(found.rule, found.id, user=user)
             return await self._trial(Shown(rule=found.rule, id=found.id, is_on=found.is_on), user=user)
@@ -106,7 +108,7 @@ class Rulings:
             await ack(response_action="update", view=modals.loading(say("Try it")))
             view = await trial
             await asyncio.sleep(SHOWN)
-            await self._windows.draw(body["view"]["id"], view)
+            await self._windows.draw(body, body["view"]["id"], view)
         await self._show_beneath(body)
 
     async def _tried(self, one: Shown, *, user: UserId) -> View:
@@ -119,22 +121,23 @@ class Rulings:
         """Switch on, below what it would have matched."""
         await ack()
         try:
-            await self._rules.switch(int(value_of(body)), is_on=True, user=user_of(body))
-            view = modals.notice(say("Try it"), say("It is on: it acts on mail that comes in from now on."))
+            rule_id, seen = parts_of(value_of(body), count=2)
+            await self._rules.switch_on(number_in(rule_id), seen=seen, user=user_of(body))
+            told = say("It is on: it acts on mail that comes in from now on.")
         except BridgeError as error:
-            view = modals.notice(say("Try it"), str(error))
-        await self._windows.draw(body["view"]["id"], view)
+            told = str(error)
+        await self._windows.draw(body, body["view"]["id"], modals.notice(say("Try it"), told), otherwise=told)
         await self._show_beneath(body)
 
     async def remove(self, ack: AsyncAck, body: Body) -> None:
         """Remove this rule, and yes."""
         await ack()
         try:
-            await self._rules.remove(int(value_of(body)), user=user_of(body))
-            view = modals.notice(say("Edit rule"), say("The rule is removed."))
+            await self._rules.remove(number_of(body), user=user_of(body))
+            told = say("The rule is removed.")
         except BridgeError as error:
-            view = modals.notice(say("Edit rule"), str(error))
-        await self._windows.draw(body["view"]["id"], view)
+            told = str(error)
+        await self._windows.draw(body, body["view"]["id"], modals.notice(say("Edit rule"), told), otherwise=told)
         await self._show_beneath(body)
 
     async def _form(self, rule: Rule | None, rule_id: int | None, *, user: UserId) -> View:
@@ -148,7 +151,10 @@ class Rulings:
         )
 
     async def _trial(self, one: Shown, *, user: UserId) -> View:
-        tried = await self._rules.try_out(one.rule, user=user)
+        try:
+            tried = await self._rules.try_out(one.rule, user=user)
+        except NoAgent as why:
+            return ruling.untried(one, str(why))
         return ruling.trial(
             one,
             tried.matched,
@@ -161,5 +167,7 @@ class Rulings:
     async def _show_beneath(self, body: Body) -> None:
         """The list under the modal, as it is now."""
         beneath = body["view"].get("root_view_id")
-        if beneath and beneath != body["view"]["id"]:
-            await self._windows.draw(beneath, ruling.window(await self._rules.listed(user=user_of(body))))
+        if not beneath or beneath == body["view"]["id"]:
+            return
+        with contextlib.suppress(BridgeError):  # what was done is done
+            await self._windows.redraw(beneath, ruling.window(await self._rules.listed(user=user_of(body))))

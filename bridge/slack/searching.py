@@ -3,7 +3,6 @@
 A page is found anew whenever it is asked for: nothing of a search is kept anywhere but in its buttons.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
@@ -15,8 +14,9 @@ from bridge.model import UserId, now
 from bridge.sentences import mark, say
 from bridge.slack import modals, results
 from bridge.slack.gateway import Gateway
+from bridge.slack.unreadable import number_in
+from bridge.slack.windows import Body, View, Windows, user_of, value_of
 
-Body = Mapping[str, Any]
 Said = dict[str, Any]
 
 TITLE = mark("Search")
@@ -25,8 +25,9 @@ TITLE = mark("Search")
 class Searching:
     """Finds for a person what they may see, and shows it where they asked."""
 
-    def __init__(self, *, gateway: Gateway, desk: Desk) -> None:
+    def __init__(self, *, gateway: Gateway, windows: Windows, desk: Desk) -> None:
         self._gateway = gateway
+        self._windows = windows
         self._desk = desk
 
     def listen(self, app: AsyncApp) -> None:
@@ -44,30 +45,34 @@ class Searching:
         """Something was typed into Home's search box: what is found opens on top."""
         await ack()
         action = body["actions"][0]
-        view_id = await self._gateway.open_view(body["trigger_id"], modals.loading(say(TITLE)))
-        await self._show(view_id, action.get("value") or "", user=UserId(body["user"]["id"]), page=1)
+
+        async def view() -> View:
+            return await self._view(action.get("value") or "", user=user_of(body), page=1)
+
+        await self._windows.open(body, say(TITLE), view)
 
     async def turn(self, ack: AsyncAck, body: Body, respond: AsyncRespond) -> None:
         """Another page of the same search, in the place of the one that is shown."""
+        number, _, typed = value_of(body).partition(":")
+        wanted = number_in(number)
         await ack()
-        number, _, typed = str(body["actions"][0]["value"]).partition(":")
-        user = UserId(body["user"]["id"])
+        user = user_of(body)
         if "view" in body:
-            await self._show(body["view"]["id"], typed, user=user, page=int(number))
+            try:
+                view = await self._view(typed, user=user, page=wanted)
+            except BridgeError as error:
+                view = modals.notice(say(TITLE), str(error))
+            await self._windows.draw(body, body["view"]["id"], view)
             return
         try:
-            said = await self.answer(typed, user=user, page=int(number))
+            said = await self.answer(typed, user=user, page=wanted)
         except BridgeError as error:
             said = {"response_type": "ephemeral", "text": str(error)}
         await respond({**said, "replace_original": True})
 
-    async def _show(self, view_id: str, typed: str, *, user: UserId, page: int) -> None:
-        try:
-            found = await self._find(typed, user=user, page=page)
-            view = results.modal(found, typed, workspace=(await self._gateway.me()).url)
-        except BridgeError as error:
-            view = modals.notice(say(TITLE), str(error))
-        await self._gateway.update_view(view_id, view)
+    async def _view(self, typed: str, *, user: UserId, page: int) -> View:
+        found = await self._find(typed, user=user, page=page)
+        return results.modal(found, typed, workspace=(await self._gateway.me()).url)
 
     async def _find(self, typed: str, *, user: UserId, page: int) -> Found:
         person = await self._gateway.user(user)

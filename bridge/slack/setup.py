@@ -10,6 +10,7 @@ from typing import Any
 from bridge.canned import Template
 from bridge.model import Act, Named, UserId
 from bridge.sentences import plural, say
+from bridge.slack import deeds
 from bridge.slack.blocks import Block, button, context, field, inert, moment, person, plain, section, shorten
 
 View = dict[str, Any]
@@ -100,11 +101,14 @@ def moved(view: Mapping[str, Any], block_id: str) -> tuple[frozenset[UserId], fr
 
 def log(done: Sequence[Act]) -> View:
     """What was done to the desk, the newest first."""
-    lines = [
-        f"{moment(one.at)}  ·  {person(one.actor)}  ·  *{inert(one.verb)}*  {_detail(one.detail)}" for one in done
-    ] or [say("Nobody has changed anything here yet.")]
+    lines = [_line(one) for one in done] or [say("Nobody has changed anything here yet.")]
     blocks = [section(line) for line in lines]
     return {"type": "modal", "title": plain(say("Log")), "close": plain(say("Close")), "blocks": blocks}
+
+
+def _line(act: Act) -> str:
+    verb, detail = deeds.of_desk(act)
+    return f"{moment(act.at)}  ·  {person(act.actor)}  ·  *{inert(verb)}*  {_detail(detail)}"
 
 
 def _detail(text: str) -> str:

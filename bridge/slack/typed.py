@@ -51,11 +51,11 @@ class Typed:
         regroup: Regroup,
         moving: Moving,
         templates: Templates,
-        status: Callable[[], Awaitable[Mapping[str, Any]]],
+        status: Callable[[Collection[ChannelId]], Awaitable[Mapping[str, Any]]],
         quieted: Callable[[Collection[ChannelId]], Awaitable[Sequence[reading.Muted]]],
         numbers: Callable[[Collection[ChannelId]], Awaitable[Sequence[Figures]]],
     ) -> None:
-        """`status`: what `reading.status` shows; `numbers`: those of the mailboxes that show in these channels."""
+        """`status`: what `reading.status` shows, and `numbers`, of the mailboxes that show in these channels."""
         self._numbers = numbers
         self._templates = templates
         self._gateway = gateway
@@ -80,7 +80,7 @@ class Typed:
             case "status":
                 channels = await self._desk.channels(user)  # who may not see the mail learns nothing of the mailboxes
                 told = [numbers.line(one) for one in await self._numbers(channels)]
-                said = reading.status(**await self._status(), numbers=told, muted=await self._quieted(channels))
+                said = reading.status(**await self._status(channels), numbers=told, muted=await self._quieted(channels))
             case "read":
                 said = reading.newest((await self._desk.messages(command.number, user=user))[1])
             case "log":

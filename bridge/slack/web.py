@@ -117,8 +117,8 @@ class Web:
     async def call(self, method: str, **arguments: Any) -> Answer:
         """Have something done at once; arguments that are None are left out.
 
-        Raises Temporary, also without asking while the Retry-After of an earlier 429 runs; Permanent, Refused or Gone
-        where Slack says no; Uncertain where a method of `faults.ONCE` may have worked.
+        Raises Temporary, also without asking while the Retry-After of an earlier 429 runs, windows excepted; Permanent,
+        Refused or Gone where Slack says no; Uncertain where a method of `faults.ONCE` may have worked.
         """
         return await self._unqueued(method, _json(arguments))
 
@@ -149,7 +149,7 @@ class Web:
             answer = await _ask(self._client, method, request)
         except BridgeError as error:
             self._observe(method, type(error).__name__.lower())
-            if isinstance(error, Temporary) and error.retry_after is not None:
+            if isinstance(error, Temporary) and error.retry_after is not None and method not in faults.WINDOWS:
                 self._pacing.limited(channel, method, seconds=error.retry_after)
             raise
         self._observe(method, "ok")
@@ -187,7 +187,7 @@ def _refused(method: str, response: Any) -> BridgeError:
     body = response.data if isinstance(response.data, dict) else {}
     code = str(body.get("error") or "")
     if response.status_code == 429 or code in {"ratelimited", "rate_limited"}:
-        return faults.limited(method, seconds=faults.retry_after(response.headers))
+        return faults.limited(method, seconds=faults.retry_after(method, response.headers))
     if response.status_code >= 500 or not code:
         return faults.silence(method, detail=f"{method}: status {response.status_code} {code}".rstrip())
     # For invalid blocks these say which block breaks which rule, by its place and without its text.

@@ -22,7 +22,6 @@ from sqlalchemy import (
     CursorResult,
     Interval,
     RowMapping,
-    and_,
     bindparam,
     delete,
     exists,
@@ -346,11 +345,10 @@ async def counts(conn: AsyncConnection) -> dict[State, int]:
     return dict.fromkeys(State, 0) | {State(state): count for state, count in rows}
 
 
-async def owed(conn: AsyncConnection, *, now: datetime | None = None) -> int:
-    """How many jobs are at work, or due and wait; what is promised for later is not owed yet."""
-    waiting = and_(jobs.c.state == State.READY, jobs.c.due <= (now or time_now()))
-    question = select(func.count()).select_from(jobs).where(or_(waiting, jobs.c.state == State.RUNNING))
-    return int((await conn.execute(question)).scalar_one())
+async def overdue(conn: AsyncConnection, *, at: datetime) -> int:
+    """How many jobs should have begun by then and are not done, those included that are tried again later."""
+    which = jobs.c.state.in_([State.READY, State.RUNNING]) & (jobs.c.since <= at)
+    return int((await conn.execute(select(func.count()).select_from(jobs).where(which))).scalar_one())
 
 
 async def unfinished(conn: AsyncConnection, kind: str) -> int:
