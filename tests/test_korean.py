@@ -60,6 +60,7 @@ MARKS = re.compile(r":[a-z_]+:|&[a-z]+;|`/mail|\^\{\w+\} \{\w+\}\||\b(UTC|MB|kB)
 """What is the same in every language: emoji, escapes, what is typed, Slack's dates, units."""
 
 NO_SENTENCES = {
+    "bolt.py": {"Failed to run listener function": "a line of the log"},
     "canned.py": {"Hi {{ sender.name }},": "a template as it is typed"},
     "compose.py": {"dana@example.com, Ben <ben@example.org>": "addresses as they are typed"},
     "directory.py": {"Key": "a type variable", "Value": "a type variable"},
@@ -80,6 +81,10 @@ NO_SENTENCES = {
     },
     "inert.py": {"Mn": "a category of Unicode", "Me": "a category of Unicode"},
     "reading.py": {"watched elsewhere": "a state's name, as /readyz has it"},
+    "unreadable.py": {
+        "no ": "a line of the log",
+        " as it was given": "a line of the log",
+    },
     "web.py": {"Json": "a type"},
     "when.py": {
         "다음 주": "what people type",
