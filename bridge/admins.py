@@ -72,11 +72,12 @@ class Admins:
         self._mailbox = mailbox
         self._hours = hours
 
-    async def setup(self, user: UserId) -> list[Block]:
-        """Their part of Home; nothing for whoever is no admin."""
+    async def setup(self, user: UserId, *, rules: Sequence[Block]) -> list[Block]:
+        """Their part of Home, the line about rules in it; nothing for whoever is no admin."""
         if not await self._agents.is_admin(user):
             return []
-        return setup.home(await self._templates.every(), await all_named(self._store, self._operators))
+        named = await all_named(self._store, self._operators)
+        return setup.home(await self._templates.every(), named, rules=rules)
 
     async def log(self, *, user: UserId) -> list[Act]:
         """What was done to the desk, the newest first."""

@@ -230,7 +230,7 @@ class Bridge:
         Releasing(acting, windows=windows, release=parts.release)
         Homes(app, acting, windows=windows, people=people)
         Administering(acting, windows=windows, admins=parts.admins)
-        Rulings(acting, windows=windows, rules=parts.rules)
+        Rulings(acting, gateway=gateway, windows=windows, rules=parts.rules)
         searching.listen(app)
         loops = parts.acknowledge
         Decisions(app, gateway=gateway, buttons={"mute_sender": loops.mute, "resume_sender": loops.resume})
@@ -317,7 +317,7 @@ class Bridge:
 
 async def _set_up(parts: Parts, user: UserId) -> list[Block]:
     """An admin's part of Home."""
-    return [*await parts.admins.setup(user), *await parts.rules.setup(user)]
+    return await parts.admins.setup(user, rules=await parts.rules.setup(user))
 
 
 async def with_channels(settings: Settings, *, gateway: Gateway) -> dict[MailboxName, Mailbox]:

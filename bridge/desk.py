@@ -312,7 +312,7 @@ class Desk:
             return found, await acts.of_conversation(conn, number, limit=limit)
 
     async def inbox(self, *, user: UserId, limit: int = 20) -> list[Conversation]:
-        """What is not closed in the channels where the user may act, the longest waiting first."""
+        """What is not closed where the user may act: what is overdue first, then the longest untouched."""
         channels = await self.channels(user)
         async with self._store.read() as conn:
             return await conversations.unfinished(conn, channels=channels, limit=limit)

@@ -15,7 +15,7 @@ import structlog
 
 from bridge.desk import Desk, Mailbox, told, write_down_of_desk
 from bridge.errors import BridgeError
-from bridge.model import ChannelId, MailboxName, UserId
+from bridge.model import ChannelId, MailboxName, UserId, now
 from bridge.slack import home
 from bridge.slack.blocks import Block
 from bridge.slack.gateway import Gateway
@@ -104,18 +104,26 @@ class Home:
             mine = await overview.of_owner(conn, user, channels=channels, limit=home.SHOWN)
             unowned = await overview.unowned(conn, channels=channels, limit=home.SHOWN)
             waiting = await overview.waiting(conn, channels=channels, limit=home.LONGEST_SHOWN)
+            longest = await overview.waits_longest(conn, channels=channels)
+            overdue = await overview.overdue(conn, channels=channels)
+            proposed = await overview.proposed(conn, channels=channels, limit=home.PROPOSED_SHOWN)
             troubled = await drafts.troubled(conn, channels=channels, limit=home.TROUBLED_SHOWN)
             counts = await overview.open_by_mailbox(conn, channels=channels)
             person = await people.get(conn, user)
         return home.Board(
             user=user,
+            at=now(),
             workspace=(await self._gateway.me()).url,
             mine=mine.shown,
             mine_total=mine.total,
             unowned=unowned.shown,
             unowned_total=unowned.total,
             waiting=waiting.shown,
+            longest=longest,
+            overdue=overdue,
             troubled=troubled,
+            proposed=proposed.shown,
+            proposed_total=proposed.total,
             mailboxes=await self._fare(channels, counts),
             signature=person.signature,
             reminders=person.reminders,

@@ -43,6 +43,7 @@ class Trait(StrEnum):
     FLAGGED = "flagged"
     MINE = "mine"
     UNOWNED = "unowned"
+    OVERDUE = "overdue"
     URGENT = "urgent"
     HIGH = "high"
     LOW = "low"

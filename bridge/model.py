@@ -397,6 +397,10 @@ class Conversation:
     tags: tuple[str, ...] = ()
     due: datetime | None = None
 
+    def late(self, at: datetime) -> bool:
+        """Whether an answer should have been given by then."""
+        return self.due is not None and self.due <= at
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Brief:

@@ -106,7 +106,6 @@ class Show:
         await self._channels.require_ours(conversation.channel)
         if conversation.card_ts is None and not await self._floods.gets_card(conversation):
             return
-        late = conversation.due is not None and conversation.due <= now()
         surface = card_of(
             conversation,
             messages,
@@ -114,7 +113,7 @@ class Show:
             busy=busy,
             earlier=earlier,
             called_spam=called_spam,
-            late=late,
+            late=conversation.late(now()),
         )
         try:
             await self._bring_up(conversation, standing, surface, messages, behind)

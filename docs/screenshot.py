@@ -2,10 +2,11 @@
 """Take the pictures of the demo: `python docs/screenshot.py URL docs`, on a demo started afresh.
 
 Plays the story through the page in headless Chromium: Dana writes with a photo, Mina claims it and answers with a file,
-Dana reads the answer; Mina writes again, by a template, and Dana is quicker; two dozen people write at once. Needs
-Playwright and a Chromium (Debian's, or `CHROMIUM=/path`). Each picture is of one surface: demo, card, thread, compose,
-leaving, search, home, template, writing, digest. With `korean` as a third argument, on `bridge demo --language ko`: of
-the card and its thread in Korean alone.
+Dana reads the answer; Mina, an admin, writes a template and two rules; four hours pass, and a rule proposes an answer;
+Mina writes again, by a template, and Dana is quicker; thirty people write at once. Needs Playwright and a
+Chromium (Debian's, or `CHROMIUM=/path`). Each picture is of one surface: demo, card, thread, compose, leaving, search,
+template, trial, rules, home, writing, digest. With `korean` as a third argument, on `bridge demo --language ko`: of the
+card and its thread in Korean alone.
 """
 
 import os
@@ -18,6 +19,7 @@ from playwright.sync_api import FilePayload, Locator, Page, ViewportSize, expect
 from bridge.demo.attachments import Colour, pdf, png
 
 SIZE: ViewportSize = {"width": 1440, "height": 900}
+TALL = 1018  # pixels: Home down to what is not overdue
 SCALE = 1.5  # sharp on a README's page, and under half a megabyte
 PATIENCE = 20_000  # milliseconds
 QUIET = (
@@ -74,10 +76,12 @@ def main() -> int:
     return 0
 
 
-def shoot(what: Locator, path: Path) -> None:
-    """One surface, as it stands."""
+def shoot(what: Locator, path: Path, *, height: int = SIZE["height"]) -> None:
+    """One surface, as it stands in a window of that height."""
+    what.page.set_viewport_size({"width": SIZE["width"], "height": height})
     what.page.mouse.move(2, 2)
     what.screenshot(path=path, animations="disabled")
+    what.page.set_viewport_size(SIZE)
 
 
 def card(page: Page) -> Locator:
@@ -140,7 +144,8 @@ def compose(page: Page) -> None:
 
 
 def search(page: Page, folder: Path) -> None:
-    """What `/mail search` finds."""
+    """What `/mail search` finds; without the thread beside it there is room for all of it."""
+    page.get_by_label("Close the thread").click()
     box = page.get_by_label("Message #support")
     box.fill("/mail search order")
     box.press("Enter")
@@ -150,12 +155,81 @@ def search(page: Page, folder: Path) -> None:
 
 
 def home(page: Page, folder: Path) -> None:
-    """The app's Home."""
+    """The app's Home: what Mina sets up there, and what it shows when four hours have passed."""
     page.get_by_role("button", name="Bridge").last.click()
     expect(page.locator(".home-blocks")).to_contain_text(SUBJECT)
-    shoot(page.locator(".pane"), folder / "home.png")
     template(page, folder)
+    rules(page, folder)
     page.get_by_role("button", name="support").click()
+    for _ in range(4):
+        page.locator(".later summary").click()
+        page.get_by_role("button", name="+ 1 hour").click()
+    expect(page.locator(".pane .messages")).to_contain_text("an answer was due")
+    words = "Hi,\n\nyour invoice FH-2040 has somebody else's name on it. Whose is it?\n\nDana"
+    mail(page, "Which invoice is this?", words)
+    expect(page.locator(".pane .messages")).to_contain_text("FH-2040")
+    page.get_by_role("button", name="Bridge").last.click()
+    expect(page.locator(".home-blocks")).to_contain_text("Proposed, and waits for a person")
+    page.locator(".home").evaluate("box => { box.scrollTop = 0; }")
+    shoot(page.locator(".pane"), folder / "home.png", height=TALL)
+    page.get_by_role("button", name="support").click()
+
+
+def mail(page: Page, subject: str, text: str) -> None:
+    """Dana writes a mail."""
+    page.get_by_role("button", name="New mail").click()
+    page.locator(".letter-form input[name=subject]").fill(subject)
+    page.get_by_label("Text").fill(text)
+    page.locator(".letter-form button[type=submit]").click()
+    expect(page.locator(".letter-form")).to_be_hidden()
+
+
+def rules(page: Page, folder: Path) -> None:
+    """Mina writes two rules; one is tried on past mail before it is switched on."""
+    page.locator("[data-action=rules]").click()
+    rule(page, "Invoices and orders")
+    fill(page, "subject", "textarea", "invoice\norder")
+    fill(page, "tag", "input", "money")
+    for block, label in (("priority", "high"), ("template", "Where is my order?")):
+        page.locator(f".modal:visible [data-block={block}] select").select_option(label=label)
+    tried = try_out(page)
+    shoot(tried, folder / "trial.png")
+    tried.locator("[data-action=switch_rule_on]").click()
+    expect(tried).to_contain_text("It is on")
+    close(page)
+    rule(page, "Newsletters")
+    page.locator(".modal:visible").get_by_label("a machine wrote it").check()
+    page.locator(".modal:visible").get_by_label("Close it").check()
+    try_out(page)
+    close(page)
+    expect(page.locator(".modal:visible")).to_contain_text("Newsletters")
+    shoot(page.locator(".modal:visible"), folder / "rules.png")
+    close(page)
+
+
+def rule(page: Page, name: str) -> None:
+    """A new rule's form."""
+    page.locator(".modal:visible [data-action=new_rule]").click()
+    fill(page, "name", "input", name)
+
+
+def fill(page: Page, block: str, element: str, words: str) -> None:
+    """An input of the modal on top."""
+    page.locator(f".modal:visible [data-block={block}] {element}").fill(words)
+
+
+def try_out(page: Page) -> Locator:
+    """Save and try: the modal that says what it would have matched."""
+    page.locator(".modal:visible button[type=submit]").click()
+    tried = page.locator(".modal:visible")
+    expect(tried).to_contain_text("Would have matched")
+    page.evaluate("document.activeElement.blur()")
+    return tried
+
+
+def close(page: Page) -> None:
+    """Close the modal on top."""
+    page.locator(".modal:visible footer button").first.click()
 
 
 def template(page: Page, folder: Path) -> None:
@@ -167,21 +241,18 @@ def template(page: Page, folder: Path) -> None:
     words = "Hi {{ sender.name }},\n\nyour parcel is **late**. It is with you by tomorrow noon.\n{{ agent.name }}"
     page.locator("[data-block=text] textarea").fill(words)
     page.evaluate("document.activeElement.blur()")
-    shoot(page.locator(".modal:visible"), folder / "template.png")
+    shoot(page.locator(".modal:visible"), folder / "template.png", height=TALL)
     for _ in range(2):  # the form, then the list beneath it
-        page.locator(".modal:visible footer button").first.click()
+        close(page)
 
 
 def flood(page: Page, folder: Path) -> None:
-    """Two dozen mails within seconds: the first have cards, the rest stand in a digest."""
-    for number in range(24):
-        page.get_by_role("button", name="New mail").click()
-        page.locator(".letter-form input[name=subject]").fill(f"Your newsletter links to a dead page ({number + 1})")
-        page.get_by_label("Text").fill("Hello, the link in today's newsletter leads nowhere.")
-        page.locator(".letter-form button[type=submit]").click()
-        expect(page.locator(".letter-form")).to_be_hidden()
+    """Thirty mails within seconds: the first have cards, the rest stand in a digest."""
+    for number in range(30):
+        words = "Hello, the link in today's newsletter leads nowhere."
+        mail(page, f"Your newsletter links to a dead page ({number + 1})", words)
     digest = page.locator(".pane article.message", has=page.locator("[data-action=digest_list]"))
-    expect(digest).to_contain_text("came at once")
+    expect(digest).to_contain_text("(30)")
     shoot(digest, folder / "digest.png")
 
 
@@ -190,10 +261,11 @@ def write_again(page: Page) -> None:
     page.locator(".pane article.message", has_text=SUBJECT).locator("[data-action=reply]").click()
     page.locator("[data-block=template] select").select_option(label="Where is my order?")
     expect(page.locator(".editor-area")).to_contain_text("Hi Dana Reyes")
+    page.locator(".letter", has_text="A new bag leaves").click()
     page.get_by_role("button", name="Answer").click()
     page.get_by_label("Text").fill("No hurry at all, by the way: we still have one bag.\n\nDana")
     page.locator(".letter-form button[type=submit]").click()
-    expect(page.locator(".pane article.message", has_text="No hurry at all")).to_be_attached()
+    expect(page.locator(".pane article.message", has_text="No hurry at all").first).to_be_attached()
     page.locator(".modal button[type=submit]").click()
     expect(page.locator(".modal")).to_contain_text("This has changed while you were writing")
     page.locator(".dialog-body").evaluate("box => { box.scrollTop = 0; }")

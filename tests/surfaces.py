@@ -36,8 +36,10 @@ from bridge.model import (
     StoredFile,
     StoredMessage,
     TemplateId,
+    Ts,
     UserId,
 )
+from bridge.routing.matching import Rule, When
 from bridge.slack import (
     blocks,
     canned,
@@ -51,15 +53,18 @@ from bridge.slack import (
     proposed,
     reading,
     results,
+    ruling,
     setup,
 )
 from bridge.slack.card import Busy, card, earlier_thread, moved, pointer
 from bridge.slack.commands import help_text
 from bridge.slack.forms import Carried, Form, Kept
+from bridge.slack.ruling import Shown
 from bridge.templates import Values
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MINA = UserId("U0MINA0001")
+WORKSPACE = "https://example.slack.com/"
 LINK = "https://example.slack.com/archives/C0SUPPORT1/p1700000000000100"
 HARD = (
     "", " ", "\n\n", "<!channel>", "<@U0MINA0001>", "&lt;&amp;", "*_~`", "`" * 50, "```", "> quoted", "\u202egnp.exe",
@@ -167,6 +172,7 @@ class Draw:
             updated=AT,
             trouble=self.words() if self.dice.random() < 0.2 else "",
             wakes=self.dice.choice((None, AT)),
+            due=self.dice.choice((None, AT, AT + timedelta(hours=1))),
         )
 
     def draft(self) -> Draft:
@@ -234,13 +240,21 @@ class Draw:
         states = [home.MailboxState(name=MailboxName("support"), open=3, trouble=self.words()) for _ in range(20)]
         return home.Board(
             user=MINA,
-            workspace="https://example.slack.com/",
+            at=AT,
+            workspace=WORKSPACE,
             mine=briefs,
             mine_total=40,
             unowned=briefs,
             unowned_total=40,
             waiting=briefs,
+            longest=AT,
+            overdue=40,
             troubled=[replace(self.draft(), state=DraftState.FAILED) for _ in range(5)],
+            proposed=[
+                (replace(self.draft(), state=state, note=self.words()), self.conversation())
+                for state in (DraftState.SUGGESTED, DraftState.PROPOSED) * 3
+            ],
+            proposed_total=40,
             mailboxes=states,
             signature=self.words(),
             reminders=True,
@@ -302,8 +316,8 @@ def messages(dice: random.Random) -> Iterator[Made]:
         listed = [(draw.conversation(), draw.address()) for _ in range(digest.IN_MESSAGE)]
         surfaces["digest"] = digest.message(1, listed, every=dice.choice((0, 5, 500)), left=dice.choice((0, 5, 400)))
         yield "log", reading.log(found, [Act(at=AT, actor=MINA, verb="claim", detail=draw.words()) for _ in range(30)])
-        yield "listing", reading.listing(draw.words(), [draw.conversation() for _ in range(20)])
-        yield "answer", results.answer(draw.found(), draw.words(), workspace="https://example.slack.com/")
+        yield "listing", reading.listing(draw.words(), [draw.conversation() for _ in range(20)], at=AT)
+        yield "answer", results.answer(draw.found(), draw.words(), workspace=WORKSPACE)
         yield "status", reading.status(STATUS, waiting=2, parked=9, reasons=[draw.words() for _ in range(9)])
         yield "help", reading.sentence(help_text())
     for name, surface in surfaces.items():
@@ -319,7 +333,7 @@ def views(dice: random.Random) -> Iterator[Made]:
     yield "compose", compose.compose(draw.form())
     yield "leaving", modals.leaving(draw.draft(), sender=draw.address(), words=draw.lines())
     yield "full text", reading.full(found, mail)
-    yield "original", reading.original(found, raw)
+    yield "original", reading.original(found, raw, way=dice.choice(list(Direction)))
     yield "delete", modals.confirm_delete(found, mails=dice.choice((1, 40)))
     yield "snooze", modals.snooze(found)
     yield "move", modals.move(found)
@@ -330,6 +344,10 @@ def views(dice: random.Random) -> Iterator[Made]:
         rows = [(draw.conversation(), draw.address(), dice.random() < 0.5) for _ in range(digest.IN_WINDOW)]
         yield "digest", digest.window(1, rows, every=500, page=dice.choice((0, 3, 24)), told=draw.words())
         yield "home", home.home(draw.board(), setup=setup.home(draw.templates(), draw.named()))
+        rule = Shown(rule=Rule(name=draw.words()[:60], when=When(subject=(draw.words()[:60],))), id=1, is_on=False)
+        seen = {one.number: one for one in (replace(draw.conversation(), card_ts=Ts("1.2")) for _ in range(15))}
+        yield "rules", ruling.window([rule] * 40)
+        yield "trial", ruling.trial(rule, list(seen), of=500, unknown=3, known=seen, workspace=WORKSPACE)
         yield "templates", canned.window(draw.templates(), page=dice.choice((0, 1, 9)))
         yield "template", canned.form(dice.choice((None, draw.template(1))))
         yield "agents", setup.agents(draw.named(), operators=draw.named())
@@ -338,5 +356,5 @@ def views(dice: random.Random) -> Iterator[Made]:
         yield "remove", canned.confirm_remove(draw.template(1))
         values = Values(number=Number(1042), subject=draw.words(), sender=draw.address(), mailbox=draw.address())
         yield "preview", canned.preview(draw.template(1), values)
-        yield "found", results.modal(draw.found(), draw.words(), workspace="https://example.slack.com/")
+        yield "found", results.modal(draw.found(), draw.words(), workspace=WORKSPACE)
         yield "closed home", home.closed("You cannot see this.")

@@ -9,7 +9,8 @@ from onstage import Desk, received, rich, said
 
 from bridge.cli import main
 from bridge.demo.stage import CHANNEL, MINA, Stage
-from bridge.model import Act, Number, Where
+from bridge.model import Act, Number, UserId, Where, now
+from bridge.slack import deeds
 from bridge.slack.commands import USAGE
 from bridge.store import acts
 from bridge.store.database import Store
@@ -149,3 +150,10 @@ async def test_scripts_see_the_log_and_are_in_it(
     assert told[0]["actor"].startswith("cli:")
     assert "mark read" in await until(lambda: run("log", "1"))
     assert [one["number"] for one in json.loads(await until(lambda: run("search", "bags", "is:open", "--json")))] == [1]
+
+
+def test_a_time_in_the_log_is_in_its_readers_zone() -> None:
+    detail = "status: open → snoozed, wakes: none → 2026-11-30 09:00:00+00:00"
+    line = deeds.line(Act(at=now(), actor=UserId(MINA), verb="snooze", detail=detail, place=Where.MODAL))
+    assert "wakes: none → <!date^1796029200^" in line
+    assert "+00:00" not in line

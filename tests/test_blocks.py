@@ -108,6 +108,7 @@ conversations = st.builds(
     version=st.just(1),
     created=st.just(AT),
     updated=st.just(AT),
+    due=st.none() | st.just(AT),
 )
 drafts = st.builds(
     Draft,
@@ -255,22 +256,27 @@ def test_every_compose_modal_is_one_that_slack_takes(
 
 
 @modest
-@given(conversations, stored, st.binary(max_size=3000))
+@given(conversations, stored, st.binary(max_size=3000), drafts)
 def test_every_full_text_original_and_home_is_a_view_that_slack_takes(
-    conversation: Conversation, mail: StoredMessage, raw: bytes
+    conversation: Conversation, mail: StoredMessage, raw: bytes, draft: Draft
 ) -> None:
     assert check_view(reading.full(conversation, mail)) == []
-    assert check_view(reading.original(conversation, raw * 30)) == []
+    assert check_view(reading.original(conversation, raw * 30, way=mail.direction)) == []
     brief = Brief(conversation=conversation, who=mail.message.author.name, since=mail.received)
     board = home.Board(
         user=UserId("U0MINA0001"),
+        at=AT,
         workspace="https://fernhill.slack.com/",
         mine=[brief] * 40,
         mine_total=40,
         unowned=[brief] * 40,
         unowned_total=40,
         waiting=[brief] * 40,
+        longest=mail.received,
+        overdue=40,
         troubled=[],
+        proposed=[(draft, conversation)] * 40,
+        proposed_total=40,
         mailboxes=[home.MailboxState(name=conversation.mailbox, open=3, trouble=conversation.trouble)] * 40,
         signature=mail.message.text,
         reminders=True,

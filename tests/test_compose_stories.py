@@ -346,9 +346,9 @@ async def test_a_mail_is_sent_later_and_can_be_undone_until_then(stage: Stage, m
     assert answer
     assert list(answer["errors"]) == ["later"]
     await mina.person.submit({"later": "in 3 hours"})
-    assert "Leaves at <!date^" in said(view_of(mina))
+    assert "Leaves <!date^" in said(view_of(mina))
     await mina.sees(lambda: f":clock3: <@{MINA}>'s answer leaves <!date^" in said(mina.cards()[0]))
-    line = await mina.sees(lambda: mina.line(card, "Leaves at"))
+    line = await mina.sees(lambda: mina.line(card, ":hourglass_flowing_sand: Leaves <!date^"))
     assert line
     assert {"cancel_send", "send_now"} <= set(actions(line))
     assert stage.world.envelopes == []
@@ -368,7 +368,7 @@ async def test_a_mail_for_later_stops_where_the_customer_writes_first_and_its_au
     await mina.person.close_view()
     await ask(stage, subject="Automatic reply: Two bags", text="Back on Monday", in_reply_to=first)
     await mina.sees(lambda: mina.line(card, "Back on Monday"))
-    assert mina.line(card, "Leaves at")  # an automatic mail is no word of the customer's
+    assert mina.line(card, ":hourglass_flowing_sand: Leaves <!date^")  # an automatic mail is no word of the customer's
     await ask(stage, subject="Re: Two bags", text="They came!", in_reply_to=first)
     assert await mina.sees(lambda: mina.line(card, f"<@{MINA}>: the customer wrote before your mail was to leave"))
     line = await mina.sees(lambda: mina.line(card, "Not sent"))

@@ -270,6 +270,24 @@ async def test_a_new_draft_takes_the_place_of_the_one_that_waits(stage: Stage, m
     assert stage.world.envelopes == []
 
 
+async def test_home_lists_what_waits_for_a_person_and_leads_to_its_line(stage: Stage, mina: Desk) -> None:
+    card, line = await proposed(stage, mina, "They leave tomorrow.")
+
+    def home() -> str:
+        return said(mina.person.home() or {})
+
+    await mina.person.open_home()
+    await mina.sees(lambda: "Proposed, and waits for a person (1)" in home())
+    begin = home().index("Proposed, and waits")
+    listed = home()[begin : home().index("Nobody's yet (")]
+    assert "Two bags are missing" in listed
+    assert "mcp:helper" in listed
+    there = f"/archives/{CHANNEL}/p{str(line['ts']).replace('.', '')}?thread_ts={card['ts']}&amp;cid={CHANNEL}|#1>"
+    assert there in listed
+    await mina.person.click(CHANNEL, str(line["ts"]), "discard_proposal")
+    await mina.sees(lambda: "Proposed, and waits" not in home())
+
+
 async def test_an_assistant_adds_nobody_who_is_not_in_the_conversation(stage: Stage, mina: Desk) -> None:
     await ask(stage, cc="Ben Ito <ben@example.org>")
     card = await mina.sees_card("Two bags")

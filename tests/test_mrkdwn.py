@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bridge.mail.html import lines as read_html
 from bridge.model import Line, Span
-from bridge.slack.mrkdwn import escape, render, sections
+from bridge.slack.mrkdwn import escape, render, sections, whole
 
 GUARD = "\u200b"
 OUR_LINK = re.compile(r"<(https?://|mailto:|tel:)[^<>|\s]+(\|[^<>\n]*)?>")
@@ -258,6 +258,13 @@ def test_no_part_of_an_address_is_linked() -> None:
 def test_a_link_longer_than_a_piece_leaves_its_words() -> None:
     pieces, cut = sections([line(link("here", "https://x.example/" + "a" * 1500))], limit=300, total=300)
     assert (pieces, cut) == (["here"], False)
+
+
+def test_of_lines_that_do_not_all_fit_the_first_stand_whole() -> None:
+    assert whole(["12345", "<link>", "9"], 12) == "12345\n<link>"
+    assert whole(["12345", "<link>", "9"], 11) == "12345"
+    assert whole(["12345", "9"], 3) == "123"
+    assert whole([], 5) == ""
 
 
 def test_nothing_comes_of_nothing() -> None:

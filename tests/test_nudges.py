@@ -87,6 +87,14 @@ async def test_first_the_channel_then_the_owner_then_the_admins_are_told_each_on
     ]
 
 
+async def test_a_mail_that_comes_after_the_clock_was_set_ahead_came_then(stage: Stage, mina: Desk) -> None:
+    stage.later(4 * HOUR)
+    await ask(stage)
+    assert "an answer is due" in said(await mina.sees_card("Two bags"))
+    await mina.person.command(CHANNEL, "/mail", "search is:overdue")
+    await mina.sees(lambda: "Nothing found" in said(mina.person.ephemerals(CHANNEL)[-1]))
+
+
 async def test_whoever_answered_is_left_alone_and_the_next_answer_has_its_own_time(stage: Stage, mina: Desk) -> None:
     await ask(stage)
     await mina.sees_card("an answer is due")
@@ -242,3 +250,33 @@ async def test_nothing_is_due_of_what_is_not_open(store: Store, status: Status) 
         found = await conversations.get(conn, number)
     assert found
     assert found.due is None
+
+
+# --- in lists ---------------------------------------------------------------------------------------------------------
+
+
+async def test_home_and_the_inbox_say_what_is_due_and_the_overdue_comes_first(stage: Stage, mina: Desk) -> None:
+    await ask(stage, subject="Two bags")
+    await ask(stage, from_="Ben <ben@example.org>", subject="Another matter")
+    await mina.sees_card("Two bags")
+    await mina.sees_card("Another matter")
+    stage.later(3 * HOUR)
+    await mina.person.command(CHANNEL, "/mail", "close 1")
+    await mina.person.command(CHANNEL, "/mail", "reopen 1")  # due anew, though its customer waits longer
+    stage.later(HOUR)
+    await mina.sees(lambda: "an answer was due" in said(mina.card("Another matter") or {}))
+    await mina.person.open_home()
+    await mina.sees(lambda: "Mailboxes" in said(mina.person.home() or {}))
+    shown = said(mina.person.home() or {})
+    assert "*1* overdue" in shown
+    nobodys, waiting = shown.index("Nobody's yet (2)"), shown.index("Overdue, and waiting longest")
+    for words in (shown[nobodys:waiting], shown[waiting:]):
+        assert words.index("an answer was due") < words.index("Two bags") < words.index("an answer is due")
+    await mina.person.command(CHANNEL, "/mail", "inbox")
+    await mina.sees(lambda: "Open conversations" in said(mina.person.ephemerals(CHANNEL)[-1]))
+    _, first, second = said(mina.person.ephemerals(CHANNEL)[-1]).splitlines()
+    assert "Another matter" in first
+    assert ":rotating_light: *an answer was due" in first
+    assert "an answer is due" in second
+    await mina.person.command(CHANNEL, "/mail", "search is:overdue")
+    await mina.sees(lambda: "1 conversation for" in said(mina.person.ephemerals(CHANNEL)[-1]))

@@ -180,7 +180,7 @@ async def test_an_empty_desk_has_numbers_too(book: Book) -> None:
     found = await book.figures()
     assert (found.begun, found.came, found.ages) == (0, 0, (0, 0, 0, 0))
     assert told(found) == [
-        "Mails: 0 came in, 0 were sent",
+        "Mails: 0 came in, 0 sent",
         "First answer: none yet, to 0 new conversations",
         "Open: nothing",
     ]
@@ -224,7 +224,7 @@ async def test_the_command_exports_beside_a_running_service(stage: Stage, mina: 
     [row] = json.loads((await bridge("numbers", "--json", "--details"))[1])
     assert (row["subject"], row["customer"], row["mails_in"]) == ("Two bags are missing", "dana@example.com", 1)
     code, out, _ = await bridge("numbers", "--since", "2020-01-01")
-    assert "Mails: 1 came in, 0 were sent" in out
+    assert "Mails: 1 came in, 0 sent" in out
     for words in (("--mailbox", "hr"), ("--since", "2026-01-02", "--until", "2026-01-01")):
         code, out, err = await bridge("numbers", *words)
         assert (code, out) == (2, "")
@@ -248,7 +248,7 @@ async def test_status_tells_the_last_seven_days(stage: Stage, mina: Desk) -> Non
     await mina.person.command(CHANNEL, "/mail", "status")
     answer = said(mina.person.ephemerals(CHANNEL)[-1])
     assert "*support*, the last 7 days" in answer
-    assert "Mails: 1 came in, 0 were sent  (0/0 0/0 0/0 0/0 0/0 0/0 1/0)" in answer
+    assert "Mails: 1 came in, 0 sent  (0/0 0/0 0/0 0/0 0/0 0/0 1/0)" in answer
     assert "Open: 1, by age 1 for less than a day" in answer
 
 

@@ -191,6 +191,27 @@ async def test_mrkdwn_reads_as_in_slack(tab: Tab) -> None:
     assert "javascript:" not in "".join(read)
 
 
+@pytest.mark.parametrize(
+    ("locale", "days"),
+    [("en-US", ["yesterday", "today", "tomorrow"]), ("ko-KR", ["어제", "오늘", "내일"])],
+)
+async def test_times_are_in_the_language_of_the_people_and_near_days_have_their_names(
+    standin: Standin, tab: Tab, locale: str, days: list[str]
+) -> None:
+    standin.double.workspace.change_user(standin.maya, locale=locale)
+    read = """async (days) => {
+        const { mrkdwn } = await import("/page/mrkdwn.js");
+        const noon = new Date().setHours(12, 0, 0, 0) / 1000;
+        return days.map((day) => mrkdwn(`<!date^${noon + day * 86400}^{date_short_pretty} {time}|-->`)[0].textContent);
+    }"""
+    asked = [-1, 0, 1, 40]
+    await tab.wait_for_function(f"async () => (await ({read})([0]))[0].startsWith('{days[1]}')")
+    near, (far,) = (await tab.evaluate(read, asked))[:3], (await tab.evaluate(read, asked))[3:]
+    noon = "12:00 PM" if locale == "en-US" else "오후 12:00"
+    assert near == [f"{one} {noon}" for one in days]
+    assert not any(one in far for one in days)
+
+
 # --- the workspace ----------------------------------------------------------------------------------------------------
 
 
@@ -269,6 +290,37 @@ async def test_foreign_words_never_become_markup_nor_break_the_page(standin: Sta
     wide = """() => [document.documentElement, ...document.querySelectorAll(".message, .pane, .mail")]
         .filter((box) => box.scrollWidth > box.clientWidth + 1).length"""
     assert await tab.evaluate(wide) == 0
+
+
+async def test_a_link_to_a_message_leads_to_it_within_the_page(standin: Standin, tab: Tab) -> None:
+    """As in Slack: a card in its channel, an answer in its thread."""
+    client, place = (
+        standin.app.client,
+        f"https://{standin.double.workspace.domain}.slack.com/archives/{standin.support}",
+    )
+    card, reply = standin.card_ts, str(standin.double.workspace.replies(standin.support, standin.card_ts)[-1]["ts"])
+    there = f"{place}/p{reply.replace('.', '')}?thread_ts={card}&amp;cid={standin.support}"
+    words = f"<{place}/p{card.replace('.', '')}|the card> and <{there}|its answer>"
+    await client.chat_postMessage(channel=standin.orders, text=words)
+    orders = tab.get_by_role("button", name="orders")
+    await orders.click()
+    await tab.get_by_role("link", name="the card").click()
+    await expect(tab.locator(f'.pane .message.pointed[data-ts="{card}"]')).to_be_in_viewport()
+    await expect(tab.locator(".thread")).to_be_hidden()
+    await orders.click()
+    await tab.get_by_role("link", name="its answer").click()
+    await expect(tab.locator(f'.thread .message.pointed[data-ts="{reply}"]')).to_be_in_viewport()
+
+
+async def test_the_clocks_menu_closes_as_menus_do(tab: Tab) -> None:
+    clock, hour = tab.locator(".later summary"), tab.get_by_role("button", name="+ 1 hour")
+    await clock.click()
+    await expect(hour).to_be_visible()
+    await tab.keyboard.press("Escape")
+    await expect(hour).to_be_hidden()
+    await clock.click()
+    await tab.locator(".pane-head").first.click()
+    await expect(hour).to_be_hidden()
 
 
 async def test_an_unread_channel_is_marked_until_it_is_opened(standin: Standin, tab: Tab) -> None:

@@ -77,8 +77,11 @@ async def test_a_rule_is_tried_on_past_mail_and_acts_once_it_is_switched_on(
         await mina.sees_card(subject)
     await rules(jonas, "There are none yet")
     tried = await write(jonas, "Refunds", subject="refund", tag="money, vip", priority="urgent")
-    assert "Would have matched *2* of the last 3." in said(tried)
-    assert "#3, #1" in said(tried)
+    assert "Would have matched *2* of the last 3 mails." in said(tried)
+    card = mina.card("My refund") or {}
+    newest, oldest = said(tried).split("mails.\n")[1].splitlines()[:2]
+    assert newest.endswith(f"/archives/{CHANNEL}/p{card['ts'].replace('.', '')}|#3>*  My refund")
+    assert oldest.endswith("|#1>*  A refund, please")
     await ask(stage, subject="Refund me")
     assert "#money" not in said(await mina.sees_card("Refund me"))
     await jonas.person.click_view("switch_rule_on")
@@ -95,6 +98,21 @@ async def test_a_rule_is_tried_on_past_mail_and_acts_once_it_is_switched_on(
     log = said(await window(jonas, "Log"))
     assert "rule made" in log
     assert "rule switched on" in log
+
+
+async def test_what_shows_where_an_admin_is_not_is_named_by_its_number_alone(
+    stage: Stage, mina: Desk, jonas: Desk
+) -> None:
+    here = stage.slack.workspace
+    here.add_channel("billing", channel_id="C0BILLING1", members=[MINA, here.bot_user_id])
+    await ask(stage, subject="A refund, please")
+    await mina.sees_card("A refund, please")
+    await mina.person.command(CHANNEL, "/mail", "move 1 #billing")
+    await mina.sees(lambda: any(one.get("bot_id") for one in here.history("C0BILLING1")))
+    await rules(jonas)
+    tried = said(await write(jonas, "Refunds", subject="refund", tag="money"))
+    assert "Would have matched *1* of the last 1 mails.\n*#1*" in tried
+    assert "please" not in tried
 
 
 async def test_what_is_switched_on_is_what_was_looked_at(stage: Stage, jonas: Desk, mina: Desk) -> None:

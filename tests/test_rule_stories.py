@@ -301,6 +301,9 @@ async def test_a_template_waits_as_a_draft_until_a_person_sends_it_as_theirs(sta
     assert "“Opening”" in said(line)
     assert "we open at nine" in said(line)
     assert not stage.world.inbox["dana@example.com"]
+    await mina.person.open_home()
+    await mina.sees(lambda: "Proposed, and waits for a person (1)" in said(mina.person.home() or {}))
+    assert "When do you open?  ·  By the rule “Opening”\n" in said(mina.person.home() or {})
     await mina.person.click(CHANNEL, line["ts"], "send_now")
     mail = await received(stage, "dana@example.com")
     assert mail["In-Reply-To"] == first

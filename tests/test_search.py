@@ -14,6 +14,7 @@ from bridge.lookup import Found, Trait, parse_query
 from bridge.model import (
     Address,
     Attachment,
+    Automatic,
     ChannelId,
     Direction,
     Line,
@@ -49,6 +50,7 @@ async def keep(
     number: Number | None = None,
     channel: ChannelId = CHANNEL,
     at: datetime | None = None,
+    direction: Direction = Direction.IN,
 ) -> tuple[Number, MailId]:
     async with store.write() as conn:
         number = number or await conversations.create(
@@ -60,7 +62,7 @@ async def keep(
             reading=Reading(new=(Line.of(message.text),)),
             mailbox=BOX,
             number=number,
-            direction=Direction.IN,
+            direction=direction,
             digest=str(hash((message.subject, message.text, number))),
             raw_id=None,
             at=at or now(),
@@ -129,6 +131,22 @@ async def test_a_conversation_is_found_once_by_its_best_mail_and_shows_the_place
     assert before.endswith("before the ")
     assert (word, after[:14]) == ("parcel", " arrived after")
     assert len(before) + len(after) < 260
+
+
+@pytest.mark.parametrize("typed", ["paket", "is:open", "is:open -unicorn", "-is:closed paket"])
+async def test_a_conversation_shows_by_what_people_wrote_and_not_by_its_acknowledgement(
+    store: Store, typed: str
+) -> None:
+    number, asked = await keep(store)
+    receipt = Message(
+        from_=A_MAIL.to, to=A_MAIL.from_, subject="Re: Wo ist mein Paket?", text="Paket", automatic=Automatic.REPLY
+    )
+    later = now() + timedelta(minutes=1)
+    await keep(store, receipt, number=number, direction=Direction.OUT, at=later)
+    assert [one.mail_id for one in (await find(store, typed)).hits] == [asked]
+    answer = replace(receipt, text="Paket, found", automatic=Automatic.NO)
+    _, answered = await keep(store, answer, number=number, direction=Direction.OUT, at=later)
+    assert [one.mail_id for one in (await find(store, "paket to:dana")).hits] == [answered]
 
 
 async def test_there_are_pages_and_none_behind_the_last(store: Store) -> None:

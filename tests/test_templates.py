@@ -4,12 +4,14 @@ from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
+from onstage import said
 
 from bridge.automation.hours import ALWAYS, Hours, read
 from bridge.canned import Template, Templates, filled
 from bridge.errors import Refused
 from bridge.model import Address, Number
-from bridge.slack.markdown import literal, rich_text
+from bridge.slack import canned, reading
+from bridge.slack.markdown import literal, plain_words, rich_text
 from bridge.slack.richtext import lines
 from bridge.templates import LONGEST_HTML, Values, check, check_html, render, render_html
 
@@ -45,6 +47,12 @@ def test_who_has_no_name_is_called_by_the_address() -> None:
 def test_what_is_unknown_is_refused_when_it_is_read(unknown: str) -> None:
     with pytest.raises(Refused):
         check(f"Dear {unknown}")
+
+
+def test_what_of_a_person_there_is_not_is_said_in_words() -> None:
+    with pytest.raises(Refused, match=r"^there is no sender\.nme; it may speak of sender\.email, sender\.name\.$"):
+        check("Dear {{ sender.nme }}")
+    check("Dear {{ sender.name.upper() }}, {{ subject.title() }}")
 
 
 @pytest.mark.parametrize(
@@ -167,6 +175,14 @@ def test_markdown_becomes_what_slack_draws() -> None:
     assert spans["none"].strike
     assert spans["code"].code
     assert spans["a link"].href == "https://a.example"
+
+
+def test_a_list_of_templates_shows_words_and_no_marks() -> None:
+    text = "Hi {{ sender.name }},\n\nit **leaves today**:\n\n1. `one`\n2. [two](https://a.example)"
+    assert plain_words(text, most=80) == "Hi {{ sender.name }}, it leaves today: one two"
+    templates = [Template(name="Late", text=text)]
+    assert "it leaves today: one two" in said(reading.templates(templates))
+    assert "it leaves today: one two" in said(canned.window(templates, page=0))
 
 
 def test_html_and_images_are_words() -> None:

@@ -62,7 +62,12 @@ class Pieces:
         pieces = {
             **self._still,
             "ahead": CLOCK.ahead.total_seconds(),
-            "team": {"name": workspace.team_name, "appUser": workspace.bot_user_id, "appId": workspace.app_id},
+            "team": {
+                "name": workspace.team_name,
+                "url": f"https://{workspace.domain}.slack.com/",
+                "appUser": workspace.bot_user_id,
+                "appId": workspace.app_id,
+            },
             "users": list(workspace.users.values()),
             "channels": [
                 {**channel, "members": workspace.members(channel_id)}

@@ -17,7 +17,7 @@ from bridge.answers import Invalid
 from bridge.canned import Templates
 from bridge.desk import Mailbox, told, write_down_of_desk
 from bridge.errors import Permanent, Refused
-from bridge.model import MailboxName, UserId, now
+from bridge.model import ChannelId, Conversation, MailboxName, Number, UserId, now
 from bridge.notices import announce
 from bridge.routing.matching import Rule, version
 from bridge.routing.rulebook import Rulebook
@@ -26,7 +26,7 @@ from bridge.sentences import say, to_everyone
 from bridge.slack import ruling
 from bridge.slack.blocks import Block, inert, person
 from bridge.slack.ruling import Shown
-from bridge.store import rulings
+from bridge.store import conversations, rulings
 from bridge.store.database import Store
 from bridge.store.rulings import Ruling
 
@@ -226,6 +226,20 @@ class Rules:
         await self._agents.require_admin(user)
         await self._require_agent(rule, user=user)
         return await try_out(self._store, rule, mailboxes=self._mailboxes)
+
+    async def seen(self, numbers: Collection[Number], *, user: UserId) -> dict[Number, Conversation]:
+        """Those of these conversations that the admin may see: one may have moved to a channel that they are not in."""
+        async with self._store.read() as conn:
+            found = await conversations.of_numbers(conn, list(dict.fromkeys(numbers))[: ruling.NAMED])
+        may = {channel: await self._may(user, channel) for channel in {one.channel for one in found.values()}}
+        return {number: one for number, one in found.items() if may[one.channel]}
+
+    async def _may(self, user: UserId, channel: ChannelId) -> bool:
+        try:
+            await self._agents.require(user, channel)
+        except (Refused, Permanent):  # a channel that is gone shows nothing to anybody
+            return False
+        return True
 
     async def of_file(self, name: str, *, user: UserId) -> Rule:
         """One of `bridge.toml`, by its name; else Refused."""

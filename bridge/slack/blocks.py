@@ -137,9 +137,10 @@ def from_line(mail: StoredMessage) -> str:
 def _head(stored: StoredMessage) -> str:
     message = stored.message
     facts = [f":incoming_envelope: {from_line(stored)}"]
-    if stored.elsewhere:
+    if stored.direction is Direction.OUT:
         author = inert(shorten(str(message.author), NAME_LIMIT))
-        facts = [f"{say(':outbox_tray: Sent from another mail client')}  ·  {author}"]
+        how = say(":outbox_tray: Sent from another mail client") if stored.elsewhere else say(WHERE[DraftState.SENT])
+        facts = [f"{how}  ·  {author}"]
     if message.to:
         facts.append(say("to {whom}", whom=addresses(message.to)))
     if message.cc:
@@ -266,7 +267,9 @@ STATE_WORDS = {
 
 
 def _where(draft: Draft) -> str:
-    return say(WHERE[draft.state], clock=moment(draft.due) if draft.later else clock(draft.due))
+    if draft.later and draft.state is DraftState.HELD:
+        return say(":hourglass_flowing_sand: Leaves {moment}", moment=moment(draft.due))
+    return say(WHERE[draft.state], clock=clock(draft.due))
 
 
 def recipients(draft: Draft) -> str:

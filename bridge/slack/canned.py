@@ -14,7 +14,7 @@ from bridge.model import TemplateId
 from bridge.sentences import plural, say
 from bridge.slack import modals
 from bridge.slack.blocks import Block, button, context, field, inert, marked, overflow, plain, section, shorten
-from bridge.slack.markdown import rich_text
+from bridge.slack.markdown import plain_words, rich_text
 from bridge.slack.mrkdwn import escape
 from bridge.templates import Values
 
@@ -151,7 +151,7 @@ def _row(one: Template, *, covered: bool) -> Block:
     verbs.append(("preview", say("Preview")))
     verbs += [("remove", say("Remove …"))] if one.id else []
     menu = overflow("template_menu", [(f"{verb}:{key(one)}", words) for verb, words in verbs])
-    return section(f"{head}\n{inert(shorten(one.text, FIRST_WORDS))}", accessory=menu)
+    return section(f"{head}\n{inert(shorten(plain_words(one.text, most=FIRST_WORDS), FIRST_WORDS))}", accessory=menu)
 
 
 # --- making and changing one ------------------------------------------------------------------------------------------

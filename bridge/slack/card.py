@@ -4,7 +4,7 @@ Pure: records in, Block Kit out, within Slack's limits on any mail.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bridge.model import (
@@ -44,6 +44,8 @@ from bridge.slack.guarding import held_in_short, judged
 from bridge.slack.mrkdwn import escape, sections
 
 HEADER_LIMIT = 150  # characters of a header block
+LINK_LIMIT = 500  # characters of an address in it
+LONG_WORD = 30  # characters: longer ones are cut
 PREVIEW_LIMIT = 280  # characters of the newest mail: enough to decide, short enough to scan a channel
 TROUBLE_LIMIT = 500  # characters
 PEOPLE_NAMED = 5
@@ -105,7 +107,7 @@ def card(
     """
     subject = shorten(conversation.subject, HEADER_LIMIT) or say("(no subject)")
     inbound = [one for one in messages if one.direction is Direction.IN]
-    latest = next(reversed(inbound), None) or next(reversed(messages), None)
+    latest = shows(messages)
     blocks: list[Block] = [{"type": "header", "text": {"type": "plain_text", "text": subject, "emoji": False}}]
     if latest:
         reading = overflow("more", _options(conversation, reading_menu(latest, inbound)))
@@ -159,14 +161,43 @@ def earlier_thread(conversation: Conversation, *, link: str) -> Surface:
     return Surface(text=escape(bare), blocks=[context(text)])
 
 
+def shows(messages: Sequence[StoredMessage]) -> StoredMessage | None:
+    """The mail that the card shows, and that its menus mean: the newest that came in; of a conversation that we began
+    and nobody has answered, our own.
+    """
+    inbound = (one for one in reversed(messages) if one.direction is Direction.IN)
+    return next(inbound, None) or next(reversed(messages), None)
+
+
 def _preview(mail: StoredMessage) -> str:
     """The newest words in one paragraph: what is laid out over ten lines would push other cards out of sight."""
     if mail.message.bounce:
         return bounced(mail.message.bounce, mail.message.automatic)
     words = [line for line in mail.reading.new if line.text.strip()]
-    flowing = Line(spans=tuple(span for line in words for span in (*line.spans, Span(text=" "))))
-    pieces, _ = sections([flowing], limit=PREVIEW_LIMIT, total=PREVIEW_LIMIT)
+    flowing = [span for line in words for span in (*_marker(line), *line.spans, Span(text=" "))]
+    pieces, _ = sections([Line(spans=_beginning(flowing))], total=2900)
     return pieces[0] if words and pieces else say("_(no text)_")
+
+
+def _marker(line: Line) -> tuple[Span, ...]:
+    return (Span(text=f"{line.marker} "),) if line.marker else ()
+
+
+def _beginning(spans: Sequence[Span]) -> tuple[Span, ...]:
+    """As much as a preview has room for, cut between words. An address that would fill the card leads nowhere."""
+    text = "".join(span.text for span in spans).rstrip()
+    end, left = len(text), ""
+    if end > PREVIEW_LIMIT:
+        between = text.rfind(" ", PREVIEW_LIMIT - LONG_WORD, PREVIEW_LIMIT + 1)
+        end, left = between if between >= 0 else PREVIEW_LIMIT, "…"
+    kept: list[Span] = []
+    for span in spans:
+        words, end = span.text[:end], end - len(span.text)
+        href = span.href if len(span.href) <= LINK_LIMIT else ""
+        kept.append(replace(span, text=words if end > 0 else words + left, href=href))
+        if end <= 0:
+            break
+    return tuple(kept)
 
 
 def _about(messages: Sequence[StoredMessage], earlier: int | None) -> str:
@@ -174,8 +205,8 @@ def _about(messages: Sequence[StoredMessage], earlier: int | None) -> str:
     first = next((one for one in messages if one.direction is Direction.IN), None)
     known = acquaintance(first, earlier) if first else ""
     facts = [known] if known else []
-    if files := [file for one in reversed(messages) for file in one.files]:
-        facts.append(f":paperclip: {names(files, most=FILES_NAMED)}")
+    if files := {(file.filename, file.size): file for one in reversed(messages) for file in one.files}:
+        facts.append(f":paperclip: {names(list(files.values()), most=FILES_NAMED)}")
     return "  ·  ".join(facts)
 
 
@@ -192,15 +223,11 @@ def _state(
     late: bool,
 ) -> str:
     facts = [f"*#{conversation.number}*", inert(mailbox), status(conversation), *_sorted(conversation)]
-    if waits and conversation.status in (Status.OPEN, Status.SNOOZED):
+    waits = waits if conversation.status in (Status.OPEN, Status.SNOOZED) else None
+    if waits:
         facts.append(say(":alarm_clock: waits since {moment}", moment=moment(waits)))
     if waits and conversation.due:
-        due = moment(conversation.due)
-        facts.append(
-            say(":rotating_light: *an answer was due {moment}*", moment=due)
-            if late
-            else say("an answer is due {moment}", moment=due)
-        )
+        facts.append(answer_due(conversation.due, late=late))
     facts.append(person(conversation.owner) if conversation.owner else say("nobody's yet"))
     facts += _in_mailbox(inbound)
     if len(messages) > 1:
@@ -225,6 +252,13 @@ def status(conversation: Conversation) -> str:
     if conversation.status is Status.SNOOZED and conversation.wakes:
         return say(":zzz: Snoozed until {moment}", moment=moment(conversation.wakes))
     return say(STATUS_WORDS[conversation.status])
+
+
+def answer_due(due: datetime, *, late: bool) -> str:
+    """Until when a customer who waits is to have an answer, in mrkdwn; marked where that has passed."""
+    if late:
+        return say(":rotating_light: *an answer was due {moment}*", moment=moment(due))
+    return say("an answer is due {moment}", moment=moment(due))
 
 
 def _in_mailbox(inbound: Sequence[StoredMessage]) -> list[str]:

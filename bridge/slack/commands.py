@@ -14,8 +14,8 @@ from bridge.sentences import mark, say
 from bridge.settings.rules import tag
 
 USAGE = {
-    "inbox": mark("inbox — what is open, the longest waiting first"),
-    "read": mark("read N — the newest mail of conversation N"),
+    "inbox": mark("inbox — what is not closed: what is overdue first, then the longest untouched"),
+    "read": mark("read N — the newest mail that came in"),
     "search": mark(
         "search WORDS — mails that hold every word; also from: to: has: is: before: after: in: tag: and -word"
     ),

@@ -75,7 +75,7 @@ def _blocks(form: Form) -> list[Block]:
         words = say("Quote the mail below the answer")
         blocks.append(field("quote", say("Quote"), _box("quote", words, checked=form.quote), optional=True))
     words = say("Close the conversation once this has left")
-    blocks.append(field("then", say("Then"), _box("close", words, checked=form.closes), optional=True))
+    blocks.append(field("then", say("Once it has left"), _box("close", words, checked=form.closes), optional=True))
     later = field("later", say("Send later"), _text(form.later, placeholder=say("tomorrow 9am")), optional=True)
     hint = say(
         "Empty: now. “in 3 hours”, “next Monday”, “내일 오전 9시”. If the customer writes first, it does not leave."

@@ -5,6 +5,7 @@ has no word here is shown as it was kept.
 """
 
 import re
+from datetime import datetime
 
 from bridge.model import BRIDGE, ELSEWHERE, Act, Where
 from bridge.sentences import mark, say
@@ -51,6 +52,7 @@ STATES = frozenset({
 _CHANGE = re.compile(r"(\w+: )?[^→,]+ → [^→,]+(, \w+: [^→,]+ → [^→,]+)*")
 _WORD = re.compile(r"[a-z]+( [a-z]+)?")
 _BY_RULE = re.compile(r"rule: (.+?)(?:, (.*))?", re.DOTALL)
+_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?\+00:00")
 _IN_SLACK = re.compile(r"\b[CGUW](?=[A-Z]*\d)[A-Z0-9]{7,}\b")  # a word in capitals has no digit
 
 
@@ -60,7 +62,7 @@ def line(act: Act) -> str:
     if ruled := _BY_RULE.fullmatch(detail):
         by, detail = say("by the rule “{rule}”", rule=inert(ruled[1])) + "  ", ruled[2] or ""
     detail = details.told(detail, otherwise=_in_words)
-    return f"{moment(act.at)}  ·  {_actor(act)}  ·  *{inert(verb)}*  {by}{_named(inert(detail))}"
+    return f"{moment(act.at)}  ·  {_actor(act)}  ·  *{inert(verb)}*  {by}{_drawn(inert(detail))}"
 
 
 def of_desk(act: Act) -> tuple[str, str]:
@@ -73,8 +75,9 @@ def _in_words(detail: str) -> str:
     return _WORD.sub(lambda found: _said(found[0]), detail) if _CHANGE.fullmatch(detail) else _said(detail)
 
 
-def _named(detail: str) -> str:
-    """Channels and people by their names, as Slack shows them."""
+def _drawn(detail: str) -> str:
+    """Times in the reader's zone, channels and people by their names, as Slack shows them."""
+    detail = _TIME.sub(lambda found: moment(datetime.fromisoformat(found[0])), detail)
     return _IN_SLACK.sub(lambda found: f"<{'@' if found[0][0] in 'UW' else '#'}{found[0]}>", detail)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from bridge.model import Brief, Draft, MailboxName, Status, UserId
+from bridge.model import Brief, Conversation, Draft, DraftState, MailboxName, Status, UserId
 from bridge.sentences import plural, say
 from bridge.slack.blocks import (
     REASON_LIMIT,
@@ -28,8 +28,8 @@ from bridge.slack.blocks import (
     section,
     shorten,
 )
-from bridge.slack.card import status
-from bridge.slack.mrkdwn import escape
+from bridge.slack.card import answer_due, status
+from bridge.slack.mrkdwn import escape, whole
 from bridge.slack.results import linked_number
 
 View = dict[str, Any]
@@ -37,6 +37,7 @@ View = dict[str, Any]
 SHOWN = 8  # conversations of a list: each takes two blocks
 LONGEST_SHOWN = 5
 TROUBLED_SHOWN = 5
+PROPOSED_SHOWN = 5
 MAILBOXES_SHOWN = 20
 SIGNATURE_LIMIT = 2_000  # characters
 TOLD_LIMIT = 2_900  # characters of a section
@@ -54,18 +55,24 @@ class MailboxState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Board:
-    """What a person's Home shows. Of each list the first, and how many there are. `workspace`: its address, for links
-    to cards.
+    """What a person's Home shows at that time. Of each list the first, and how many there are. `workspace`: its
+    address, for links to cards; `longest`: since when the customer waits who waits longest; `overdue`: how many should
+    have an answer by now.
     """
 
     user: UserId
+    at: datetime
     workspace: str
     mine: Sequence[Brief]
     mine_total: int
     unowned: Sequence[Brief]
     unowned_total: int
     waiting: Sequence[Brief]
+    longest: datetime | None
+    overdue: int
     troubled: Sequence[Draft]
+    proposed: Sequence[tuple[Draft, Conversation]]
+    proposed_total: int
     mailboxes: Sequence[MailboxState]
     signature: str
     reminders: bool
@@ -75,6 +82,7 @@ def home(board: Board, *, setup: Sequence[Block] = ()) -> View:
     """The Home of somebody who may act; `setup`: what they see of it as an admin."""
     blocks = [section(_summary(board)), _search(), _new_mail()]
     blocks += _troubled(board)
+    blocks += _proposed(board)
     blocks += _conversations(say("Mine"), board.mine, board.mine_total, board=board, more="is:mine -is:closed")
     blocks += _conversations(
         say("Nobody's yet"), board.unowned, board.unowned_total, board=board, more="is:unowned is:open"
@@ -95,11 +103,13 @@ def closed(sentence: str, *, setup: Sequence[Block] = ()) -> View:
 
 
 def _summary(board: Board) -> str:
-    if not (board.mine_total or board.unowned_total or board.troubled or board.waiting):
+    if not (board.mine_total or board.unowned_total or board.troubled or board.proposed or board.waiting):
         return say("*Nothing waits for you.* New mail shows here, and as a card in its channel.")
     facts = [say("*{n}* yours", n=board.mine_total), say("*{n}* nobody's yet", n=board.unowned_total)]
-    if board.waiting and board.waiting[0].since:
-        facts.append(say("the longest waits since {moment}", moment=moment(board.waiting[0].since)))
+    if board.overdue:
+        facts.append(say(":rotating_light: *{n}* overdue", n=board.overdue))
+    if board.longest:
+        facts.append(say("the longest waits since {moment}", moment=moment(board.longest)))
     return "  ·  ".join(facts)
 
 
@@ -138,6 +148,19 @@ def _troubled(board: Board) -> list[Block]:
     return blocks
 
 
+def _proposed(board: Board) -> list[Block]:
+    """What a rule or an assistant wrote: it is read, and sent or discarded, in its thread."""
+    lines = []
+    for draft, conversation in board.proposed[:PROPOSED_SHOWN]:
+        number = linked_number(conversation, workspace=board.workspace, line=draft.line_ts)
+        subject = escape(shorten(conversation.subject, 60)) or say("(no subject)")
+        rule = inert(shorten(draft.note, 100).rstrip(".")) or say(":robot_face: by itself")
+        who = person(draft.author) if draft.state is DraftState.SUGGESTED else rule
+        lines.append(f"{moment(draft.created)}  ·  {number}  {subject}  ·  {who}")
+    title = say("Proposed, and waits for a person")
+    return [_header(f"{title} ({board.proposed_total})"), section(whole(lines, TOLD_LIMIT))] if lines else []
+
+
 def _conversations(title: str, shown: Sequence[Brief], total: int, *, board: Board, more: str) -> list[Block]:
     if not shown:
         return []
@@ -156,8 +179,15 @@ def _told(one: Brief, board: Board) -> str:
     facts.append(status(conversation))
     if conversation.status is Status.OPEN and one.since:
         facts.append(say("waits since {moment}", moment=moment(one.since)))
+        facts += _due(one, board)
     facts.append(inert(conversation.mailbox))
     return f"{linked_number(conversation, workspace=board.workspace)}  *{subject}*\n{'  ·  '.join(facts)}"
+
+
+def _due(one: Brief, board: Board) -> list[str]:
+    """Until when its customer is to have an answer, as its card says it."""
+    conversation = one.conversation
+    return [answer_due(conversation.due, late=conversation.late(board.at))] if one.since and conversation.due else []
 
 
 def _buttons(one: Brief, user: UserId) -> Block:
@@ -186,8 +216,10 @@ def _waiting(board: Board) -> list[Block]:
         since = moment(one.since) if one.since else ""
         number = linked_number(conversation, workspace=board.workspace)
         subject = escape(shorten(conversation.subject, 60)) or say("(no subject)")
-        lines.append(f"{since}  ·  {number}  {subject}  ·  {inert(shorten(one.who, 60))}  ·  {owner}")
-    return [_header(say("Waiting longest")), section("\n".join(lines)[:TOLD_LIMIT])] if lines else []
+        facts = [since, f"{number}  {subject}", inert(shorten(one.who, 60)), *_due(one, board), owner]
+        lines.append("  ·  ".join(facts))
+    title = say("Overdue, and waiting longest") if board.overdue else say("Waiting longest")
+    return [_header(title), section(whole(lines, TOLD_LIMIT))] if lines else []
 
 
 # --- the mailboxes, and what is set up --------------------------------------------------------------------------------
@@ -197,7 +229,7 @@ def _mailboxes(mailboxes: Sequence[MailboxState]) -> list[Block]:
     if not mailboxes:
         return []
     lines = [_fares(one) for one in mailboxes[:MAILBOXES_SHOWN]]
-    return [_header(say("Mailboxes")), section("\n".join(lines)[:TOLD_LIMIT])]
+    return [_header(say("Mailboxes")), section(whole(lines, TOLD_LIMIT))]
 
 
 def _fares(mailbox: MailboxState) -> str:

@@ -272,7 +272,8 @@ class Listeners:
             conversation, messages = await self._desk.messages(number, user=user_of(body))
             stored = reading.chosen(messages, mail_id)
             if original:
-                return reading.original(conversation, await self._originals.of(stored))
+                raw = await self._originals.of(stored)
+                return reading.original(conversation, raw, way=stored.direction)
             return reading.full(conversation, stored)
 
         await self._windows.open(body, f"#{number}", view)
@@ -280,7 +281,8 @@ class Listeners:
     async def _read_sent(self, body: Body, number: Number, draft_id: DraftId) -> None:
         async def view() -> View:
             conversation = await self._desk.conversation(number, user=user_of(body))
-            return reading.original(conversation, await self._originals.sent(number, draft_id))
+            raw = await self._originals.sent(number, draft_id)
+            return reading.original(conversation, raw, way=Direction.OUT)
 
         await self._windows.open(body, f"#{number}", view)
 

@@ -12,10 +12,11 @@ from typing import Any
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from bridge.slack.richtext import from_text
+from bridge.slack.richtext import from_text, lines
 
 Element = dict[str, Any]
 
+MARKS_MOST = 100  # characters: what marks and addresses may take of a text's beginning
 DEEPEST = 9  # lists in lists: Slack indents eight times
 
 _MARKS = {"strong": "bold", "em": "italic", "s": "strike"}
@@ -43,6 +44,12 @@ def rich_text(text: str) -> dict[str, Any]:
                 words = {"type": "text", "text": token.content.rstrip("\n") or " "}
                 containers.append({"type": "rich_text_preformatted", "elements": [words]})
     return {"type": "rich_text", "elements": containers} if containers else from_text(text.strip())
+
+
+def plain_words(text: str, *, most: int) -> str:
+    """What it says, on one line, without its marks; of a long text the beginning, about so many characters."""
+    said = lines(rich_text(text[: 3 * most + MARKS_MOST]))
+    return " ".join(words for line in said if (words := line.text.strip()))
 
 
 def literal(words: str) -> str:

@@ -41,7 +41,7 @@ def confirm_delete(conversation: Conversation, *, mails: int) -> Block:
     subject = escape(shorten(conversation.subject, 200)) or say("(no subject)")
     question = plural(
         mails,
-        "Move its mail to the trash? They can be brought back.",
+        "Move its mail to the trash? It can be brought back.",
         "Move all {n} mails of it to the trash? They can be brought back.",
     )
     sentence = f"*#{conversation.number}*  {subject}\n\n{question}"
@@ -150,8 +150,10 @@ WHERE = {
 
 def _where(draft: Draft) -> str:
     reason = escape(shorten(draft.reason, REASON_LIMIT))
-    at = moment(draft.due) if draft.later else clock(draft.due)
-    told = say(WHERE[draft.state], clock=at, reason=reason).rstrip()
+    told = say(WHERE[draft.state], clock=clock(draft.due), reason=reason).rstrip()
+    if draft.later and draft.state is DraftState.HELD:
+        at = moment(draft.due)
+        told = say(":hourglass_flowing_sand: *Leaves {moment}.* Until then it can be undone.", moment=at)
     closes = draft.closes and draft.state is DraftState.HELD
     return f"{told} {say('Then the conversation is closed.')}" if closes else told
 

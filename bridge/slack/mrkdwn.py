@@ -25,7 +25,7 @@ from bridge.slack.inert import (
 )
 from bridge.slack.links import link, linked
 
-__all__ = ["escape", "render", "sections"]
+__all__ = ["escape", "render", "sections", "whole"]
 
 _FENCE = "```"
 _FENCES = len(f"{_FENCE}\n\n{_FENCE}")
@@ -66,6 +66,18 @@ def sections(lines: Sequence[Line], *, limit: int = 2900, total: int = 8000) -> 
             return pieces.finished(), True
         waiting += reversed(halves)
     return pieces.finished(), False
+
+
+def whole(lines: Sequence[str], limit: int) -> str:
+    """As many of the lines as fit, each as a whole: a link that is cut would show its insides. One that alone has too
+    much is cut all the same: Slack takes no empty text.
+    """
+    kept: list[str] = []
+    for line in lines:
+        if sum(map(len, kept)) + len(kept) + len(line) > limit:
+            break
+        kept.append(line)
+    return "\n".join(kept or [line[:limit] for line in lines[:1]])
 
 
 class _Pieces:

@@ -23,7 +23,7 @@ def told(figures: Figures, *, colours: tuple[str, str] = ("", "")) -> list[str]:
     `colours`: what came in and what was sent, where a picture beside it has them.
     """
     came, sent = (f"{colour} {n}".strip() for colour, n in zip(colours, (figures.came, figures.sent), strict=True))
-    return [say("Mails: {came} came in, {sent} were sent", came=came, sent=sent), _answers(figures), _open(figures)]
+    return [say("Mails: {came} came in, {sent} sent", came=came, sent=sent), _answers(figures), _open(figures)]
 
 
 def line(figures: Figures) -> str:

@@ -8,11 +8,12 @@ from typing import Any
 from bridge import languages
 from bridge.canned import Template, by_folder
 from bridge.errors import Refused
-from bridge.model import Act, Conversation, Line, MailId, StoredMessage, UserId
+from bridge.model import Act, Conversation, Direction, Line, MailId, StoredMessage, UserId
 from bridge.sentences import plural, say
 from bridge.slack import blocks, deeds, modals
 from bridge.slack.about import about
-from bridge.slack.card import STATUS_WORDS
+from bridge.slack.card import STATUS_WORDS, answer_due, shows
+from bridge.slack.markdown import plain_words
 from bridge.slack.mrkdwn import escape
 
 View = dict[str, Any]
@@ -31,17 +32,19 @@ class Muted:
 TEXT_LIMIT = 3900  # characters of an answer's text
 SECTION_LIMIT = 2900  # of one that stands in a section, beside others
 
+WORDS = 80  # characters of a canned answer in a list
+
 MOST_REASONS = 5  # sentences that say why things could not be done; most often it is one
 
 ORIGINAL_LIMIT = 60_000  # characters of a raw mail in a modal: its headers and text; the rest is attachments in base64
 
 
 def chosen(messages: Sequence[StoredMessage], mail_id: MailId | None) -> StoredMessage:
-    """The mail of that id, or the newest."""
-    found = [one for one in messages if mail_id in (None, one.id)]
-    if not found:
+    """The mail of that id, or the one that the card shows."""
+    found = shows(messages) if mail_id is None else next((one for one in messages if one.id == mail_id), None)
+    if found is None:
         raise Refused(say("There is no such mail in this conversation."))
-    return found[-1]
+    return found
 
 
 def full(conversation: Conversation, stored: StoredMessage) -> View:
@@ -51,28 +54,30 @@ def full(conversation: Conversation, stored: StoredMessage) -> View:
     return modals.full_text(f"#{conversation.number}", head=head, lines=lines)
 
 
-def original(conversation: Conversation, raw: bytes | None) -> View:
-    """A mail as it came, its headers first."""
+def original(conversation: Conversation, raw: bytes | None, *, way: Direction) -> View:
+    """A mail as it came, or as it left, its headers first."""
     if raw is None:
         raise Refused(say("The original is not kept here; open it in the mailbox."))
     text = raw[:ORIGINAL_LIMIT].decode("utf-8", "replace")
     lines = [Line(spans=Line.of(one).spans, pre=True) for one in text.splitlines()]
-    head = say("The mail as it came, {size}", size=blocks.size(len(raw)))
+    size = blocks.size(len(raw))
+    came = way is Direction.IN
+    head = say("The mail as it came, {size}", size=size) if came else say("The mail as it left, {size}", size=size)
     return modals.full_text(f"#{conversation.number}", head=head, lines=lines)
 
 
 def newest(messages: Sequence[StoredMessage]) -> dict[str, Any]:
-    """The newest mail of a conversation, as an answer to a command."""
+    """The mail that a conversation's card shows, as an answer to a command."""
     stored = chosen(messages, None)
     surface = blocks.mail(stored, about=about(stored))
     return {"response_type": "ephemeral", "text": surface.text, "blocks": surface.blocks}
 
 
-def listing(title: str, found: Sequence[Conversation]) -> dict[str, Any]:
-    """Conversations, a line each, as an answer to a command."""
+def listing(title: str, found: Sequence[Conversation], *, at: datetime) -> dict[str, Any]:
+    """Conversations as they stand at that time, a line each, as an answer to a command."""
     if not found:
         return sentence(say("{title}: nothing.", title=escape(title)))
-    return sentence("\n".join([f"*{escape(title)}*", *(row(one) for one in found)]))
+    return sentence("\n".join([f"*{escape(title)}*", *(row(one, at=at) for one in found)]))
 
 
 def log(conversation: Conversation, done: Sequence[Act]) -> dict[str, Any]:
@@ -142,7 +147,7 @@ def templates(found: Sequence[Template]) -> dict[str, Any]:
         for one in inside:
             language = f" ({blocks.inert(languages.name(one.language))})" if one.language else ""
             used = f"  ·  {plural(one.uses, 'sent {n} time', 'sent {n} times')}" if one.uses else ""
-            words = blocks.inert(blocks.shorten(one.text, 80))
+            words = blocks.inert(blocks.shorten(plain_words(one.text, most=WORDS), WORDS))
             lines.append(f"• *{blocks.inert(one.name)}*{language}{used}  ·  {words}")
     shown = "\n".join(lines)
     if len(shown) > TEXT_LIMIT:
@@ -161,12 +166,13 @@ def claimed(before: Conversation, *, user: UserId) -> str:
     return say("#{number} was {who}'s, and is yours now.", number=before.number, who=owner)
 
 
-def row(one: Conversation) -> str:
-    """A conversation on one line, in mrkdwn."""
-    owner = blocks.person(one.owner) if one.owner else say("nobody's yet")
+def row(one: Conversation, *, at: datetime) -> str:
+    """A conversation on one line, in mrkdwn; `at`: by when it is overdue, if it is."""
     subject = escape(blocks.shorten(one.subject, 80)) or say("(no subject)")
-    stands = say(STATUS_WORDS[one.status])
-    return f"*#{one.number}*  {subject}  ·  {stands}  ·  {owner}  ·  {blocks.moment(one.updated)}"
+    facts = [f"*#{one.number}*  {subject}", say(STATUS_WORDS[one.status])]
+    facts += [answer_due(one.due, late=one.late(at))] if one.due else []
+    facts += [blocks.person(one.owner) if one.owner else say("nobody's yet"), blocks.moment(one.updated)]
+    return "  ·  ".join(facts)
 
 
 def moved(conversation: Conversation) -> str:

@@ -39,12 +39,15 @@ def page(found: Found, typed: str, *, workspace: str) -> list[Block]:
     return blocks
 
 
-def linked_number(conversation: Conversation, *, workspace: str) -> str:
-    """A conversation's number, as a link to its card."""
+def linked_number(conversation: Conversation, *, workspace: str, line: Ts | None = None) -> str:
+    """A conversation's number, as a link to its card; with `line`, to that message of its thread."""
     number = f"#{conversation.number}"
     if not (workspace and conversation.card_ts):
         return f"*{number}*"
-    return f"*<{permalink(workspace, conversation.channel, conversation.card_ts)}|{number}>*"
+    link = permalink(workspace, conversation.channel, line or conversation.card_ts)
+    if line:
+        link += f"?thread_ts={conversation.card_ts}&amp;cid={conversation.channel}"
+    return f"*<{link}|{number}>*"
 
 
 def permalink(workspace: str, channel: ChannelId, ts: Ts) -> str:

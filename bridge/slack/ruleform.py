@@ -53,8 +53,10 @@ def form(
     one = rule or Rule(name="")
     blocks = [
         field("name", say("Name"), _line(one.name, most=60)),
+        {"type": "header", "text": plain(say("When"))},
         *_when(one, mailboxes),
         {"type": "divider"},
+        {"type": "header", "text": plain(say("Then"))},
         *_then(one, templates, webhooks),
     ]
     if rule_id is not None:
@@ -87,8 +89,8 @@ def _when(one: Rule, mailboxes: Sequence[str]) -> list[Block]:
         field("to", say("To or Cc"), _lines(when.to), optional=True),
         field("subject", say("Subject"), _lines(when.subject), optional=True),
         field("text", say("Text"), _lines(when.text), optional=True),
-        field("attachment", say("Attachment: name or type"), _lines(when.attachments), optional=True),
-        field("header", say("Header: Name: value"), _lines(headers), optional=True),
+        field("attachment", say("Attachment (name or type)"), _lines(when.attachments), optional=True),
+        field("header", say("Header (Name: value)"), _lines(headers), optional=True),
     ]
     chosen_signs = [value for value, (name, wanted) in SIGNS.items() if getattr(when, name) is wanted]
     options = [(value, words[:75]) for value, (_, words) in zip(SIGNS, signs(when), strict=True)]

@@ -8,15 +8,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bridge.model import Number, Priority
+from bridge.model import Conversation, Number, Priority
 from bridge.routing.matching import On, Rule, Share, Then, When, version
 from bridge.sentences import mark, plural, say
 from bridge.slack.blocks import Block, button, context, inert, overflow, person, plain, section, shorten
+from bridge.slack.mrkdwn import whole
+from bridge.slack.results import linked_number
 
 View = dict[str, Any]
 
 OF_FILE_SHOWN = 40  # rules of bridge.toml in the window; as many may be made in Slack, and each takes one block
-NUMBERED = 20  # conversations that are named of those that a rule would have matched
+NAMED = 12  # conversations that are named of those that a rule would have matched
 WORDS = 300  # characters of each line of what a rule says: eighty rules stand in one window
 TOLD = 2_900  # characters of a section
 
@@ -42,7 +44,7 @@ def home(rules: Sequence[Shown]) -> list[Block]:
     told = plural(len(rules), "{n} rule", "{n} rules") if rules else say("none yet")
     off = sum(not one.is_on for one in rules)
     told += "  ·  " + plural(off, "{n} off", "{n} off") if off else ""
-    return [section(f"*{say('Rules')}*\n{told}", accessory=button(say("Rules …"), "rules", "open"))]
+    return [section(f"*{say('Rules')}*\n{told}", accessory=button(say("Change …"), "rules", "open"))]
 
 
 def window(rules: Sequence[Shown]) -> View:
@@ -85,18 +87,32 @@ def _row(one: Shown, at: int) -> Block:
 # --- what one would have matched --------------------------------------------------------------------------------------
 
 
-def trial(one: Shown, matched: Sequence[Number], *, of: int, unknown: int) -> View:
-    """What a rule would have matched of so many mails, and the button that switches it on."""
+def trial(
+    one: Shown,
+    matched: Sequence[Number],
+    *,
+    of: int,
+    unknown: int,
+    known: Mapping[Number, Conversation],
+    workspace: str,
+) -> View:
+    """What a rule would have matched of so many mails, and the button that switches it on.
+
+    `known`: those of the conversations that whoever tries it may see: one may show in a channel that they are not in.
+    `workspace`: its address, for links to cards.
+    """
     told = plural(
         len(matched),
-        "Would have matched *{n}* of the last {of}.",
-        "Would have matched *{n}* of the last {of}.",
+        "Would have matched *{n}* of the last {of} mails.",
+        "Would have matched *{n}* of the last {of} mails.",
         of=of,
     )
     blocks = [section(told)]
     if numbers := list(dict.fromkeys(matched)):
-        named = ", ".join(f"#{number}" for number in numbers[:NUMBERED])
-        blocks.append(context(f"{named} …" if len(numbers) > NUMBERED else named))
+        lines = [_matched(number, known.get(number), workspace) for number in numbers[:NAMED]]
+        blocks.append(section(whole(lines, TOLD)))
+        if (more := len(numbers) - NAMED) > 0:
+            blocks.append(context(say("and {n} more", n=more)))
     if unknown:
         blocks.append(
             context(
@@ -129,6 +145,13 @@ def _trial(one: Shown, told: Sequence[Block]) -> View:
         "private_metadata": json.dumps({"id": one.id}),
         "blocks": blocks,
     }
+
+
+def _matched(number: Number, conversation: Conversation | None, workspace: str) -> str:
+    if conversation is None:
+        return f"*#{number}*"
+    subject = inert(shorten(conversation.subject, 80)) or say("(no subject)")
+    return f"{linked_number(conversation, workspace=workspace)}  {subject}"
 
 
 def _switch_on(rule_id: int, rule: Rule) -> Block:

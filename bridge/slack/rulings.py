@@ -13,6 +13,7 @@ from bridge.routing.ruling import NoAgent, Rules
 from bridge.sentences import say
 from bridge.slack import modals, ruleform, ruling
 from bridge.slack.acting import Acting
+from bridge.slack.gateway import Gateway
 from bridge.slack.ruling import Shown
 from bridge.slack.unreadable import number_in
 from bridge.slack.windows import Body, View, Windows, number_of, option_of, parts_of, user_of, value_of
@@ -27,7 +28,8 @@ SHOWN = 1.0
 class Rulings:
     """Registers itself with a bolt app."""
 
-    def __init__(self, app: Acting, *, windows: Windows, rules: Rules) -> None:
+    def __init__(self, app: Acting, *, gateway: Gateway, windows: Windows, rules: Rules) -> None:
+        self._gateway = gateway
         self._windows = windows
         self._rules = rules
         app.action("rules")(self.rules)
@@ -153,7 +155,14 @@ class Rulings:
             tried = await self._rules.try_out(one.rule, user=user)
         except NoAgent as why:
             return ruling.untried(one, str(why))
-        return ruling.trial(one, tried.matched, of=tried.of, unknown=tried.unknown)
+        return ruling.trial(
+            one,
+            tried.matched,
+            of=tried.of,
+            unknown=tried.unknown,
+            known=await self._rules.seen(tried.matched, user=user),
+            workspace=(await self._gateway.me()).url,
+        )
 
     async def _show_beneath(self, body: Body) -> None:
         """The list under the modal, as it is now."""

@@ -22,11 +22,12 @@ DETAIL = 300  # characters of an act
 _PERSON = re.compile(r"\b[UW](?=[A-Z]*[0-9])[A-Z0-9]{7,}\b")
 
 
-def home(templates: Sequence[Template], named: Named) -> list[Block]:
-    """Their part of Home. `named`: whoever is, here or in bridge.toml."""
+def home(templates: Sequence[Template], named: Named, *, rules: Sequence[Block] = ()) -> list[Block]:
+    """Their part of Home. `named`: whoever is, here or in bridge.toml; `rules`: the line about them."""
     return [
         {"type": "header", "text": plain(say("This desk"))},
         section(_templates(templates), accessory=button(say("Change …"), "templates", "all")),
+        *rules,
         section(_agents(named), accessory=button(say("Change …"), "agents", "change")),
         section(say("*Log*\nWhat admins changed here, and when"), accessory=button(say("Show"), "desk_log", "show")),
     ]

@@ -71,7 +71,7 @@ class Typed:
         """Do what was typed. Raises Refused with the sentence where it cannot be done."""
         match command.verb:
             case "inbox":
-                said = reading.listing(say("Open conversations"), await self._desk.inbox(user=user))
+                said = reading.listing(say("Open conversations"), await self._desk.inbox(user=user), at=now())
             case "search":
                 said = await self._searching.answer(command.sought, user=user)
             case "templates":
@@ -109,7 +109,7 @@ class Typed:
         if command.verb == "priority":
             await self._desk.prioritise(number, user=user, priority=command.priority)
             priority = say(PRIORITIES[command.priority])
-            return say("#{number} is of this priority now: {priority}.", number=number, priority=priority)
+            return say("The priority of #{number}: {priority}", number=number, priority=priority)
         add, remove = command.tags
         found = await self._desk.tag(number, user=user, add=add, remove=remove)
         tags = " ".join(f"`#{one}`" for one in found.tags) or say("none")

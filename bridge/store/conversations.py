@@ -4,10 +4,24 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, delete, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    RowMapping,
+    Select,
+    and_,
+    case,
+    delete,
+    exists,
+    func,
+    insert,
+    not_,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.model import ChannelId, Conversation, MailboxName, Number, Priority, Status, Ts, UserId, shown_as
+from bridge.model import ChannelId, Conversation, MailboxName, Number, Priority, Status, Ts, UserId, now, shown_as
 from bridge.store.schema import acts, conversations, drafts, effects, messages
 
 
@@ -161,14 +175,24 @@ async def mailboxes(conn: AsyncConnection) -> list[MailboxName]:
 
 
 async def unfinished(conn: AsyncConnection, *, channels: Sequence[ChannelId], limit: int) -> list[Conversation]:
-    """What is not closed in those channels, the longest untouched first."""
+    """What is not closed in those channels: what is overdue first, then the longest untouched."""
     question = (
         select(conversations)
         .where(conversations.c.channel.in_(channels), conversations.c.status != Status.CLOSED)
-        .order_by(conversations.c.updated)
+        .order_by(*overdue_first(now()), conversations.c.updated)
         .limit(limit)
     )
     return [_conversation(row) for row in (await conn.execute(question)).mappings()]
+
+
+def late(at: datetime) -> ColumnElement[bool]:
+    """Whether an answer should have been given by then: `Conversation.late`, as the database asks it."""
+    return and_(conversations.c.due.is_not(None), conversations.c.due <= at)
+
+
+def overdue_first(at: datetime) -> tuple[ColumnElement[Any], ...]:
+    """An order: what is overdue by then, the longest first; all the rest as whatever follows says."""
+    return not_(late(at)), case((late(at), conversations.c.due))
 
 
 async def listed(conn: AsyncConnection, *, mailbox: MailboxName | None, closed: bool, limit: int) -> list[Conversation]:

@@ -101,6 +101,11 @@ async def get(conn: AsyncConnection, draft_id: DraftId) -> Draft | None:
     return found[0] if found else None
 
 
+async def of_ids(conn: AsyncConnection, draft_ids: Collection[DraftId]) -> list[Draft]:
+    """The drafts of those ids, the oldest first."""
+    return await _drafts(conn, drafts.c.id.in_(draft_ids))
+
+
 async def number_of(conn: AsyncConnection, draft: Draft) -> Number:
     """The conversation that it belongs to now: it may have moved since the draft was read."""
     found = (await conn.execute(select(drafts.c.number).where(drafts.c.id == draft.id))).scalar()

@@ -14,7 +14,7 @@ from sqlalchemy import Integer, Text, TextClause, bindparam, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.lookup import PAGE, Field, Found, Hit, Query, Term, Trait
-from bridge.model import ChannelId, Conversation, Direction, Folder, MailId, Number, UserId, now
+from bridge.model import Automatic, ChannelId, Conversation, Direction, Folder, MailId, Number, UserId, now
 from bridge.store import conversations
 from bridge.store.packing import unpack_addresses
 from bridge.store.schema import Utc, messages
@@ -23,6 +23,9 @@ from bridge.store.words import Sought, sought, spots
 
 WEIGHED = 2_000
 """How many mails are weighed: the newest. A word that more of them hold tells little by where it stands."""
+
+BY_ITSELF = 0.1
+"""What a mail counts that the bridge wrote by itself, of what another would: nobody looks for an acknowledgement."""
 
 HALVED = timedelta(days=90)
 """In which the part of a mail's weight that age can take falls by half; the other half of it stays."""
@@ -108,7 +111,10 @@ async def _candidates(
     found = await conn.execute(_typed(question, values), values)
     return [
         _Candidate(
-            mail_id=MailId(row.id), number=Number(row.number), received=row.received, score=abs(float(row.score))
+            mail_id=MailId(row.id),
+            number=Number(row.number),
+            received=row.received,
+            score=abs(float(row.score)) * (BY_ITSELF if row.by_itself else 1.0),
         )
         for row in found
     ]
@@ -127,11 +133,18 @@ _WITHOUT = {
     False: "messages.id NOT IN (SELECT rowid FROM search_words WHERE search_words MATCH :unwanted)",
 }
 """Where nothing but unwanted words was typed, on PostgreSQL or not."""
+_BY_ITSELF = {
+    True: f"(messages.direction = '{Direction.OUT}' AND messages.head ->> 'automatic' <> '{Automatic.NO}')",
+    False: (
+        f"(messages.direction = '{Direction.OUT}' AND json_extract(messages.head, '$.automatic') <> '{Automatic.NO}')"
+    ),
+}
+"""Whether the bridge wrote a mail by itself, likewise."""
 
 
 def _question(conn: AsyncConnection, conditions: str, *, by_words: bool) -> str:
     """The SQL. It differs with the database and with whether there are words, and is plain for that reason."""
-    told = "messages.id, messages.number, messages.received"
+    told = f"messages.id, messages.number, messages.received, {_BY_ITSELF[is_postgresql(conn)]} AS by_itself"
     if not by_words:
         return (
             f"SELECT {told}, 1.0 AS score FROM {_MAILS} WHERE {conditions} "  # noqa: S608 - of our own parts alone
@@ -174,6 +187,7 @@ _TRAITS = {
     Trait.FLAGGED: "messages.flagged",
     Trait.MINE: "(conversations.owner IS NOT NULL AND conversations.owner = :user)",
     Trait.UNOWNED: "conversations.owner IS NULL",
+    Trait.OVERDUE: "(conversations.due IS NOT NULL AND conversations.due <= :now)",
     **{one: f"conversations.priority = '{one}'" for one in (Trait.URGENT, Trait.HIGH, Trait.LOW)},
     Trait.ATTACHMENT: (
         "EXISTS (SELECT 1 FROM attachments WHERE attachments.mail_id = messages.id AND NOT attachments.inline)"
@@ -207,6 +221,8 @@ def _conditions(
     made += [f"NOT {_TRAITS[one]}" for one in sorted(query.without) if one in _TRAITS]
     if Trait.MINE in query.traits | query.without:
         values["user"] = user
+    if Trait.OVERDUE in query.traits | query.without:
+        values["now"] = now()
     for sign, tags in (("LIKE", query.tags), ("NOT LIKE", query.without_tags)):
         for one in sorted(tags):
             name = f"tag_{len(values)}"

@@ -41,6 +41,9 @@ for (const button of document.querySelectorAll("[data-later]")) {
   });
 }
 
+document.addEventListener("click", (event) => event.target.closest(".later") || (find(".later").open = false));
+document.addEventListener("keydown", (event) => event.key === "Escape" && (find(".later").open = false));
+
 onChange((names) => names.has("ahead") && tick());
 setInterval(tick, 10_000);
 tick();

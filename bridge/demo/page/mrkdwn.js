@@ -3,7 +3,7 @@
 
 import { h } from "./dom.js";
 import { emoji, withEmoji } from "./emoji.js";
-import { channel, nameOf, now, user } from "./state.js";
+import { channel, locale, nameOf, now, piece, user } from "./state.js";
 
 const ENTITIES = { "&amp;": "&", "&lt;": "<", "&gt;": ">" };
 const unescape = (text) => text.replace(/&(?:amp|lt|gt);/g, (entity) => ENTITIES[entity]);
@@ -11,10 +11,21 @@ const unescape = (text) => text.replace(/&(?:amp|lt|gt);/g, (entity) => ENTITIES
 const SAFE = /^(?:https?|mailto|tel|slack):/i;
 const STYLES = { "*": "strong", _: "em", "~": "s" };
 
-/** A link that leaves the page in a new tab; only its text where the address is of another kind. */
+const MESSAGE = /^archives\/(\w+)\/p(\d+)(\d{6})(?:\?thread_ts=([\d.]+))?/;
+
+/** A link that leaves the page in a new tab; one to a message of this workspace leads there; only its text where the
+    address is of another kind. */
 export function link(url, text) {
   if (!SAFE.test(url)) return document.createTextNode(text);
+  const own = piece("team")?.url;
+  const message = own && url.startsWith(own) && MESSAGE.exec(url.slice(own.length));
+  if (message) return h("a", { href: url, onclick: (event) => leadTo(event, message) }, text);
   return h("a", { href: url, target: "_blank", rel: "noreferrer noopener" }, text);
+}
+
+function leadTo(event, [, channelId, seconds, rest, thread]) {
+  event.preventDefault();
+  document.dispatchEvent(new CustomEvent("lead", { detail: { channel: channelId, ts: `${seconds}.${rest}`, thread } }));
 }
 
 /** A person's name as a mention. */
@@ -49,13 +60,16 @@ function dated(target, fallback) {
   const [, seconds, format = ""] = target.split("^");
   const at = new Date(Number(seconds) * 1000);
   if (Number.isNaN(at.getTime())) return fallback ?? "";
-  const today = new Date(now()).toDateString() === at.toDateString();
+  const days = Math.round((midnight(at) - midnight(new Date(now()))) / DAY);
   return format.replace(/\{(\w+)\}/g, (whole, name) => {
-    if (name.endsWith("_pretty") && today) return "today";
+    if (name.endsWith("_pretty") && Math.abs(days) <= 1) return new Intl.RelativeTimeFormat(locale(), { numeric: "auto" }).format(days, "day");
     if (name === "ago") return "just now";
-    return DATES[name] ? at.toLocaleString("en-US", DATES[name]) : whole;
+    return DATES[name] ? at.toLocaleString(locale(), DATES[name]) : whole;
   });
 }
+
+const DAY = 86_400_000; // milliseconds
+const midnight = (at) => new Date(at).setHours(0, 0, 0, 0);
 
 // A zero-width space beside a mark takes its effect, as in Slack.
 const blank = (letter) => letter === undefined || /[\s\u200b]/.test(letter);

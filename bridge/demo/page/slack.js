@@ -67,6 +67,19 @@ export function slack(root) {
     }
   }
 
+  /** Show a message that a link leads to. */
+  function lead({ channel: place, ts, thread: parent }) {
+    if (!channelsOf(at.person).some((each) => each.id === place)) return toast(`${nameOf(user(at.person))} is not in that channel.`, "bad");
+    go(place);
+    if (parent && parent !== ts) openThread(parent);
+    const node = (parent && parent !== ts ? threadList : list).querySelector(`[data-ts="${ts}"]`);
+    if (!node) return toast("That message is not there any more.", "bad");
+    root.querySelector(".pointed")?.classList.remove("pointed");
+    node.classList.add("pointed");
+    node.scrollIntoView({ block: "center" });
+    return undefined;
+  }
+
   // --- drawing ---
 
   function draw() {
@@ -180,6 +193,7 @@ export function slack(root) {
     else draw();
   });
   document.addEventListener("visibilitychange", draw);
+  document.addEventListener("lead", (event) => lead(event.detail));
   for (const box of [list, threadList]) box.addEventListener("load", pictured, true);
   root.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && at.thread && !event.defaultPrevented) openThread(null);

@@ -77,6 +77,9 @@ export const isGuest = (person) => Boolean(person.is_restricted || person.is_ult
 /** The people one can act as. */
 export const people = () => piece("users", []).filter((each) => !each.is_bot && !each.deleted);
 
+/** The language in which Slack draws times: that of the people here. */
+export const locale = () => people()[0]?.locale ?? "en-US";
+
 /** The channels that a person sees, direct messages apart. */
 export const channelsOf = (id) =>
   piece("channels", []).filter((each) => !each.is_im && !each.is_archived && each.members.includes(id));
