@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from dovecot import free_ports
-from mailroom import LocalRoom, until
+from mailroom import LocalRoom, choose, until
 from onstage import Desk, actions, ask, received, said
 from rspamd import GTUBE, READS, TEACHES, Learner, running_learner, running_rspamd
 
@@ -339,11 +339,10 @@ async def test_what_agents_call_spam_is_taught_and_taken_back(tmp_path: Path, rs
     spam = f'rspamd = "{rspamd.url}"\nrspamd_controller = "{rspamd.url}"'
     async with staged(tmp_path, spam) as (stage, mina):
         await ask(stage)
-        card = await mina.sees_card("Two bags")
-        await mina.person.choose(CHANNEL, card["ts"], "more", "spam:1")
+        await choose(mina, "spam:1")
         await until(lambda: [path for path, _, _ in rspamd.taught] == ["/learnspam"])
         await mina.sees(lambda: "In junk" in said(mina.card("Two bags") or {}))
-        await mina.person.choose(CHANNEL, card["ts"], "more", "restore:1")
+        await choose(mina, "restore:1")
         await until(lambda: [path for path, _, _ in rspamd.taught] == ["/learnspam", "/learnham"])
         assert all(b"Two bags are missing" in raw for _, _, raw in rspamd.taught)
 
@@ -358,10 +357,9 @@ async def test_rspamd_itself_learns_what_agents_call_spam_and_unlearns_what_they
     spam = f'rspamd = "{learner.url}"\nrspamd_controller = "{learner.url}"\nrspamd_password_env = "TEACHES"'
     async with staged(tmp_path, spam, secrets={"TEACHES": TEACHES}) as (stage, mina):
         await ask(stage, text=WORDS.decode())
-        card = await mina.sees_card("Two bags")
         assert learner.learned() == (0, 0)
         for verb, learned in (("spam", (1, 0)), ("restore", (0, 1)), ("spam", (1, 0))):
-            await mina.person.choose(CHANNEL, card["ts"], "more", f"{verb}:1")
+            await choose(mina, f"{verb}:1")
             await until(functools.partial(has_learned, learner, learned))
 
 
