@@ -5,7 +5,7 @@ const TABLE = `
 point_up 👆|point_down 👇|muscle 💪|handshake 🤝|eyes 👀|brain 🧠|bust_in_silhouette 👤|busts_in_silhouette 👥
 smile 😄|grinning 😀|smiley 😃|grin 😁|joy 😂|slightly_smiling_face 🙂|wink 😉|blush 😊|heart_eyes 😍|thinking_face 🤔
 neutral_face 😐|sweat_smile 😅|sob 😭|cry 😢|disappointed 😞|angry 😠|sunglasses 😎|tada 🎉|sparkles ✨|fire 🔥|star ⭐
-heart ❤️|broken_heart 💔|100 💯|rocket 🚀|zap ⚡|bulb 💡|bell 🔔|no_bell 🔕|mega 📣|loudspeaker 📢|speech_balloon 💬
+heart ❤️|broken_heart 💔|100 💯|rocket 🚀|zap ⚡|bulb 💡|bell 🔔|no_bell 🔕|mute 🔇|mega 📣|loudspeaker 📢|speech_balloon 💬
 warning ⚠️|rotating_light 🚨|exclamation ❗|heavy_exclamation_mark ❗|question ❓|grey_question ❔|x ❌|heavy_check_mark ✔️
 white_check_mark ✅|ballot_box_with_check ☑️|no_entry ⛔|no_entry_sign 🚫|octagonal_sign 🛑|stop_sign 🛑|construction 🚧
 red_circle 🔴|large_orange_circle 🟠|large_yellow_circle 🟡|large_green_circle 🟢|large_blue_circle 🔵|large_purple_circle 🟣
