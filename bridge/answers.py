@@ -16,7 +16,7 @@ from typing import Any
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge import enclosures, proposals, secondlook
+from bridge import enclosures, holding, proposals, secondlook
 from bridge.agents import MayAct
 from bridge.desk import Desk, Mailbox, changed, write_down
 from bridge.errors import Refused
@@ -46,12 +46,11 @@ from bridge.slack.forms import Form, Submission
 from bridge.slack.gateway import Gateway, Member
 from bridge.slack.when import when
 from bridge.store import conversations, correspondents, drafts, forms, jobs, mails, raws
-from bridge.store.database import Store, current_time, one_at_a_time
+from bridge.store.database import Store, one_at_a_time
 from bridge.writing import ANSWERS, anew, own_addresses
 
 log = structlog.get_logger()
 
-ACK_TIME = timedelta(seconds=3)  # until Slack gives up on a submit: the hold begins when the agent sees the button
 NOT_GONE = frozenset({DraftState.PROPOSED, DraftState.HELD, DraftState.QUEUED, DraftState.FAILED})
 ENCODED = 1.37  # a file's bytes in base64 with its line ends, as a part of a mail
 
@@ -142,7 +141,7 @@ class Answers:
                 message_id=new_message_id(
                     number=number, draft=carried.draft, domain=mailbox.address.email.rpartition("@")[2], key=self._key
                 ),
-                due=later or at + mailbox.hold + ACK_TIME,
+                due=later or await holding.until(conn, mailbox.hold + holding.ACK_TIME),
                 created=at,
                 closes=form.closes,
                 later=later is not None,
@@ -192,7 +191,7 @@ class Answers:
     async def seen(self, draft: Draft) -> None:
         """The agent sees the Undo button from now on: the hold begins."""
         if not draft.later:
-            await self._leave_at(draft.id, after=self._mailbox(draft.mailbox).hold)
+            await self._hold(draft.id, self._mailbox(draft.mailbox).hold)
 
     async def difference(self, draft: Draft) -> Difference:
         """A draft's recipients against those of the mail it answers."""
@@ -294,7 +293,7 @@ class Answers:
             return await self._approve(draft, user=user)
         if draft.state is DraftState.CANCELLED:
             raise Refused(say("This mail was undone; it does not leave."))
-        if await self._leave_at(draft_id, after=timedelta(0)):
+        if await self._hold(draft_id, timedelta(0)):
             async with self._store.write() as conn:
                 await write_down(conn, draft.number, "send now", user=user, detail="held → due")
         return await self._draft(draft_id, user=user)
@@ -303,11 +302,12 @@ class Answers:
         """It is a person's answer from here on: held, with Undo, and signed with their name."""
         shown = await self._desk.conversation(draft.number, user=user)
         person = await self._agents.require(user, shown.channel)
-        due, proposed = now() + self._mailbox(draft.mailbox).hold, {DraftState.PROPOSED}
-        theirs: dict[str, Any] = {"author": user, "author_name": person.name, "due": due}
+        hold, proposed = self._mailbox(draft.mailbox).hold, {DraftState.PROPOSED}
         carried = replace(anew(draft, channel=shown.channel, seen=draft.answers).carried, opened=draft.created)
         own = own_addresses(self._mailboxes)
         async with self._store.write() as conn:
+            due = await holding.until(conn, hold)
+            theirs: dict[str, Any] = {"author": user, "author_name": person.name, "due": due}
             if await drafts.move(conn, draft.id, DraftState.HELD, out_of=proposed, **theirs):
                 await secondlook.look(conn, carried, to=(*draft.to, *draft.cc), bcc=draft.bcc, own=own, at=now())
                 await drafts.withdraw(conn, draft.number)
@@ -319,14 +319,10 @@ class Answers:
                 await write_down(conn, draft.number, draft.kind, user=user, detail=detail)
         return await self._draft(draft.id, user=user)
 
-    async def _leave_at(self, draft_id: DraftId, *, after: timedelta) -> bool:
-        """Set when a held draft leaves; False where it is held no more."""
+    async def _hold(self, draft_id: DraftId, hold: timedelta) -> bool:
+        """From now on it is held for so long; False where it is held no more."""
         async with self._store.write() as conn:
-            due = await current_time(conn) + after
-            held = await drafts.hold_until(conn, draft_id, due)
-            if held:
-                await jobs.reschedule(conn, f"send:{draft_id}", due=due)
-        return held
+            return await holding.begins(conn, draft_id, hold=hold)
 
     # --- where delivery failed or cannot be known ---------------------------------------------------------------------
 

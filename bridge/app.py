@@ -52,6 +52,7 @@ from bridge.slack.requests import PATH, Requests
 from bridge.slack.rulings import Rulings
 from bridge.slack.searching import Searching
 from bridge.slack.socket import Connection
+from bridge.slack.strays import Strays
 from bridge.slack.typed import Typed
 from bridge.slack.windows import Windows
 from bridge.spoken import Spoken
@@ -243,7 +244,8 @@ class Bridge:
             reactions=self._settings.reactions,
         ).listen(heard)
         spoken = Spoken(parts.store, answers=parts.answers)
-        # Last: it takes what nobody else does.
+        # Last: they take what nobody else does.
+        Strays(app, windows=windows)
         Events(heard, gateway=gateway, channels=parts.channels, spoken=spoken, me=parts.me.bot_user_id)
         return app
 

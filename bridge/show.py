@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bridge import holding
 from bridge.channels import Channels
 from bridge.desk import Mailbox
 from bridge.errors import BridgeError, Temporary
@@ -281,6 +282,10 @@ class Show:
         await self._show_view(draft, view_id)
 
     async def _show_draft(self, conversation: Conversation, card: Ts, draft: Draft, *, revision: int) -> None:
+        mailbox = self._mailboxes.get(draft.mailbox) if holding.waits_to_be_seen(draft) else None
+        if mailbox:  # the line says when it leaves by a hold that begins with it
+            async with self._store.read() as conn:
+                draft = replace(draft, due=await holding.until(conn, mailbox.hold))
         drawn = proposed.line if draft.state in proposed.STATES else blocks.line
         surface = drawn(draft, words=richtext.lines(draft.rich_text))
         key = f"draft:{draft.shown_as}"
@@ -298,6 +303,8 @@ class Show:
         async with self._store.write() as conn:
             await drafts.line_posted(conn, draft, ts=ts, revision=revision)
             await cards.posted(conn, conversation, ts)
+            if mailbox:
+                await holding.begins(conn, draft.id, hold=mailbox.hold)
 
     async def _show_view(self, draft: Draft, view_id: str) -> None:
         """The view that its author may still have open follows too; one that is closed is no loss.

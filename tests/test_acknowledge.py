@@ -13,9 +13,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from mailroom import until
 from onstage import Desk, actions, ask, initial, nodes, received, rich, said
 
-from bridge import rules, templates
+from bridge import holding, rules, templates
 from bridge.demo.mails import SHOP
 from bridge.demo.stage import CHANNEL, MINA, Stage
 from bridge.errors import Refused
@@ -121,6 +122,44 @@ async def test_it_can_be_undone_while_it_is_held(tmp_path: Path) -> None:
     finally:
         await stage.stop()
     assert not got(stage)
+
+
+async def test_it_can_be_undone_for_its_whole_hold_however_late_slack_shows_it(tmp_path: Path) -> None:
+    """The hold begins with the line in the thread, where the button is."""
+    stage, away, hold = Stage(tmp_path / "slow"), 6, 4
+    stage.hold = hold
+    stage.source += "\nauto_ack = true"
+    await stage.start()
+    try:
+        mina, faults = Desk(stage), stage.slack.faults
+        faults.rate_limited("chat.postMessage", retry_after=away)
+        await ask(stage)
+        card = await mina.sees_card("Two bags")
+        line = await mina.sees(lambda: mina.line(card, "by itself"))
+        assert line
+        assert "Leaves at" in said(line)
+        await mina.person.click(CHANNEL, line["ts"], "cancel_send")
+        assert await mina.sees(lambda: mina.line(card, "Undone"))
+    finally:
+        await stage.stop()
+    assert not got(stage)
+
+
+async def test_where_slack_shows_nothing_it_leaves_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waits to be seen, but not for ever."""
+    monkeypatch.setattr(holding, "UNSEEN", timedelta(seconds=1))
+    stage = Stage(tmp_path / "slow", hold=0.1)
+    stage.source += "\nauto_ack = true"
+    await stage.start()
+    try:
+        stage.slack.faults.error("chat.postMessage", times=None)
+        await ask(stage)
+        await until(lambda: got(stage))
+        assert not Desk(stage).cards()
+    finally:
+        await stage.stop()
 
 
 # --- never to robots --------------------------------------------------------------------------------------------------

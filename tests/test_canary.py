@@ -238,6 +238,22 @@ async def test_an_app_token_that_slack_takes_no_more_is_told_once(loft: Loft) ->
 
 
 @imap_alone
+async def test_where_the_bot_cannot_post_the_mailboxs_own_channel_is_told(loft: Loft) -> None:
+    """What the admins' channel is told of may be told nowhere else, and it must not be lost with it."""
+    await loft.has_left(1)
+    await loft.is_home()
+    here = loft.stage.slack.workspace
+    here.leave(ADMINS, here.bot_user_id)
+    loft.stage.slack.faults.refuse("apps.connections.open", error="invalid_auth", times=1)
+    await loft.goes_round()
+    await loft.mina.sees_card("SLACK_APP_TOKEN")
+    assert loft.told() == []
+    here.join(ADMINS, here.bot_user_id)
+    await loft.goes_round()
+    await loft.tells("takes the bridge's tokens again")
+
+
+@imap_alone
 async def test_without_the_bots_token_only_the_metrics_can_tell(loft: Loft) -> None:
     await loft.has_left(1)
     await loft.is_home()

@@ -12,7 +12,7 @@ from rich.console import Console
 from bridge.commands import check
 from bridge.config import Settings, load
 from bridge.demo.double.slack import SlackDouble
-from bridge.demo.stage import CHANNEL, Stage
+from bridge.demo.stage import CHANNEL, MINA, Stage
 from bridge.settings.providers import sign_in_advice
 from bridge.slack import manifest
 
@@ -80,6 +80,51 @@ async def test_a_channel_that_cannot_be_used_is_told(stage: Stage, flags: dict[s
 async def test_a_channel_without_the_bot_says_what_to_type(stage: Stage) -> None:
     stage.slack.workspace.leave(CHANNEL, stage.slack.workspace.bot_user_id)
     assert "/invite" in (await failed(settings(stage)))["channel of support"].fix
+
+
+async def canarys(stage: Stage, channel: str) -> check.Finding:
+    stage.others = f'[canary]\nmailbox = "support"\nchannel = "{channel}"\n'
+    found = await check.check(settings(stage))
+    return next(one for one in found if one.part == "channel of the canary")
+
+
+async def test_the_canarys_channel_is_looked_at_too(stage: Stage) -> None:
+    here = stage.slack.workspace
+    here.add_channel("admins", channel_id="C0ADMINS01", members=[MINA, here.bot_user_id])
+    for name in ("#admins", "C0ADMINS01"):
+        one = await canarys(stage, name)
+        assert (one.works, one.says) == (True, "The bot is in #admins and may post there.")
+
+
+async def test_a_canarys_channel_where_the_bot_cannot_post_is_told_with_the_fix(stage: Stage) -> None:
+    one = await canarys(stage, "#general")
+    assert (one.works, one.says, one.fix) == (
+        *(False, "The bot is not in #general."),
+        "Type /invite @Bridge in #general.",
+    )
+    one = await canarys(stage, "#nowhere")
+    assert not one.works
+    assert "no channel #nowhere: correct `channel` under [canary] in bridge.toml" in one.says
+    one = await canarys(stage, "C0NOWHERE1")
+    assert not one.works
+    assert "`channel` under [canary] in bridge.toml" in one.fix
+
+
+@pytest.mark.parametrize(
+    ("flags", "says", "fix"),
+    [
+        ({"is_archived": True}, "archived", "Unarchive"),
+        ({"is_ext_shared": True}, "would read what is wrong here", "Choose a channel"),
+    ],
+)
+async def test_a_canarys_channel_that_is_of_no_use_is_told(
+    stage: Stage, flags: dict[str, bool], says: str, fix: str
+) -> None:
+    stage.slack.workspace.change_channel(CHANNEL, **flags)
+    one = await canarys(stage, CHANNEL)
+    assert not one.works
+    assert says in one.says
+    assert fix in one.fix
 
 
 RULES = """

@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator
+import functools
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from aiohttp import web
 from dovecot import free_ports
 from mailroom import LocalRoom, until
 from onstage import Desk, actions, ask, received, said
-from rspamd import GTUBE, running_rspamd
+from rspamd import GTUBE, READS, TEACHES, Learner, running_learner, running_rspamd
 
 from bridge.demo.stage import CHANNEL, MINA, Stage
 from bridge.errors import Permanent, Temporary
@@ -22,6 +23,7 @@ from bridge.model import Spam, Verdict
 # In two pieces, so that no scanner takes this file for what it speaks of (https://www.eicar.org).
 EICAR = r"X5O!P%@AP[4\PZX54(P^)7CC)7}$" + "EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
 MAIL = b"From: dana@example.com\r\nTo: shop@example.org\r\nSubject: Bags\r\nMessage-ID: <1@example.com>\r\n\r\n"
+WORDS = b"Buy these cheap pills today: they are wonderful, they are very cheap, and nobody needs to know of them.\r\n"
 
 
 class ClamdDouble:
@@ -67,6 +69,7 @@ class RspamdDouble:
     def __init__(self) -> None:
         self.action = "no action"
         self.status = 200
+        self.learns: dict[str, Any] = {"success": True}
         self.taught: list[tuple[str, str, bytes]] = []
         self.asked = 0
         self.url = ""
@@ -78,7 +81,7 @@ class RspamdDouble:
 
     async def learn(self, request: web.Request) -> web.Response:
         self.taught.append((request.path, request.headers.get("Password", ""), await request.read()))
-        return web.json_response({"success": True}, status=self.status)
+        return web.json_response(self.learns, status=self.status)
 
 
 @pytest.fixture
@@ -101,6 +104,12 @@ async def rspamd() -> AsyncIterator[RspamdDouble]:
 def real_rspamd() -> Iterator[str]:
     with running_rspamd() as url:
         yield url
+
+
+@pytest.fixture
+def learner() -> Iterator[Learner]:
+    with running_learner() as running:
+        yield running
 
 
 # --- Rspamd -----------------------------------------------------------------------------------------------------------
@@ -140,6 +149,42 @@ async def test_a_controller_that_wants_a_password_says_what_to_do(rspamd: Rspamd
         await teacher.learn(MAIL, spam=False)
 
 
+async def test_rspamd_itself_learns_unlearns_and_is_content_with_what_it_knows(learner: Learner) -> None:
+    """Debian's Rspamd says 404 of what it has learned already; with Redis, 208."""
+    teacher, mail = Rspamd(url=learner.url, controller=learner.url, password=TEACHES), MAIL + WORDS
+    assert learner.learned() == (0, 0)
+    for _ in range(2):
+        await teacher.learn(mail, spam=True)
+        assert learner.learned() == (1, 0)
+    for _ in range(2):
+        await teacher.learn(mail, spam=False)
+        assert learner.learned() == (0, 1)
+
+
+async def test_rspamd_itself_finds_nothing_to_learn_in_two_words_and_nobody_is_troubled(learner: Learner) -> None:
+    await Rspamd(url=learner.url, controller=learner.url, password=TEACHES).learn(MAIL + b"Hello\r\n", spam=True)
+    assert learner.learned() == (0, 0)
+
+
+async def test_rspamd_itself_is_taught_only_with_its_password(learner: Learner) -> None:
+    for password in ("", "a wrong one", READS):
+        with pytest.raises(Permanent, match="check its password"):
+            await Rspamd(url=learner.url, controller=learner.url, password=password).learn(MAIL + WORDS, spam=True)
+    assert learner.learned() == (0, 0)
+
+
+async def test_what_rspamd_knows_already_is_told_from_what_it_cannot_learn(rspamd: RspamdDouble) -> None:
+    teacher = Rspamd(url=rspamd.url, controller=rspamd.url)
+    known = {"error": "<1@example.com> has been already learned as spam, ignore it"}
+    for status, answer in ((208, known), (404, known)):
+        rspamd.status, rspamd.learns = status, answer
+        await teacher.learn(MAIL, spam=True)
+    for answer in (known, {"error": "no classifiers defined"}, {}):
+        rspamd.status, rspamd.learns = 404, answer
+        with pytest.raises(Permanent, match="does not learn from this mail"):
+            await teacher.learn(MAIL, spam=False)
+
+
 # --- clamd ------------------------------------------------------------------------------------------------------------
 
 
@@ -173,10 +218,13 @@ async def test_what_is_too_large_for_clamd_is_let_be_and_its_absence_is_temporar
 
 
 @contextlib.asynccontextmanager
-async def staged(folder: Path, spam: str, *, more: str = "", hold: float = 0) -> AsyncIterator[tuple[Stage, Desk]]:
+async def staged(
+    folder: Path, spam: str, *, more: str = "", hold: float = 0, secrets: Mapping[str, str] | None = None
+) -> AsyncIterator[tuple[Stage, Desk]]:
     """A stage whose settings name these filters."""
     stage = Stage(folder, hold=hold)
     stage.source += more
+    stage.secrets |= secrets or {}
     stage.others = f"[spam]\n{spam}\n"
     await stage.start()
     try:
@@ -298,6 +346,23 @@ async def test_what_agents_call_spam_is_taught_and_taken_back(tmp_path: Path, rs
         await mina.person.choose(CHANNEL, card["ts"], "more", "restore:1")
         await until(lambda: [path for path, _, _ in rspamd.taught] == ["/learnspam", "/learnham"])
         assert all(b"Two bags are missing" in raw for _, _, raw in rspamd.taught)
+
+
+def has_learned(learner: Learner, learned: tuple[int, int]) -> bool:
+    return learner.learned() == learned
+
+
+async def test_rspamd_itself_learns_what_agents_call_spam_and_unlearns_what_they_bring_back(
+    tmp_path: Path, learner: Learner
+) -> None:
+    spam = f'rspamd = "{learner.url}"\nrspamd_controller = "{learner.url}"\nrspamd_password_env = "TEACHES"'
+    async with staged(tmp_path, spam, secrets={"TEACHES": TEACHES}) as (stage, mina):
+        await ask(stage, text=WORDS.decode())
+        card = await mina.sees_card("Two bags")
+        assert learner.learned() == (0, 0)
+        for verb, learned in (("spam", (1, 0)), ("restore", (0, 1)), ("spam", (1, 0))):
+            await mina.person.choose(CHANNEL, card["ts"], "more", f"{verb}:1")
+            await until(functools.partial(has_learned, learner, learned))
 
 
 # --- senders ----------------------------------------------------------------------------------------------------------

@@ -71,7 +71,7 @@ NO_SENTENCES = {
     "files.py": {"Authorization": "a header", "Bearer ": "a header's value"},
     "gateway.py": {
         "The bot sees no channel #": "ends the start, or a check: read on the command line",
-        ": correct MAIL_CHANNEL": "the same",
+        **dict.fromkeys((": correct ", "MAIL_CHANNEL (or ", ", or type /invite @Bridge"), "the same"),
         **dict.fromkeys(("Channel", "Gateway", "Identity", "Member"), "a name of the module"),
     },
     "home.py": {

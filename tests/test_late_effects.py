@@ -52,7 +52,7 @@ async def test_a_post_that_is_answered_or_happens_after_the_lease_stands_once(
     (faults.late if when == "late" else faults.slow)(POST, seconds=longer)
     dovecot.deliver(user_of(tmp_path), written(SUBJECT))
     await until(lambda: faults.calls[POST] == 1)
-    holder = await who_shows(stage, first, second)
+    holder = await who_has(stage, "show", first, second)
     if how == "killed":
         await holder.kill()
     else:
@@ -65,14 +65,20 @@ async def test_a_post_that_is_answered_or_happens_after_the_lease_stands_once(
         assert len(mina.cards()) == 2
 
 
-async def who_shows(stage: Stage, *services: Service) -> Service:
-    """Which of them has the card in hand: the job's owner is named by its machine, process and a random word."""
-    in_hand = select(jobs.c.owner).where(jobs.c.kind == "show", jobs.c.owner.is_not(None))
+async def owners(stage: Stage, kind: str) -> set[str]:
+    """Who has jobs of that kind in hand: the parts of their names, a machine, a process and a random word each."""
+    in_hand = select(jobs.c.owner).where(jobs.c.kind == kind, jobs.c.owner.is_not(None))
     store = await Store.open(stage.settings().database_url.get_secret_value())
     async with store.read() as conn:
-        owners = {part for owner in (await conn.execute(in_hand)).scalars() for part in owner.split(":")}
+        found = {part for owner in (await conn.execute(in_hand)).scalars() for part in owner.split(":")}
     await store.close()
-    [holder] = [one for one in services if str(one.pid) in owners]
+    return found
+
+
+async def who_has(stage: Stage, kind: str, *services: Service) -> Service:
+    """Which of them has a job of that kind in hand."""
+    found = await owners(stage, kind)
+    [holder] = [one for one in services if str(one.pid) in found]
     return holder
 
 

@@ -1,5 +1,6 @@
 """The ledger: every mail that the server has since the first watch is entered, in a named state; what is missing comes in."""
 
+import asyncio
 import contextlib
 import json
 import sqlite3
@@ -90,7 +91,9 @@ async def test_what_is_in_the_ledger_is_told_in_slack_and_by_check(stage: Stage,
     mina = Desk(stage)
     room.deliver(written("A matter"), written("A matter"))
     await mina.sees_card("A matter")
-    await reconciled(stage)
+    async with asyncio.timeout(60):
+        while "(1 taken, 1 known)" not in await reconciled(stage):  # noqa: ASYNC110 - the second may still be read
+            await asyncio.sleep(0.1)
     words = "2 mails in the ledger (1 taken, 1 known); of 2 on the server"
     await mina.person.command(CHANNEL, "/mail", "status")
     await mina.sees(lambda: words in json.dumps(mina.person.ephemerals(CHANNEL)))

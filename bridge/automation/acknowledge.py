@@ -97,7 +97,7 @@ class Acknowledge:
                 words=filled(ack, values),
                 automatic=Automatic.REPLY,
             )
-            await promise(conn, draft)
+            await promise(conn, draft, hold=mailbox.hold)
             await changed_by_itself(conn, number)
             await write_down(conn, number, "acknowledge", user=BRIDGE)
 

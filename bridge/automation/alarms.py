@@ -9,6 +9,7 @@ The admins' channel, where there is one, is told of everything, and a mailbox's 
 itself (`Temporary`) is no alarm; `/readyz` and the log have it.
 """
 
+import itertools
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -73,7 +74,9 @@ class Alarms:
         self._sound.add(mailbox)
 
     async def tell(self, job: Job) -> None:
-        """The job "alarm": of a mailbox in its channel and in the admins', of all else in theirs if there is one."""
+        """The job "alarm": of a mailbox in its channel and in the admins', of all else in theirs, or in the mailbox's
+        own where there is none or the bot cannot post there.
+        """
         mailbox = self._mailboxes.get(MailboxName(job.payload["mailbox"]))
         sentence = job.payload.get("sentence")
         if sentence:
@@ -84,13 +87,23 @@ class Alarms:
             surface = mending.alarm(mailbox.name, reason=job.payload["reason"])
         own = [mailbox.channel] if mailbox and mailbox.channel else []
         admins = await self._admins_channel()
-        channels = [*admins] if sentence and admins else [*own, *admins]
-        closed = None
-        for place, channel in enumerate(dict.fromkeys(channels)):
-            try:
-                await self._say(channel, surface, key=f"{job.key}:{channel}" if place else job.key)
-            except Permanent as error:  # what one channel cannot be told, the other is
-                closed = error
+        ways = [admins, own] if sentence else [[*own, *admins]]
+        keys = {
+            channel: f"{job.key}:{channel}" if place else job.key
+            for place, channel in enumerate(dict.fromkeys(itertools.chain(*ways)))
+        }
+        closed: Permanent | None = None
+        for channels in ways:
+            told = False
+            for channel in dict.fromkeys(channels):
+                try:
+                    await self._say(channel, surface, key=keys[channel])
+                    told = True
+                except Permanent as error:  # what one channel cannot be told, the other is
+                    log.warning("a channel cannot be told what is wrong", channel=channel, reason=str(error))
+                    closed = error
+            if told and sentence:
+                return
         if closed:
             raise closed
 

@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge import templates
+from bridge import holding, templates
 from bridge.desk import Acknowledgement, Mailbox, write_down
 from bridge.mail.identifiers import new_message_id
 from bridge.model import (
@@ -155,7 +155,7 @@ def draft_of(
     files: tuple[DraftFile, ...] = (),
     note: str = "",
 ) -> Draft:
-    """A draft by nobody, `about` a mail that it answers or passes on; it leaves after the mailbox's hold."""
+    """A draft by nobody, `about` a mail that it answers or passes on; when it leaves is for `promise` to say."""
     at = now()
     domain = mailbox.address.email.rpartition("@")[2]
     return Draft(
@@ -173,7 +173,7 @@ def draft_of(
         html=words.html,
         files=files,
         message_id=new_message_id(number=conversation.number, draft=draft_id, domain=domain, key=key),
-        due=at + mailbox.hold,
+        due=at,
         created=at,
         automatic=automatic,
         note=note,
@@ -188,11 +188,13 @@ async def propose(conn: AsyncConnection, draft: Draft) -> None:
     await _keep(conn, replace(draft, state=DraftState.PROPOSED, automatic=Automatic.NO))
 
 
-async def promise(conn: AsyncConnection, draft: Draft) -> None:
+async def promise(conn: AsyncConnection, draft: Draft, *, hold: timedelta) -> None:
     """Keep a draft, and promise to send it after its hold."""
-    await _keep(conn, draft)
+    unseen = hold and not draft.later  # without a hold there is nothing to be seen for
+    due = await holding.until(conn, hold + holding.UNSEEN if unseen else hold)
+    await _keep(conn, replace(draft, due=due))
     lane, payload = f"draft:{draft.id}", {"draft": draft.id}
-    await jobs.add(conn, key=f"send:{draft.id}", kind="send", lane=lane, payload=payload, due=draft.due)
+    await jobs.add(conn, key=f"send:{draft.id}", kind="send", lane=lane, payload=payload, due=due)
 
 
 async def _keep(conn: AsyncConnection, draft: Draft) -> None:

@@ -149,8 +149,7 @@ class Silences:
             words=filled(words, values),
             automatic=Automatic.REPLY,
         )
-        due = draft.created + max(HELD, mailbox.hold)
-        await promise(conn, replace(draft, due=due, closes=True, later=True))
+        await promise(conn, replace(draft, closes=True, later=True), hold=max(HELD, mailbox.hold))
         await changed_by_itself(conn, conversation.number)
         await write_down(conn, conversation.number, "last mail", user=BRIDGE)
         return True

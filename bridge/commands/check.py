@@ -8,7 +8,7 @@ cannot be tried because another fails, it is left out.
 import asyncio
 import contextlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 
 from rich.console import Console
@@ -17,7 +17,7 @@ from rich.text import Text
 
 from bridge.accounts import Accounts
 from bridge.config import MailboxSettings, ServerSettings, Settings, check_runnable
-from bridge.errors import BridgeError, Misconfigured, Temporary
+from bridge.errors import BridgeError, Misconfigured, Permanent, Temporary
 from bridge.ledger import in_words
 from bridge.mail import smtpsession
 from bridge.mail.imap import ImapSource
@@ -135,6 +135,7 @@ async def _slack(settings: Settings, store: Store | None) -> list[Finding]:
         async with Gateway.open(token=token, api_url=slack.api_url) as gateway:
             findings.insert(0, await _bot(gateway))
             findings += await asyncio.gather(*(_channel(gateway, one) for one in settings.mailboxes))
+            findings += await _canarys_channel(gateway, settings.canary.channel)
             findings += await _rules(gateway, store, settings)
     return findings
 
@@ -182,23 +183,39 @@ async def _channel(gateway: Gateway, mailbox: MailboxSettings) -> Finding:
         channel = await gateway.channel(await gateway.resolve_channel(mailbox.channel))
     except BridgeError as error:
         return _failed(part, error)
-    for wrong, says, fix in _obstacles(channel):
-        if wrong:
-            return Finding(part=part, works=False, says=says, fix=fix)
-    return Finding(part=part, works=True, says=f"The bot is in #{channel.name} and may show mail there.")
+    return _usable(part, channel, use="show mail", shared="so nobody may handle mail there")
 
 
-def _obstacles(channel: Channel) -> Sequence[tuple[bool, str, str]]:
+async def _canarys_channel(gateway: Gateway, name: str) -> list[Finding]:
+    """The one that is told of everything that is wrong, where one is named."""
+    part, setting = "channel of the canary", "`channel` under [canary] in bridge.toml"
+    if not name:
+        return []
+    try:
+        channel = await gateway.channel(await gateway.resolve_channel(name, setting=setting))
+    except Permanent as error:
+        return [_failed(part, error, advice=f"See that {setting} is right, or invite the bot if it is private.")]
+    except BridgeError as error:
+        return [_failed(part, error)]
+    return [_usable(part, channel, use="post", shared="whose people would read what is wrong here")]
+
+
+def _usable(part: str, channel: Channel, *, use: str, shared: str) -> Finding:
+    """Whether the bot can do there what it is to. `shared`: what speaks against a channel with outsiders."""
     name = f"#{channel.name}"
-    return (
+    obstacles = (
         (channel.is_archived, f"{name} is archived.", "Unarchive it, or choose another channel."),
         (
             channel.is_shared,
-            f"{name} is shared with another organisation, so nobody may handle mail there.",
+            f"{name} is shared with another organisation, {shared}.",
             "Choose a channel of this workspace alone.",
         ),
         (not channel.is_member, f"The bot is not in {name}.", f"Type /invite @Bridge in {name}."),
     )
+    for wrong, says, fix in obstacles:
+        if wrong:
+            return Finding(part=part, works=False, says=says, fix=fix)
+    return Finding(part=part, works=True, says=f"The bot is in {name} and may {use} there.")
 
 
 async def _incoming(mailbox: MailboxSettings, *, accounts: Accounts | None) -> list[Finding]:

@@ -6,10 +6,12 @@ where it will not take that mail.
 
 import asyncio
 import contextlib
+import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import aiohttp
 
@@ -22,10 +24,12 @@ PATIENCE = 20.0
 """Seconds that a filter may take for a mail."""
 
 CHUNK = 1 << 16  # bytes handed to clamd at a time; its own limit for one is far above
-LONGEST_ANSWER = 4096  # bytes of clamd's answer that are read
+LONGEST_ANSWER = 4096  # bytes of clamd's answer that are read, and of Rspamd's to a lesson
 
 _FOUND = re.compile(rb"stream: (.{1,300}) FOUND")
-_KNOWN_ALREADY = 208  # Rspamd's status for a mail that it has learned
+_STATUS = re.compile(rb"HTTP/1\.[01] ([0-9]{3}) ")
+_NOTHING_TO_LEARN = 204  # Rspamd's own decision: the mail is too short for it, or what it would say anyway
+_KNOWN_ALREADY = 208  # where Redis keeps what it has learned; elsewhere it is a 404, and only its words tell it apart
 
 
 class Filter(Protocol):
@@ -60,30 +64,62 @@ class Rspamd:
             return Verdict(level=level, by=self.name, score=float(score) if isinstance(score, int | float) else None)
 
     async def learn(self, raw: bytes, *, spam: bool) -> None:
-        """Have it learn that a mail is spam, or is none. One that it knows as such already is as wanted."""
-        path = "learnspam" if spam else "learnham"
-        headers = {"Password": self.password} if self.password else {}
-        async with _posted(f"{self.controller}/{path}", raw, name=self.name, headers=headers) as (status, answer):
-            if status in (200, _KNOWN_ALREADY):
-                return
-            detail = f"status {status}: {str(answer)[:200]}"
-            if status in (401, 403):
-                raise Permanent(say("{filter} does not let the bridge teach it: check its password.", filter=self.name))
-            if status >= 500:
-                raise _away(self.name, detail=detail)
-            raise Permanent(say("{filter} does not learn from this mail.", filter=self.name), detail=detail)
+        """Have it learn that a mail is spam, or is none. One that it knows as such already is as wanted, and so is
+        whatever it finds nothing in to learn from.
+        """
+        path, known = ("learnspam", "learned as spam") if spam else ("learnham", "learned as ham")
+        secret = {"Password": self.password} if self.password else {}
+        try:
+            async with asyncio.timeout(PATIENCE):
+                status, answer = await _taught(f"{self.controller}/{path}", raw, headers=secret)
+        except (OSError, TimeoutError, ValueError) as error:
+            raise _away(self.name, detail=repr(error)) from error
+        if status in (200, _NOTHING_TO_LEARN, _KNOWN_ALREADY):
+            return
+        if status == 404 and known in str(answer.get("error")):
+            return
+        detail = f"status {status}: {str(answer)[:200]}"
+        if status in (401, 403):
+            raise Permanent(say("{filter} does not let the bridge teach it: check its password.", filter=self.name))
+        if status >= 500:
+            raise _away(self.name, detail=detail)
+        raise Permanent(say("{filter} does not learn from this mail.", filter=self.name), detail=detail)
+
+
+async def _taught(url: str, raw: bytes, *, headers: Mapping[str, str]) -> tuple[int, dict[str, Any]]:
+    """The status and the JSON that answer a lesson. Raises OSError, and ValueError for what is no answer.
+
+    Not by aiohttp: where a mail holds nothing to learn, Rspamd answers 204 with a body all the same, and aiohttp
+    refuses such an answer. HTTP/1.0 (RFC 1945), which has no chunks.
+    """
+    at = urlsplit(url)
+    safely = at.scheme == "https"
+    fields = {"Host": at.netloc, "Content-Length": str(len(raw)), **headers}
+    head = [f"POST {at.path} HTTP/1.0", *(f"{name}: {value}" for name, value in fields.items()), "", ""]
+    reader, writer = await asyncio.open_connection(at.hostname, at.port or (443 if safely else 80), ssl=safely or None)
+    try:
+        with contextlib.suppress(ConnectionError):  # it says why it takes no more, and that is worth reading
+            writer.write("\r\n".join(head).encode() + raw)
+            await writer.drain()
+        answer = b""
+        while len(answer) < LONGEST_ANSWER and (more := await reader.read(LONGEST_ANSWER)):
+            answer += more
+    finally:
+        writer.close()
+    if not (status := _STATUS.match(answer)):
+        raise ValueError(answer[:200])
+    told = json.loads(answer.partition(b"\r\n\r\n")[2] or b"{}")
+    return int(status[1]), told if isinstance(told, dict) else {}
 
 
 @contextlib.asynccontextmanager
-async def _posted(
-    url: str, raw: bytes, *, name: str, headers: dict[str, str] | None = None
-) -> AsyncIterator[tuple[int, dict[str, Any]]]:
+async def _posted(url: str, raw: bytes, *, name: str) -> AsyncIterator[tuple[int, dict[str, Any]]]:
     """The status and the JSON that answer a mail. Raises Temporary where nothing does."""
     limits = aiohttp.ClientTimeout(total=PATIENCE)
     try:
         async with (
             aiohttp.ClientSession(timeout=limits) as session,
-            session.post(url, data=raw, headers=headers, allow_redirects=False) as response,
+            session.post(url, data=raw, allow_redirects=False) as response,
         ):
             answer = await response.json(content_type=None)
             found = response.status, answer if isinstance(answer, dict) else {}

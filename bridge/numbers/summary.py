@@ -58,8 +58,9 @@ class Summary:
         mailbox = self._mailboxes.get(MailboxName(job.payload["mailbox"]))
         if mailbox is None or self._zone is None:
             return
-        await self._promise(mailbox.name, monday=next_monday(now(), zone=self._zone))
         monday = date.fromisoformat(job.payload["monday"])
+        after = max(now(), _nine(monday, self._zone))  # by a clock that is behind, it is this Monday that comes next
+        await self._promise(mailbox.name, monday=next_monday(after, zone=self._zone))
         if now() - _nine(monday, self._zone) > WEEK:  # nothing ran for so long that the next one says more
             return
         days = week(monday - timedelta(days=1))

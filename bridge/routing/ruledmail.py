@@ -71,7 +71,10 @@ class RuledMail:
             automatic=Automatic.REPLY,
             note=say("By the rule “{rule}”.", rule=rule.name),
         )
-        await (byitself.promise if sends else byitself.propose)(conn, draft)
+        if sends:
+            await byitself.promise(conn, draft, hold=sheet.mailbox.hold)
+        else:
+            await byitself.propose(conn, draft)
         await sheet.note(conn, rule, "answer" if sends else "propose", f"template: {rule.then.template}")
 
     async def pass_on(self, conn: AsyncConnection, sheet: Sheet, rule: Rule, to: Address) -> None:
@@ -98,7 +101,7 @@ class RuledMail:
             files=tuple(one.file for one in enclosures.attachments_of(mail, checked=True) if one.checked),
             note=say("By the rule “{rule}”.", rule=rule.name),
         )
-        await byitself.promise(conn, draft)
+        await byitself.promise(conn, draft, hold=sheet.mailbox.hold)
         await sheet.note(conn, rule, "forward")
 
     async def _may_answer(self, conn: AsyncConnection, sheet: Sheet, rule: Rule, to: Address) -> bool:

@@ -1,14 +1,15 @@
-"""The bolt app that listeners register with: who the bot is, without asking Slack at each event, and in which language
-whoever acts is answered.
+"""The bolt app that listeners register with: who the bot is, without asking Slack at each event, in which language
+whoever acts is answered, and what becomes of what no listener takes.
 """
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+import structlog
 from slack_bolt.async_app import AsyncApp, AsyncBoltContext
 from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.error import BoltUnhandledRequestError
 from slack_bolt.response import BoltResponse
 
 from bridge.config import SlackSettings
@@ -18,6 +19,8 @@ from bridge.sentences import read_by
 from bridge.slack import web
 from bridge.slack.gateway import Gateway, Identity
 from bridge.slack.unreadable import Unreadable, report
+
+log = structlog.get_logger()
 
 PATIENCE = 0.5  # seconds for a person's language: a click waits for its answer, in whichever it comes
 Next = Callable[[], Awaitable[None]]
@@ -48,23 +51,24 @@ def bolt_app(slack: SlackSettings, me: Identity, *, gateway: Gateway) -> AsyncAp
         read_by(locale)
         await next_()
 
+    async def unfollowed(
+        error: Exception, body: Mapping[str, Any], response: BoltResponse | None
+    ) -> BoltResponse | None:
+        if isinstance(error, Unreadable):  # what Slack never sends
+            report(error)
+            return None if response is None else BoltResponse(status=200)
+        if isinstance(error, BoltUnhandledRequestError):  # sent again it would be as unknown
+            log.warning("Slack sent what nobody here knows; it is acknowledged", kind=str(body.get("type"))[:50])
+            return BoltResponse(status=200)
+        log.error("What Slack sent could not be followed", exc_info=error)
+        return None
+
     app = AsyncApp(
         client=web.client(token=None, api_url=slack.api_url, session=None),
         authorize=authorize,
         signing_secret=slack.signing_secret.get_secret_value(),
+        raise_error_for_unhandled_request=True,
     )
     app.use(in_their_language)
-    app.error(_failed)
+    app.error(unfollowed)
     return app
-
-
-async def _failed(error: Exception, response: BoltResponse | None, logger: logging.Logger) -> BoltResponse | None:
-    """Acknowledge what Slack never sends, with a line of the log; of everything else the log tells where it failed.
-
-    `response`: what Slack is answered, unless that has happened.
-    """
-    if not isinstance(error, Unreadable):
-        logger.error("Failed to run listener function (error: %s)", error, exc_info=error)
-        return None
-    report(error)
-    return None if response is None else BoltResponse(status=200)

@@ -39,6 +39,7 @@ SKEW = timedelta(seconds=60)
 SHARE_WAITS = (0.2, 0.4, 0.8, 1.6, 3.2)
 """Seconds between looks for an upload's message, which Slack makes in its own time: about six seconds in all."""
 
+_MAIL_CHANNEL = "MAIL_CHANNEL (or `channel` in bridge.toml)"
 _CHANNEL_ID = re.compile(r"[CDG][A-Z0-9]{5,}")
 
 
@@ -343,8 +344,10 @@ class Gateway:
         self._channels.forget(channel_id)
         self._members.forget(channel_id)
 
-    async def resolve_channel(self, name: str) -> ChannelId:
-        """The id of a channel given as `#name` or as an id. Raises Misconfigured where the bot sees no such channel."""
+    async def resolve_channel(self, name: str, *, setting: str = _MAIL_CHANNEL) -> ChannelId:
+        """The id of a channel given as `#name` or as an id. Raises Misconfigured where the bot sees no such channel,
+        and says which `setting` to correct.
+        """
         if _CHANNEL_ID.fullmatch(name):
             return ChannelId(name)
         wanted = name.removeprefix("#").lower()
@@ -354,8 +357,7 @@ class Gateway:
                 if channel.get("name") == wanted:
                     return ChannelId(channel["id"])
         raise Misconfigured(
-            f"The bot sees no channel #{wanted}: correct MAIL_CHANNEL (or `channel` in bridge.toml), or type "
-            "/invite @Bridge there if it is private."
+            f"The bot sees no channel #{wanted}: correct {setting}, or type /invite @Bridge there if it is private."
         )
 
     async def _pages(self, method: str, **asked: str | int | bool | None) -> AsyncIterator[Json]:

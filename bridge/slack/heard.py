@@ -62,7 +62,12 @@ class Heard:
         await self._engine.once(f"event:{body['event_id']}", act=acted, find=None)
 
     async def _together(self, event_id: str, act: Callable[[], Awaitable[None]]) -> None:
-        """One that is sent again while it is in hand waits for the first: it is acknowledged when that is done."""
+        """One that is sent again while it is in hand waits for the first: it is acknowledged when that is done. One
+        without an id is like no other.
+        """
+        if not event_id:
+            await act()
+            return
         if event_id in self._in_hand:
             await asyncio.shield(self._in_hand[event_id])
             return

@@ -57,9 +57,9 @@ class Windows:
         if view_id := modal_of(body):
             await self.draw(body, view_id, modals.notice(say("Mail"), sentence), otherwise=sentence)
             return
-        if body.get("view"):  # on Home there is no place for it but a window of its own
-            try:
-                await self._gateway.open_view(body["trigger_id"], modals.notice(say("Mail"), sentence))
+        if not (body.get("channel_id") or body.get("channel")) and (trigger := body.get("trigger_id")):
+            try:  # on Home, or anywhere: there is no place for it but a window of its own
+                await self._gateway.open_view(trigger, modals.notice(say("Mail"), sentence))
             except BridgeError:  # the trigger has expired
                 await self._aside(body, sentence)
             return

@@ -6,7 +6,8 @@ earlier unfinished one that has been due, so a job that is due later (a snooze) 
 neither. A job without a lane (an empty string) waits for none. Urgent jobs, which a person waits for, are claimed
 before all others, and so is what stands before them in their lane.
 
-`now` is the caller's clock; leases go by the database's own where several processes share the work (PostgreSQL).
+`now` is the caller's clock; leases, and what is due at once, go by the database's own where several processes share the
+work (PostgreSQL).
 A claim raises the job's fence; whoever settles the job must bring the fence it was claimed with, or changes nothing.
 """
 
@@ -111,6 +112,8 @@ _CLAIM_BY_SERVER_CLOCK = {
     rank: claim.values(lease_until=func.clock_timestamp() + bindparam("lease", type_=Interval))
     for rank, claim in _CLAIM.items()
 }
+_DUE_AT = func.coalesce(bindparam("due_at", type_=Utc), func.statement_timestamp())
+_DUE_BY_SERVER_CLOCK = {"since": _DUE_AT, "due": _DUE_AT}
 _SETTLE = update(jobs).where(
     jobs.c.id == bindparam("job_id"), jobs.c.state == State.RUNNING, jobs.c.fence == bindparam("job_fence")
 )
@@ -161,16 +164,24 @@ async def _add(conn: AsyncConnection, promises: Sequence[Promise]) -> CursorResu
         await one_at_a_time(conn, lane)
     for lane in sorted({one.lane for one in promises if one.urgent} - {""}):
         await conn.execute(_HURRY, {"in_lane": lane, "rank": URGENT})
-    at = time_now()
+    adding, dues = insert_new(conn, jobs), _dues(promises)
+    if conn.dialect.name == "postgresql":
+        adding, dues = adding.values(_DUE_BY_SERVER_CLOCK), [{"due_at": one.due} for one in promises]
     fixed = {"attempts": 0, "state": State.READY, "fence": 0}
     rows = [
-        {"key": one.key, "kind": one.kind, "lane": one.lane, "payload": one.payload, **fixed}
-        | {"since": one.due or at, "due": one.due or at, "rank": URGENT if one.urgent else NORMAL}
-        for one in promises
+        {"key": one.key, "kind": one.kind, "lane": one.lane, "payload": one.payload, **fixed, **due}
+        | {"rank": URGENT if one.urgent else NORMAL}
+        for one, due in zip(promises, dues, strict=True)
     ]
-    added = await conn.execute(insert_new(conn, jobs), rows if len(rows) > 1 else rows[0])
+    added = await conn.execute(adding, rows if len(rows) > 1 else rows[0])
     ring_at_commit(conn)
     return added
+
+
+def _dues(promises: Sequence[Promise]) -> list[dict[str, Any]]:
+    """When each is due, by this machine's clock where that is at once."""
+    at = time_now()
+    return [{"since": one.due or at, "due": one.due or at} for one in promises]
 
 
 # --- running ---------------------------------------------------------------------------------------------------------

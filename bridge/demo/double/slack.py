@@ -53,7 +53,7 @@ class SlackDouble:
         self.sockets = Sockets(app_id=self.workspace.app_id, timing=self.timing)
         self.signed = SignedHttp(request_url or "", secret=self.signing_secret, timing=self.timing)
         self.delivery = Delivery(self.sockets if request_url is None else self.signed, timing=self.timing)
-        self._site = Site(
+        self.site = Site(
             workspace=self.workspace,
             faults=self.faults,
             timing=self.timing,
@@ -61,8 +61,8 @@ class SlackDouble:
             scopes=scopes_of(manifest) if scopes is None else frozenset(scopes),
             open_socket_url=self._socket_url,
         )
-        self._events = Events(self._site, self.delivery)
-        self._api = WebApi(self._site, bot_token=self.bot_token, app_token=self.app_token)
+        self._events = Events(self.site, self.delivery)
+        self._api = WebApi(self.site, bot_token=self.bot_token, app_token=self.app_token)
         self._runner: web.AppRunner | None = None
 
     async def start(self, *, port: int = 0) -> None:
@@ -80,9 +80,9 @@ class SlackDouble:
     async def stop(self) -> None:
         """Close every socket and stop listening; what is under way is given up."""
         await self.delivery.stop()
-        for task in list(self._site.tasks):
+        for task in list(self.site.tasks):
             task.cancel()
-        await asyncio.gather(*self._site.tasks, return_exceptions=True)
+        await asyncio.gather(*self.site.tasks, return_exceptions=True)
         await self.sockets.close()
         await self.signed.close()
         if self._runner:
@@ -90,7 +90,7 @@ class SlackDouble:
 
     def person(self, user_id: str) -> Person:
         """Somebody in the workspace. Raises KeyError for nobody."""
-        return Person(user_id, site=self._site, delivery=self.delivery, events=self._events)
+        return Person(user_id, site=self.site, delivery=self.delivery, events=self._events)
 
     def uninstall(self) -> None:
         """Remove the app from the workspace: it hears of it."""

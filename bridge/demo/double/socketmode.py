@@ -141,6 +141,12 @@ class Sockets:
             if reason != "warning":
                 await socket.ws.close()
 
+    async def say(self, *frames: str) -> None:
+        """Send frames, whatever is in them, on every socket."""
+        for socket in list(self._open):
+            for text in frames:
+                await socket.ws.send_str(text)
+
     def cut(self) -> None:
         """Break every socket without a word."""
         for socket in list(self._open):

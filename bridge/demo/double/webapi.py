@@ -192,6 +192,7 @@ class WebApi:
             return web.json_response({"ok": False, "error": fault.error})
         if fault.kind == "late":
             self._site.faults.outstanding += 1
+            await request.read()  # else it dies with whoever asked
             await asyncio.sleep(fault.seconds)
             self._site.faults.outstanding -= 1
         response = await serve()
