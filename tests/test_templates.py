@@ -52,7 +52,7 @@ def test_what_is_unknown_is_refused_when_it_is_read(unknown: str) -> None:
 def test_what_of_a_person_there_is_not_is_said_in_words() -> None:
     with pytest.raises(Refused, match=r"^there is no sender\.nme; it may speak of sender\.email, sender\.name\.$"):
         check("Dear {{ sender.nme }}")
-    check("Dear {{ sender.name.upper() }}, {{ subject.title() }}")
+    check("Dear {{ sender.name | upper }}, {{ subject | title }}")
 
 
 @pytest.mark.parametrize(
