@@ -115,7 +115,7 @@ def test_nothing_is_due_and_nothing_closes_unless_it_is_said(tmp_path: Path) -> 
         ),
         (
             'ack = { text = "Hi", html = "{{ sender.name|safe }}" }',
-            "`ack.html` of mailbox 1 in bridge.toml is no template: line 1: No filter named 'safe'.",
+            "`ack.html` of mailbox 1 in bridge.toml is no template: line 1: beside words and facts it may have",
         ),
         (
             'ack = { html = "<p>Hi</p>" }',
