@@ -46,6 +46,7 @@ from bridge.slack import (
     compose,
     digest,
     home,
+    labels,
     mending,
     modals,
     notices,
@@ -337,6 +338,12 @@ def views(dice: random.Random) -> Iterator[Made]:
     yield "delete", modals.confirm_delete(found, mails=dice.choice((1, 40)))
     yield "snooze", modals.snooze(found)
     yield "move", modals.move(found)
+    yield (
+        "labels",
+        labels.window(
+            found, [Act(at=AT, actor=MINA, verb="claim", detail=draw.words()) for _ in range(dice.choice((0, 30)))]
+        ),
+    )
     yield "split", parting.split(found, [mail, *(draw.mail() for _ in range(dice.choice((1, 5))))])
     yield "settings", home.settings(signature=draw.words()[:2000], reminders=True)
     yield "notice", modals.notice(draw.words() or "Fernhill", draw.words() or "A sentence.")

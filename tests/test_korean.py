@@ -164,7 +164,19 @@ def test_every_surface_is_korean_through_and_through_and_within_slacks_limits() 
             assert (check_view(shown) if "type" in shown else check_message_blocks(shown.get("blocks", []))) == [], told
             for label, most in LABELS.items():
                 assert len(shown.get(label, {}).get("text", "")) <= most, told
-            if name in {"card", "compose", "leaving", "delete", "snooze", "move", "split", "settings", "home", "help"}:
+            if name in {
+                "card",
+                "compose",
+                "leaving",
+                "delete",
+                "snooze",
+                "move",
+                "labels",
+                "split",
+                "settings",
+                "home",
+                "help",
+            }:
                 assert HANGUL.search(str(shown)), told
 
 

@@ -116,6 +116,7 @@ def _menu(stored: StoredMessage) -> Block:
         ("show_original", say("Show original")),
         ("split", say("Split from here …")),
         ("move", say("Move to another channel …")),
+        ("labels", say("Owner, tags, priority, log …")),
     )
     return overflow("mail", [(f"{verb}:{value}", words) for verb, words in verbs])
 

@@ -28,7 +28,7 @@ from bridge.moving import Moving
 from bridge.originals import Originals
 from bridge.regroup import Regroup
 from bridge.sentences import say
-from bridge.slack import modals, parting, reading
+from bridge.slack import labels, modals, parting, reading
 from bridge.slack.acting import Acting, Listener
 from bridge.slack.commands import Command, parse_command
 from bridge.slack.composer import Composer
@@ -94,6 +94,7 @@ class Listeners:
         app.view("snooze")(self.snooze)
         app.view("split")(self.split)
         app.view("move")(self.move)
+        app.view("labels")(self.labels)
         app.command("/mail")(self.mail)
 
     def _here(self, listener: Listener) -> Listener:
@@ -177,6 +178,8 @@ class Listeners:
             await self._ask_split(body, number, chosen=MailId(number_in(which)))
         elif verb == "move":
             await self._ask_move(body, number)
+        elif verb == "labels":
+            await self._ask_labels(body, number)
         elif verb == "show_sent":
             await self._read_sent(body, number, DraftId(which))
         else:
@@ -228,6 +231,26 @@ class Listeners:
             await ack(response_action="push", view=modals.notice(say("Move"), str(error)))  # an error names no channel
         else:
             await ack(response_action="update", view=modals.notice(say("Move"), reading.moved(found)))
+
+    async def _ask_labels(self, body: Body, number: Number) -> None:
+        async def view() -> View:
+            return labels.window(*await self._desk.log(number, user=user_of(body), limit=labels.SHOWN))
+
+        await self._windows.open(body, say("Sort"), view)
+
+    async def labels(self, ack: AsyncAck, body: Body) -> None:
+        """What was changed in that window, one verb after the other: each says what it says when it is typed."""
+        told: list[str] = []
+        try:
+            for command in labels.changes(body["view"]):
+                said = await self._typed.say(command, user=user_of(body))
+                told.append(said["text"])
+        except BridgeError as error:
+            view = modals.notice(say("Sort"), "\n".join([*told, str(error)]))
+            await ack(response_action="push", view=view)  # what was typed stays beneath
+        else:
+            view = modals.notice(say("Sort"), "\n".join(told) or say("Nothing changed."))
+            await ack(response_action="update", view=view)
 
     async def _ask_split(self, body: Body, number: Number, *, chosen: MailId | None = None) -> None:
         async def view() -> View:
